@@ -1,0 +1,8 @@
+"""The built-in studies, as TOML files."""
+
+from importlib.resources import files
+
+
+def read_builtin(name: str) -> str:
+    """Return the text of a built-in study, for example ``chen2026.toml``."""
+    return (files("harmoniq.configs") / name).read_text(encoding="utf-8")

@@ -1,0 +1,210 @@
+"""Acquisitions as checked, frozen objects: what was measured and how.
+
+Each object refuses bad metadata when it is made, and names the file, the key, the value and what is wanted.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harmoniq.data.errors import InputError
+
+DEFAULT_EFFICIENCY = 0.96
+
+
+@dataclass(frozen=True)
+class MP2RAGETiming:
+    """The timing of an MP2RAGE sequence (Marques et al. 2010, doi:10.1016/j.neuroimage.2009.10.002).
+
+    Parameters
+    ----------
+    repetition_time : float
+        From one inversion pulse to the next, in s (BIDS ``RepetitionTimePreparation``).
+    inversion_times : tuple of float
+        From the inversion pulse to the centre of k-space of each train, in s (``InversionTime``).
+    flip_angles : tuple of float
+        Excitation flip angle of each train, in degrees (``FlipAngle``).
+    echo_spacing : float
+        From one excitation to the next within a train, in s (``RepetitionTimeExcitation``).
+    shots : tuple of int
+        Excitations before and after the centre of k-space (``NumberShots``).
+    efficiency : float
+        Of the inversion pulse, 0 to 1; no BIDS field holds it.
+    source : str
+        The file named in errors.
+
+    Raises
+    ------
+    InputError
+        When a value is out of range, or the trains do not fit between the pulses; the inequality is named.
+    """
+
+    repetition_time: float
+    inversion_times: tuple[float, float]
+    flip_angles: tuple[float, float]
+    echo_spacing: float
+    shots: tuple[int, int]
+    efficiency: float = DEFAULT_EFFICIENCY
+    source: str = field(default="MP2RAGE", compare=False)
+
+    def __post_init__(self) -> None:
+        """Check ranges and feasibility."""
+        self._check_ranges()
+        for problem in self._violations():
+            raise InputError(
+                f"infeasible MP2RAGE timing: {problem}", file=self.source,
+                remedy="check InversionTime, NumberShots (with partial Fourier: [before, after]), "
+                "RepetitionTimeExcitation and RepetitionTimePreparation, all in seconds",
+            )  # fmt: skip
+
+    def _check_ranges(self) -> None:
+        def check(ok: bool, key: str, value: object, wanted: str) -> None:
+            if not ok:
+                raise InputError(f"must be {wanted}", file=self.source, key=key, value=value)
+
+        tr, (ti1, ti2) = self.repetition_time, self.inversion_times
+        check(0 < tr < 60, "RepetitionTimePreparation", tr, "between 0 and 60 seconds")
+        for ti in (ti1, ti2):
+            check(0 < ti < 60, "InversionTime", ti, "between 0 and 60 seconds")
+        check(ti1 < ti2, "InversionTime", (ti1, ti2), "in rising order")
+        for angle in self.flip_angles:
+            check(0 < angle <= 90, "FlipAngle", angle, "above 0 and at most 90 degrees")
+        check(
+            0 < self.echo_spacing < 0.5,
+            "RepetitionTimeExcitation",
+            self.echo_spacing,
+            "between 0 and 0.5 seconds",
+        )
+        check(
+            min(self.shots) >= 0 and sum(self.shots) >= 2,
+            "NumberShots",
+            self.shots,
+            "two counts, at least 2 in sum",
+        )
+        check(0 < self.efficiency <= 1, "InversionEfficiency", self.efficiency, "above 0 and at most 1")
+
+    def _violations(self) -> list[str]:
+        before, after = self.shots
+        train, (ti1, ti2) = self.echo_spacing, self.inversion_times
+        ta, tb, tc = self.gaps
+        tolerance = -1e-9
+        return [
+            text
+            for gap, text in (
+                (ta, f"{before} shots before k-space centre x {train:g} s = {before * train:g} s > first InversionTime {ti1:g} s"),
+                (tb, f"{before + after} shots x {train:g} s = {(before + after) * train:g} s > {ti2 - ti1:g} s between the InversionTimes"),
+                (tc, f"second InversionTime {ti2:g} s + {after} shots x {train:g} s = {ti2 + after * train:g} s > "
+                     f"RepetitionTimePreparation {self.repetition_time:g} s"),
+            )
+            if gap < tolerance
+        ]  # fmt: skip
+
+    @property
+    def gaps(self) -> tuple[float, float, float]:
+        """Free recovery before, between and after the two trains (TA, TB, TC of Marques 2010), in s."""
+        before, after = self.shots
+        ti1, ti2 = self.inversion_times
+        return (
+            ti1 - before * self.echo_spacing,
+            ti2 - ti1 - (before + after) * self.echo_spacing,
+            self.repetition_time - ti2 - after * self.echo_spacing,
+        )
+
+
+@dataclass(frozen=True)
+class MP2RAGE:
+    """One MP2RAGE acquisition: its images and its timing.
+
+    Either `uni` or both magnitudes `inv1` and `inv2` must be there; the phases let the uniform image be computed
+    with its sign.
+    """
+
+    timing: MP2RAGETiming
+    uni: Path | None = None
+    inv1: Path | None = None
+    inv2: Path | None = None
+    inv1_phase: Path | None = None
+    inv2_phase: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that there is something to fit."""
+        if self.uni is None and (self.inv1 is None or self.inv2 is None):
+            raise InputError(
+                "needs a UNIT1 image, or the magnitudes of both inversions", file=self.timing.source,
+                remedy="add *_UNIT1.nii.gz, or *_inv-1_MP2RAGE and *_inv-2_MP2RAGE",
+            )  # fmt: skip
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All images of the acquisition."""
+        every = (self.uni, self.inv1, self.inv2, self.inv1_phase, self.inv2_phase)
+        return tuple(path for path in every if path is not None)
+
+
+@dataclass(frozen=True)
+class MEGRE:
+    """One multi-echo gradient-echo acquisition.
+
+    Parameters
+    ----------
+    magnitudes : tuple of path
+        One image per echo, or a single 4-D image, in the order of the echo times.
+    echo_times : tuple of float
+        In s (BIDS ``EchoTime``).
+    phases : tuple of path
+        As `magnitudes`, or empty.
+
+    Raises
+    ------
+    InputError
+        For fewer than two echoes, times out of order, repeated, or evidently in milliseconds.
+    """
+
+    magnitudes: tuple[Path, ...]
+    echo_times: tuple[float, ...]
+    phases: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the echo times."""
+        file = self.magnitudes[0] if self.magnitudes else "MEGRE"
+        times = self.echo_times
+        if len(times) < 2:
+            raise InputError("R2* needs at least two echoes", file=file, key="EchoTime", value=list(times))
+        if min(times) <= 0:
+            raise InputError("must be above 0 seconds", file=file, key="EchoTime", value=list(times))
+        if max(times) >= 0.5:
+            raise InputError(
+                "must be in seconds, these look like milliseconds", file=file, key="EchoTime", value=list(times),
+                remedy="divide by 1000",
+            )  # fmt: skip
+        if any(b <= a for a, b in zip(times, times[1:], strict=False)):
+            raise InputError(
+                "must rise from echo to echo", file=file, key="EchoTime", value=list(times),
+                remedy="check the echo entity of the file names against EchoTime in the sidecars",
+            )  # fmt: skip
+        if len(self.magnitudes) not in (1, len(times)):
+            raise InputError(f"{len(self.magnitudes)} images for {len(times)} echo times", file=file, key="EchoTime")
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All images of the acquisition."""
+        return (*self.magnitudes, *self.phases)
+
+
+@dataclass(frozen=True)
+class B1Map:
+    """A map of the transmit field, relative to the nominal flip angle (1 = nominal) after `scale`."""
+
+    image: Path
+    kind: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class DWI:
+    """One diffusion acquisition: image, b-values (s/mm²) and directions."""
+
+    image: Path
+    bvals: Path
+    bvecs: Path

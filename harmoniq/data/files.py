@@ -1,0 +1,69 @@
+"""Write files whole or not at all: a temporary name beside the target, then a rename."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from harmoniq.data.errors import InputError
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure.
+
+    The temporary name keeps the target's full suffix, since writers choose their format by it.
+
+    Raises
+    ------
+    InputError
+        When the folder cannot be written or the disk is full.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".tmp-{os.getpid()}-{target.name}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise InputError(
+            f"cannot be written ({error.strerror})",
+            file=target,
+            remedy="check the disk's space and the folder's permissions",
+        ) from error
+    finally:
+        # A name that was renamed away is gone already; one left by a failure must not stay.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> Path:
+    """Write `text` to `path` in UTF-8, whole or not at all; return the path."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return Path(path)
+
+
+def write_json(path: str | Path, content: Any) -> Path:
+    """Write `content` as JSON with two spaces' indent, whole or not at all; return the path."""
+    return write_text(path, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    InputError
+        When the file is absent or is not JSON; the line and column are named.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise InputError("file not found", file=path) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"is not valid JSON ({error})", file=path, remedy="mend or regenerate the file") from error
