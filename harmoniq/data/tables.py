@@ -80,7 +80,7 @@ def write_tsv(
         raise ValueError(f"columns without a description: {undescribed}")
     out = frame.copy()
     for name in out.columns:
-        if out[name].dtype == bool:
+        if pd.api.types.is_bool_dtype(out[name]):
             out[name] = out[name].map({True: "true", False: "false"})
     target = Path(path)
     with atomic_path(target) as temporary:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Harmonization of regional values over sites: raw, ComBat and ComBat-GAM under one contract."""

@@ -1,0 +1,54 @@
+"""The files that make a folder of results a BIDS derivative dataset."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import harmoniq
+from harmoniq.data.files import atomic_path, write_json, write_text
+from harmoniq.data.provenance import versions
+from harmoniq.settings.load import as_dict
+from harmoniq.settings.schema import Settings
+
+#: What is ours and not BIDS's in the derivatives.
+IGNORED = (
+    "work/",
+    "logs/",
+    "group/",
+    "*.html",
+    "sub-*/figures/",
+    "*_regions.tsv",
+    "*_regions.json",
+    "*_profiles.*",
+    "*_xfm.*",
+)
+
+
+def write_dataset_files(out_dir: Path, bids_dir: Path, settings: Settings, options: dict[str, Any]) -> None:
+    """Write ``dataset_description.json``, ``participants.tsv`` and the settings of this run.
+
+    Parameters
+    ----------
+    out_dir : path
+        Root of the derivatives.
+    bids_dir : path
+        Raw dataset, whose ``participants.tsv`` is copied: the group level reads derivatives alone.
+    settings : Settings
+        Of the study.
+    options : dict
+        Of the command line.
+    """
+    write_json(out_dir / "dataset_description.json", {
+        "Name": "harmoniq: quantitative MRI derivatives",
+        "BIDSVersion": "1.10.0",
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": "harmoniq", "Version": harmoniq.__version__}],
+        "SourceDatasets": [{"URL": bids_dir.absolute().as_uri()}],
+    })  # fmt: skip
+    write_text(out_dir / ".bidsignore", "\n".join(IGNORED) + "\n")
+    for name in ("participants.tsv", "participants.json"):
+        if (bids_dir / name).is_file():
+            with atomic_path(out_dir / name) as temporary:
+                shutil.copyfile(bids_dir / name, temporary)
+    run = {"versions": versions(), "options": options, "settings": as_dict(settings)}
+    write_json(out_dir / "logs" / "settings.json", run)

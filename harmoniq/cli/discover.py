@@ -1,0 +1,157 @@
+"""What there is to process: participants, sessions, their images, and results that exist already."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harmoniq.data.bids import (
+    check_dataset,
+    check_sessions,
+    find_participants,
+    find_sessions,
+    index_dataset,
+    read_filters,
+)
+from harmoniq.data.errors import InputError
+from harmoniq.data.inputs import SessionInputs, find_acquisitions
+from harmoniq.data.tables import read_tsv
+from harmoniq.settings.schema import Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Discovery:
+    """Sessions that can be processed, and the sentence for each that cannot."""
+
+    sessions: tuple[SessionInputs, ...]
+    refused: Mapping[str, InputError]
+
+
+def discover(
+    bids_dir: Path,
+    settings: Settings,
+    *,
+    participants: Sequence[str] | None = None,
+    sessions: Sequence[str] | None = None,
+    filter_file: Path | None = None,
+    database_dir: Path | None = None,
+    derivatives: Sequence[Path] = (),
+    fs_subjects_dir: Path | None = None,
+    stages: Sequence[str] | None = None,
+) -> Discovery:
+    """Find all sessions of the participants and what each has.
+
+    Raises
+    ------
+    InputError
+        For what concerns the whole dataset; what concerns one session is returned in ``refused``.
+    """
+    check_dataset(bids_dir)
+    filters = read_filters(filter_file)
+    labels = find_participants(bids_dir, participants)
+    check_sessions(bids_dir, labels, sessions)
+    sites = participant_sites(bids_dir / "participants.tsv", settings.columns)
+    for folder in (*derivatives, *([fs_subjects_dir] if fs_subjects_dir else [])):
+        if not folder.is_dir():
+            key = "--fs-subjects-dir" if folder == fs_subjects_dir else "--derivatives"
+            raise InputError("folder not found", file=folder, key=key)
+    layout = index_dataset(bids_dir, labels, database_dir)
+    existing = _Existing(bids_dir, derivatives, fs_subjects_dir, stages)
+    found: list[SessionInputs] = []
+    refused: dict[str, InputError] = {}
+    for label in labels:
+        site_keys = settings.sites.get(sites.get(label, ""), {})
+        for session in find_sessions(bids_dir, label, sessions):
+            name = f"sub-{label}" + (f"_ses-{session}" if session else "")
+            try:
+                inputs = find_acquisitions(
+                    layout, label, session,
+                    filters=filters, site_keys=site_keys, efficiency=settings.r1.efficiency,
+                )  # fmt: skip
+                found.append(existing.add_to(inputs))
+            except InputError as error:
+                refused[name] = error
+    return Discovery(tuple(found), refused)
+
+
+def participant_sites(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the site of each participant (label without ``sub-``), as far as ``participants.tsv`` gives it.
+
+    Raises
+    ------
+    InputError
+        For an empty table, one without participant_id, and a participant in two rows.
+    """
+    if not path.is_file():
+        return {}
+    frame = read_tsv(path)
+    names = {str(name).lower(): name for name in frame.columns}
+    label = names.get(columns.get("participant_id", "participant_id").lower())
+    if label is None:
+        raise InputError("column missing", file=path, key="participant_id", remedy="BIDS requires it")
+    if frame.empty:
+        raise InputError("has no participants", file=path, remedy="add one row per participant")
+    people = frame[label].astype(str).str.removeprefix("sub-")
+    twice = people[people.duplicated()]
+    if len(twice):
+        raise InputError(
+            "stands in two rows", file=path, key="participant_id", value=f"sub-{twice.iloc[0]}", remedy="keep one"
+        )
+    site = names.get(columns.get("site", "site").lower())
+    return (
+        {} if site is None else {who: str(where) for who, where in zip(people, frame[site]) if isinstance(where, str)}
+    )
+
+
+class _Existing:
+    """Results that exist already: FreeSurfer subjects and tractograms."""
+
+    def __init__(
+        self, bids_dir: Path, derivatives: Sequence[Path], fs_subjects_dir: Path | None, stages: Sequence[str] | None
+    ) -> None:
+        own = bids_dir / "derivatives"
+        self.subjects_dirs = [fs_subjects_dir] if fs_subjects_dir else [own / "freesurfer"]
+        beside = sorted(path for path in own.glob("*") if path.is_dir() and path.name != "freesurfer")
+        self.derivatives = [*derivatives, *(path for path in beside if path not in derivatives)]
+        self.stages = stages or ()
+
+    def add_to(self, inputs: SessionInputs) -> SessionInputs:
+        """Return the session with its surfaces and bundles, or notes that there are none."""
+        from harmoniq.tract.find import find_bundles
+
+        notes: list[str] = []
+        freesurfer = self._freesurfer(inputs)
+        if freesurfer is None and inputs.mp2rage is not None:
+            places = ", ".join(str(path) for path in self.subjects_dirs)
+            self._missing("surfaces", f"no FreeSurfer subject {inputs.label} in {places}", "give --fs-subjects-dir")
+            notes.append(f"no FreeSurfer subject in {places}: no cortex and no superficial white matter")
+        bundles: Mapping[str, Path] = {}
+        for folder in self.derivatives:
+            bundles = find_bundles(folder, inputs.participant, inputs.session)
+            if bundles:
+                break
+        if not bundles and inputs.mp2rage is not None:
+            self._missing("bundles", f"no tractograms of {inputs.label}", "give --derivatives")
+            notes.append("no tractograms in the derivatives: no bundles")
+        return dataclasses.replace(inputs, freesurfer=freesurfer, bundles=bundles, notes=(*inputs.notes, *notes))
+
+    def _freesurfer(self, inputs: SessionInputs) -> Path | None:
+        for folder in self.subjects_dirs:
+            for name in dict.fromkeys((inputs.label, f"sub-{inputs.participant}", inputs.participant)):
+                if (folder / name).is_dir():
+                    return (folder / name).absolute()
+        return None
+
+    def _missing(self, stage: str, problem: str, remedy: str) -> None:
+        if stage in self.stages:
+            raise InputError(problem, key="--stages", value=stage, remedy=remedy)
+
+
+def describe(inputs: SessionInputs) -> dict[str, Any]:
+    """Return a short description of what a session has, for ``--dry-run`` and the report."""
+    return {
+        "MP2RAGE": "none" if inputs.mp2rage is None else ", ".join(path.name for path in inputs.mp2rage.files),
+        "ME-GRE": "none" if inputs.megre is None else f"{len(inputs.megre.echo_times)} echoes",
+        "FreeSurfer": str(inputs.freesurfer or "none"),
+        "bundles": f"{len(inputs.bundles)} of 18" if inputs.bundles else "none",
+    }

@@ -1,0 +1,42 @@
+"""Entry point of ``harmoniq``: choose the command, run it, and turn what goes wrong into a sentence and an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from harmoniq.data.errors import InputError
+
+DONE, FAILED, WRONG_INPUT = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 done; 1 some participants or nodes failed; 2 wrong arguments, config or input.
+    """
+    # Nipype and pydra ask a server for their newest version at first use: never, unless the user sets these.
+    for name in ("NO_ET", "NIPYPE_NO_ET"):
+        os.environ.setdefault(name, "1")
+    from harmoniq.cli.parser import build_parser
+
+    try:
+        args = build_parser().parse_args(argv)
+        return args.execute(args)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        print("interrupted: run the same command again to go on where it stopped", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        # The reader of our output has gone, for example `| head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE

@@ -1,0 +1,167 @@
+"""The argument parser: every command, its options and examples. Commands are imported only when they run."""
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import harmoniq
+from harmoniq.settings import schema
+
+_EXAMPLES = {
+    "run": """examples:
+  harmoniq run data/bids data/derivatives participant --fs-subjects-dir data/bids/derivatives/freesurfer
+  harmoniq run data/bids data/derivatives participant --participant-label 01 02 --stages maps --nprocs 4
+  harmoniq run data/bids data/derivatives group --reference-site site1""",
+    "analyze": """examples:
+  harmoniq analyze regions.tsv participants.tsv results
+  harmoniq analyze regions.tsv participants.tsv results --methods raw gam --bootstrap 1000""",
+    "simulate": """examples:
+  harmoniq simulate cohort --sites 3 --subjects-per-site 2 --patients 2 --voxel-size 1 --freesurfer --tractograms
+  harmoniq simulate tables --tables-only""",
+    "demo": """examples:
+  harmoniq demo demo-out""",
+    "doctor": """examples:
+  harmoniq doctor
+  harmoniq doctor study.toml""",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one ``error:`` line, as all of harmoniq's."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and exit with 2."""
+        print(f"error: {message}; see {self.prog} --help", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = Parser(
+        prog="harmoniq",
+        description="Quantitative MRI across scanners: raw BIDS to harmonized R1 and R2*, and their statistics.",
+        epilog="Each command has its own help: harmoniq run --help",
+    )
+    parser.add_argument("--version", action="version", version=f"harmoniq {harmoniq.__version__}")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
+    _add_run(_command(commands, "run", "process participants, or analyze the group (BIDS App)"))
+    _add_analyze(_command(commands, "analyze", "the group level from tables alone"))
+    _add_simulate(_command(commands, "simulate", "make a raw BIDS cohort whose truth is known"))
+    _add_demo(_command(commands, "demo", "simulate, process, analyze and report, in minutes"))
+    doctor = _command(commands, "doctor", "say which engines, atlases, memory and disk are there")
+    doctor.add_argument("config", metavar="STUDY.toml", nargs="?", type=Path, help="check this study's config as well")
+    return parser
+
+
+def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=_EXAMPLES[name],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+    def execute(args: argparse.Namespace) -> int:
+        return importlib.import_module(f"harmoniq.cli.{name}").execute(args)
+
+    parser.set_defaults(execute=execute)
+    return parser
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bids_dir", metavar="BIDS_DIR", type=Path, help="raw BIDS dataset")
+    parser.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="where the derivatives go")
+    parser.add_argument("level", choices=("participant", "group"), help="which level to run")
+    select = parser.add_argument_group("what to process")
+    select.add_argument("--participant-label", metavar="L", nargs="+", help="participants, with or without sub-")
+    select.add_argument("--session-label", metavar="S", nargs="+", help="sessions, with or without ses-")
+    select.add_argument("--bids-filter-file", metavar="F", type=Path, help="JSON of further entities per query")
+    select.add_argument("--bids-database-dir", metavar="D", type=Path, help="PyBIDS database to make or reuse")
+    select.add_argument("--stages", nargs="+", choices=schema.STAGES, help="default: all that the data permit")
+    select.add_argument("--skip-bids-validation", action="store_true", help="do not call the BIDS validator")
+    engines = parser.add_argument_group("engines and existing results")
+    engines.add_argument(
+        "--config", metavar="STUDY.toml", type=Path, help="study settings; default: the built-in chen2026"
+    )
+    engines.add_argument("--r1-engine", choices=schema.R1_ENGINES, help="engine of R1")
+    engines.add_argument("--r2star-engine", choices=schema.R2STAR_ENGINES, help="engine of R2*")
+    engines.add_argument("--r2star-method", choices=schema.R2STAR_METHODS, help="fit of the decay")
+    engines.add_argument("--b1-correction", choices=("auto", "off"), help="use a B1+ map where there is one")
+    engines.add_argument("--surface-engine", choices=schema.SURFACE_ENGINES, help="engine of the surfaces")
+    engines.add_argument("--bundle-engine", choices=schema.BUNDLE_ENGINES, help="engine of the bundles")
+    engines.add_argument("--derivatives", metavar="DIR", nargs="+", type=Path, default=[], help="existing results")
+    engines.add_argument("--fs-subjects-dir", metavar="DIR", type=Path, help="existing FreeSurfer subjects")
+    engines.add_argument("--fs-license-file", metavar="F", type=Path, help="FreeSurfer license")
+    _add_group_options(parser)
+    _add_resources(parser)
+    execution = parser.add_argument_group("execution")
+    execution.add_argument("--nipype-plugin", metavar="NAME", help="a Nipype plugin instead of the built-in one")
+    execution.add_argument("--nipype-plugin-file", metavar="F", type=Path, help="JSON with plugin and plugin_args")
+    execution.add_argument("--stop-on-first-crash", action="store_true", help="stop when a node fails")
+    execution.add_argument("--clean-work-dir", action="store_true", help="remove the work folder after success")
+    execution.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    execution.add_argument("--write-graph", action="store_true", help="write the workflow's graph to OUT_DIR/logs")
+
+
+def _add_group_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("group level")
+    group.add_argument("--reference-site", metavar="S", help="site whose scale the others are brought to")
+    group.add_argument("--methods", nargs="+", choices=schema.METHODS, help="harmonization methods")
+    group.add_argument("--combat-engine", choices=schema.COMBAT_ENGINES, help="engine of ComBat and ComBat-GAM")
+    group.add_argument("--bootstrap", metavar="N", type=int, help="resamples of the peak ages")
+    group.add_argument("--allow-mixed-engines", action="store_true", help="pool values of different engines")
+
+
+def _add_resources(parser: argparse.ArgumentParser) -> None:
+    resources = parser.add_argument_group("resources")
+    resources.add_argument(
+        "-w", "--work-dir", metavar="DIR", type=Path, help="intermediate results; default: OUT_DIR/work"
+    )
+    resources.add_argument("--nprocs", metavar="N", type=int, help="processes; default: the cores of this job")
+    resources.add_argument("--omp-nthreads", metavar="N", type=int, default=1, help="threads of each process (1)")
+    resources.add_argument("--mem", metavar="GB", type=float, help="memory; default: that of this job or machine")
+    resources.add_argument("--seed", metavar="N", type=int, default=0, help="of all that is random (0)")
+    resources.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice for debugging")
+
+
+def _add_analyze(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("regions", metavar="REGIONS.tsv", type=Path, help="participant_id metric tissue region value")
+    parser.add_argument("participants", metavar="PARTICIPANTS.tsv", type=Path, help="participant_id site group age sex")
+    parser.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="where tables, figures and report go")
+    parser.add_argument(
+        "--config", metavar="STUDY.toml", type=Path, help="study settings; default: the built-in chen2026"
+    )
+    _add_group_options(parser)
+    _add_resources(parser)
+
+
+def _add_simulate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("out_dir", metavar="OUT_BIDS_DIR", type=Path, help="a new or empty folder")
+    parser.add_argument("--sites", metavar="N", type=int, default=3, help="number of sites (3)")
+    parser.add_argument(
+        "--subjects-per-site", metavar="N", type=int, help="controls per site (images: 2; tables: as published)"
+    )
+    parser.add_argument("--patients", metavar="N", type=int, help="patients, at site 2 (images: 2; tables: 98)")
+    parser.add_argument("--voxel-size", metavar="MM", type=float, help="isotropic; default: each site's own protocol")
+    parser.add_argument(
+        "--modalities", nargs="+", choices=("mp2rage", "megre", "dwi", "flair", "b1"), help="default: all"
+    )
+    parser.add_argument("--freesurfer", action="store_true", help="write FreeSurfer subjects as well")
+    parser.add_argument("--tractograms", action="store_true", help="write the bundles' tractograms as well")
+    parser.add_argument("--tables-only", action="store_true", help="regional tables of a whole cohort, no images")
+    parser.add_argument("--nprocs", metavar="N", type=int, help="processes; default: the cores of this job")
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of all that is random (0)")
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="a new folder, or that of an earlier demo")
+    parser.add_argument("--voxel-size", metavar="MM", type=float, default=1.0, help="of the simulated images (1)")
+    parser.add_argument(
+        "--subjects-per-site", metavar="N", type=int, default=2, help="controls with images per site (2)"
+    )
+    parser.add_argument("--patients", metavar="N", type=int, default=2, help="patients with images (2)")
+    parser.add_argument("--bootstrap", metavar="N", type=int, help="resamples of the peak ages")
+    _add_resources(parser)

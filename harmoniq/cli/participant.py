@@ -1,0 +1,205 @@
+"""The participant level: discover, check, run, report, summarize."""
+
+import argparse
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harmoniq.cli.dataset import write_dataset_files
+from harmoniq.cli.discover import Discovery, describe, discover
+from harmoniq.cli.folders import check_space, prepare_folder
+from harmoniq.cli.progress import Progress
+from harmoniq.cli.resources import limit_threads, memory_gb, process_count
+from harmoniq.data.errors import InputError
+from harmoniq.data.inputs import SessionInputs
+from harmoniq.settings.schema import STAGES, Settings
+
+if TYPE_CHECKING:
+    from harmoniq.workflows.study import RunSummary
+
+_UNAVAILABLE = {
+    ("r1", "matlab"): "--r1-engine",
+    ("r2star", "sepia"): "--r2star-engine",
+    ("surfaces", "catsurf"): "--surface-engine",
+    ("bundles", "qsiprep"): "--bundle-engine",
+}
+
+
+def run_participants(args: argparse.Namespace, settings: Settings) -> int:
+    """Process participants; return the exit code: 0 done, 1 some failed, 2 none had usable input."""
+    check_engines(settings)
+    nprocs, memory = process_count(args.nprocs), memory_gb(args.mem)
+    limit_threads(args.omp_nthreads)
+    found = discover(
+        args.bids_dir.absolute(), settings,
+        participants=args.participant_label, sessions=args.session_label, filter_file=args.bids_filter_file,
+        database_dir=args.bids_database_dir, derivatives=[path.absolute() for path in args.derivatives],
+        fs_subjects_dir=args.fs_subjects_dir and args.fs_subjects_dir.absolute(), stages=args.stages,
+    )  # fmt: skip
+    _print_refused(found)
+    if not found.sessions:
+        return 2
+    if args.dry_run:
+        _print_plan(found.sessions)
+        return 2 if found.refused and not found.sessions else int(bool(found.refused))
+    out_dir = prepare_folder(args.out_dir, "OUT_DIR")
+    if out_dir == args.bids_dir.absolute():
+        raise InputError("is the raw dataset itself", file=out_dir, key="OUT_DIR", remedy="choose another folder")
+    work_dir = prepare_folder(args.work_dir or out_dir / "work", "--work-dir")
+    check_space(work_dir, sum(_voxel_bytes(inputs) for inputs in found.sessions[:nprocs]), "--work-dir")
+    if not args.skip_bids_validation:
+        _validate(args.bids_dir)
+    write_dataset_files(out_dir, args.bids_dir, settings, _options(args))
+    started = time.monotonic()
+    summary = _run(args, settings, found, out_dir, work_dir, nprocs, memory)
+    _write_reports(out_dir, found, settings, summary)
+    code = _exit_code(found, summary)
+    if args.clean_work_dir and code == 0:
+        shutil.rmtree(work_dir, ignore_errors=True)
+    _print_summary(found, summary, out_dir, time.monotonic() - started)
+    return code
+
+
+def check_engines(settings: Settings) -> None:
+    """Refuse engines that this version does not have.
+
+    Raises
+    ------
+    InputError
+        Naming the flag.
+    """
+    for (section, engine), flag in _UNAVAILABLE.items():
+        if getattr(settings, section).engine == engine:
+            raise InputError(
+                f"this engine is not part of harmoniq {_version()}", key=flag, value=engine,
+                remedy="use auto, or bring its results with --derivatives or --fs-subjects-dir",
+            )  # fmt: skip
+
+
+def _version() -> str:
+    import harmoniq
+
+    return harmoniq.__version__
+
+
+def _run(
+    args: argparse.Namespace,
+    settings: Settings,
+    found: Discovery,
+    out_dir: Path,
+    work_dir: Path,
+    nprocs: int,
+    memory: float,
+) -> "RunSummary":
+    from harmoniq.workflows.study import configure_nipype, init_study_wf, run_study
+
+    configure_nipype(log_dir=out_dir / "logs", stop_on_first_crash=args.stop_on_first_crash, verbose=args.verbose)
+    workflow = init_study_wf(
+        sessions=found.sessions, settings=settings, out_dir=out_dir, work_dir=work_dir,
+        stages=args.stages or STAGES, seed=args.seed, mem_gb=lambda inputs: min(_fit_gb(inputs), memory),
+    )  # fmt: skip
+    if args.write_graph:
+        _write_graph(workflow, out_dir)
+    plugin, plugin_args = _foreign_plugin(args)
+    total = len(workflow.list_node_names())
+    with Progress("participants", total) as progress:
+        return run_study(
+            workflow, found.sessions, nprocs=nprocs, mem_gb=memory, plugin=plugin, plugin_args=plugin_args,
+            on_node=lambda label, node, ok: progress.step(f"{label} {node}{'' if ok else ' FAILED'}"),
+        )  # fmt: skip
+
+
+def _write_graph(workflow: Any, out_dir: Path) -> None:
+    if shutil.which("dot") is None:
+        print("note: --write-graph: Graphviz (dot) is not installed: only the .dot file is written", file=sys.stderr)
+    workflow.write_graph(dotfilename=str(out_dir / "logs" / "graph.dot"), graph2use="colored", format="svg")
+
+
+def _foreign_plugin(args: argparse.Namespace) -> tuple[str | None, dict[str, Any]]:
+    from harmoniq.data.files import read_json
+
+    content = read_json(args.nipype_plugin_file) if args.nipype_plugin_file else {}
+    if not isinstance(content, dict):
+        raise InputError("must be a JSON object", file=args.nipype_plugin_file, key="--nipype-plugin-file")
+    plugin = args.nipype_plugin or content.get("plugin")
+    if plugin is not None:
+        import nipype.pipeline.plugins as plugins
+
+        if not hasattr(plugins, f"{plugin}Plugin"):
+            raise InputError(
+                "Nipype has no such plugin", key="--nipype-plugin", value=plugin, remedy="try MultiProc or SLURM"
+            )
+    return plugin, dict(content.get("plugin_args", {}))
+
+
+def _fit_gb(inputs: SessionInputs) -> float:
+    """Return an estimate of the memory of a session's largest fit: float32 echoes, stacked once, and the maps."""
+    return max(0.5, 3 * _voxel_bytes(inputs) / 1024**3)
+
+
+def _voxel_bytes(inputs: SessionInputs) -> int:
+    from math import prod
+
+    from harmoniq.data.images import load_grid
+
+    groups = [group.files for group in (inputs.mp2rage, inputs.megre) if group is not None]
+    return sum(4 * prod(load_grid(files[0])[0]) * len(files) for files in groups)
+
+
+def _validate(bids_dir: Path) -> None:
+    """Say what the BIDS validator finds, where it is installed; harmoniq's own checks decide what can be processed."""
+    from harmoniq.cli.validation import validate
+
+    for line in validate(bids_dir):
+        print(f"warning: {line}", file=sys.stderr)
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    return {name: value for name, value in vars(args).items() if name != "execute"}
+
+
+def _print_refused(found: Discovery) -> None:
+    for label, error in found.refused.items():
+        print(f"error: {label}: {error}", file=sys.stderr)
+
+
+def _print_plan(sessions: tuple[SessionInputs, ...]) -> None:
+    for inputs in sessions:
+        print(inputs.label + ": " + "; ".join(f"{name} {value}" for name, value in describe(inputs).items()))
+        for note in inputs.notes:
+            print(f"  note: {note}")
+
+
+def _write_reports(out_dir: Path, found: Discovery, settings: Settings, summary: "RunSummary") -> None:
+    from harmoniq.cli.participant_report import write_reports
+
+    write_reports(out_dir, found, settings, summary)
+
+
+def _exit_code(found: Discovery, summary: "RunSummary") -> int:
+    failed = len(found.refused) + len(summary.failures)
+    if failed == 0:
+        return 0
+    total = len(found.sessions) + len(found.refused)
+    return 2 if failed == total and all(failure.bad_input for failure in summary.failures.values()) else 1
+
+
+def _print_summary(found: Discovery, summary: "RunSummary", out_dir: Path, seconds: float) -> None:
+    total = len(found.sessions) + len(found.refused)
+    failed = len(found.refused) + len(summary.failures)
+    for label, failure in sorted(summary.failures.items()):
+        crash = f" (crash file: {failure.crash_file})" if failure.crash_file else ""
+        print(f"error: {label}: {failure.sentence}{crash}", file=sys.stderr)
+    print(
+        f"{total - failed} of {total} sessions done in {seconds:.0f} s; {summary.reused} nodes reused from the work folder."
+    )
+    for inputs in found.sessions:
+        if inputs.label not in summary.failures and inputs.notes:
+            print(f"  {inputs.label}: " + "; ".join(inputs.notes))
+    print(f"Results: {out_dir}")
+    if failed:
+        print("Mend what the errors name and run the same command again: what is done is not done twice.")
+    else:
+        print(f"Next: harmoniq run BIDS_DIR {out_dir} group")

@@ -1,0 +1,104 @@
+"""The report of each participant, written from what lies in the derivatives, also when something failed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harmoniq.cli.discover import Discovery
+from harmoniq.data.inputs import SessionInputs
+from harmoniq.data.provenance import versions
+from harmoniq.data.tables import read_tsv
+from harmoniq.settings.load import as_dict
+from harmoniq.settings.schema import Settings
+
+if TYPE_CHECKING:
+    from harmoniq.report.images import ReportFigure
+    from harmoniq.workflows.study import RunSummary
+
+_PICTURES = {
+    "R1": ("R1", "R1 in three planes, 0 to 1.6 1/s", "Fixed scale, so that participants can be compared."),
+    "R2star": ("R2*", "R2* in three planes, 0 to 50 1/s", "Fixed scale, so that participants can be compared."),
+    "registration": (
+        "Registration",
+        "Edges of MP2RAGE over the first ME-GRE echo",
+        "The edges of MP2RAGE (orange) should follow those of the ME-GRE image beneath.",
+    ),
+}
+
+
+def write_reports(out_dir: Path, found: Discovery, settings: Settings, summary: "RunSummary") -> None:
+    """Write ``sub-X.html`` of every participant that was asked for."""
+    participants = dict.fromkeys(
+        [inputs.participant for inputs in found.sessions] + [label[4:].split("_ses-")[0] for label in found.refused]
+    )
+    for participant in participants:
+        sessions = [inputs for inputs in found.sessions if inputs.participant == participant]
+        _write_report(out_dir, participant, sessions, found, settings, summary)
+
+
+def _write_report(
+    out_dir: Path,
+    participant: str,
+    sessions: Sequence[SessionInputs],
+    found: Discovery,
+    settings: Settings,
+    summary: "RunSummary",
+) -> None:
+    import pandas as pd
+
+    from harmoniq.report.participant import ParticipantReport, write_participant_report
+    from harmoniq.workflows.engines import engine_names
+
+    errors = [f"{label}: {error}" for label, error in found.refused.items() if _is_of(label, participant)]
+    errors += [
+        f"{label}: {failure.sentence}" for label, failure in summary.failures.items() if _is_of(label, participant)
+    ]
+    tables = [read_tsv(path) for inputs in sessions if (path := _table_path(out_dir, inputs)).is_file()]
+    engines = [
+        {"session": inputs.session or "n/a", "stage": stage, "engine": engine}
+        for inputs in sessions
+        for stage, engine in engine_names(inputs, settings).items()
+    ]
+    found_files = [
+        {"session": inputs.session or "n/a", "acquisition": kind, "file": path.name}
+        for inputs in sessions
+        for kind, group in (("MP2RAGE", inputs.mp2rage), ("ME-GRE", inputs.megre))
+        if group is not None
+        for path in group.files
+    ]
+    warnings = [note for inputs in sessions if inputs.mp2rage is not None for note in inputs.mp2rage.notes]
+    context = ParticipantReport(
+        participant_id=f"sub-{participant}",
+        inputs=found_files,
+        engines=engines,
+        figures=[figure for inputs in sessions for figure in _figures(out_dir, inputs)],
+        regions=pd.concat(tables, ignore_index=True) if tables else None,
+        notes=list(dict.fromkeys(note for inputs in sessions for note in inputs.notes if note not in warnings)),
+        warnings=list(dict.fromkeys(warnings)),
+        settings=as_dict(settings),
+        versions=versions(),
+        error="\n".join(errors) or None,
+        sessions=[inputs.session for inputs in sessions if inputs.session],
+    )
+    write_participant_report(out_dir / f"sub-{participant}.html", context)
+
+
+def _is_of(label: str, participant: str) -> bool:
+    return label == f"sub-{participant}" or label.startswith(f"sub-{participant}_")
+
+
+def _table_path(out_dir: Path, inputs: SessionInputs) -> Path:
+    folder = out_dir.joinpath(*inputs.label.split("_"))
+    return folder / f"{inputs.label}_regions.tsv"
+
+
+def _figures(out_dir: Path, inputs: SessionInputs) -> "list[ReportFigure]":
+    from harmoniq.report.images import ReportFigure
+
+    folder = out_dir / f"sub-{inputs.participant}" / "figures"
+    session = f" ({inputs.session})" if inputs.session else ""
+    return [
+        ReportFigure(title=f"{title}{session}", alt=alt, image=path, caption=caption)
+        for name, (title, alt, caption) in _PICTURES.items()
+        if (path := folder / f"{inputs.label}_desc-{name}.png").is_file()
+    ]

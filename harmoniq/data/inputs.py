@@ -1,0 +1,191 @@
+"""What one session of a participant has: images found in the dataset and turned into checked acquisitions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from harmoniq.data.acquisitions import MEGRE, MP2RAGE
+from harmoniq.data.bids import QUERIES
+from harmoniq.data.errors import InputError
+from harmoniq.data.metadata import mp2rage_timing
+
+if TYPE_CHECKING:
+    from bids.layout import BIDSImageFile, BIDSLayout
+
+_IMAGES = (".nii", ".nii.gz")
+
+
+@dataclass(frozen=True)
+class SessionInputs:
+    """One session: acquisitions, existing results, and what has to be said about them."""
+
+    participant: str
+    session: str | None
+    mp2rage: MP2RAGE | None = None
+    megre: MEGRE | None = None
+    freesurfer: Path | None = None
+    bundles: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
+    notes: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Return ``sub-X`` or ``sub-X_ses-Y``."""
+        return f"sub-{self.participant}" + (f"_ses-{self.session}" if self.session else "")
+
+
+def find_acquisitions(
+    layout: "BIDSLayout",
+    participant: str,
+    session: str | None,
+    *,
+    filters: Mapping[str, Mapping[str, Any]],
+    site_keys: Mapping[str, Mapping[str, Any]],
+    efficiency: float,
+) -> SessionInputs:
+    """Find a session's MP2RAGE and ME-GRE images and check their metadata.
+
+    Parameters
+    ----------
+    layout : bids.layout.BIDSLayout
+        An index that holds the participant.
+    participant, session : str
+        Labels without prefix; None for no session.
+    filters : mapping
+        Further entities per query, from ``--bids-filter-file``.
+    site_keys : mapping
+        What the config gives for the participant's site, per suffix, where a sidecar lacks it.
+    efficiency : float
+        Inversion efficiency where neither sidecar nor site gives it.
+
+    Raises
+    ------
+    InputError
+        For missing, ambiguous or contradictory images and metadata.
+    """
+    query = _Query(layout, participant, session, filters)
+    notes: list[str] = []
+    mp2rage = _find_mp2rage(query, site_keys.get("MP2RAGE", {}), efficiency, notes)
+    megre = _find_megre(query)
+    if mp2rage is None and megre is None:
+        raise InputError(
+            "has neither MP2RAGE nor ME-GRE images",
+            file=Path(layout.root) / f"sub-{participant}" / (f"ses-{session}" if session else ""),
+            remedy="expected anat/*_UNIT1, anat/*_MP2RAGE or anat/*_MEGRE",
+        )
+    if mp2rage is None:
+        notes.append("no MP2RAGE: no R1, and R2* is not sampled in regions")
+    if megre is None:
+        notes.append("no ME-GRE: no R2*")
+    if not query.get("dwi"):
+        notes.append("no diffusion images")
+    return SessionInputs(participant, session, mp2rage, megre, notes=tuple(notes))
+
+
+class _Query:
+    """Ask the layout for the images of one session."""
+
+    def __init__(
+        self, layout: "BIDSLayout", participant: str, session: str | None, filters: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        self.layout, self.filters = layout, filters
+        self.entities: dict[str, Any] = {"subject": participant, "extension": list(_IMAGES)}
+        if session is not None:
+            self.entities["session"] = session
+
+    def get(self, name: str, **entities: Any) -> "list[BIDSImageFile]":
+        return self.layout.get(**{**self.entities, **QUERIES[name], **self.filters.get(name, {}), **entities})
+
+    def one(self, name: str, *, part: str = "mag", **entities: Any) -> "BIDSImageFile | None":
+        """Return the single image that fits, the magnitude with or without ``part-mag``."""
+        files = [file for file in self.get(name, **entities) if _part(file) == part]
+        if len(files) > 1:
+            names = ", ".join(Path(file.path).name for file in files[:4])
+            raise InputError(
+                f"{len(files)} images fit: {names}",
+                file=Path(files[0].path).parent,
+                key=name,
+                remedy="choose one with --bids-filter-file",
+            )
+        return files[0] if files else None
+
+
+def _part(file: "BIDSImageFile") -> str:
+    return file.get_entities().get("part", "mag")
+
+
+def _path(file: "BIDSImageFile | None") -> Path | None:
+    return None if file is None else Path(file.path)
+
+
+def _find_mp2rage(query: _Query, site: Mapping[str, Any], efficiency: float, notes: list[str]) -> MP2RAGE | None:
+    uni = query.one("unit1")
+    inversions = [query.one("mp2rage", inv=number) for number in (1, 2)]
+    phases = [query.one("mp2rage", inv=number, part="phase") for number in (1, 2)]
+    if uni is None and None in inversions:
+        return None
+    first = uni or inversions[0]
+    assert first is not None
+    metadata = [dict(file.get_metadata()) if file is not None else {} for file in (*inversions, uni)]
+    timing = mp2rage_timing(metadata, site, efficiency, file=str(first.path), notes=notes)
+    check_grids([Path(file.path) for file in (uni, *inversions, *phases) if file is not None])
+    return MP2RAGE(timing, _path(uni), *map(_path, inversions), *map(_path, phases), notes=tuple(notes))
+
+
+def _find_megre(query: _Query) -> MEGRE | None:
+    files = query.get("megre")
+    magnitudes = sorted((f for f in files if _part(f) == "mag"), key=_echo)
+    if not magnitudes:
+        return None
+    echoes = [_echo(file) for file in magnitudes]
+    if len(set(echoes)) < len(echoes):
+        twice = next(echo for echo in echoes if echoes.count(echo) > 1)
+        names = ", ".join(Path(f.path).name for f in magnitudes if _echo(f) == twice)
+        raise InputError(
+            f"several images of echo {twice}: {names}",
+            file=Path(magnitudes[0].path).parent,
+            key="megre",
+            remedy="choose with --bids-filter-file",
+        )
+    phases = sorted((f for f in files if _part(f) == "phase"), key=_echo)
+    times = tuple(_echo_time(file) for file in magnitudes)
+    complete = [_echo(file) for file in phases] == echoes
+    paths = tuple(Path(file.path) for file in magnitudes)
+    megre = MEGRE(paths, times, tuple(Path(f.path) for f in phases) if complete else ())
+    check_grids(list(megre.files))
+    return megre
+
+
+def _echo(file: "BIDSImageFile") -> int:
+    return int(file.get_entities().get("echo", 1))
+
+
+def _echo_time(file: "BIDSImageFile") -> float:
+    value = file.get_metadata().get("EchoTime")
+    if value is None:
+        raise InputError("missing", file=file.path, key="EchoTime", remedy="add it to the sidecar, in seconds")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise InputError("must be a number of seconds", file=file.path, key="EchoTime", value=value)
+    return float(value)
+
+
+def check_grids(paths: list[Path]) -> None:
+    """Refuse images of one acquisition that are not on the same grid (headers only are read).
+
+    Raises
+    ------
+    InputError
+        Naming both files and what differs.
+    """
+    import numpy as np
+
+    from harmoniq.data.images import load_grid
+
+    shape, affine = load_grid(paths[0])
+    for path in paths[1:]:
+        other_shape, other_affine = load_grid(path)
+        if other_shape[:3] != shape[:3]:
+            raise InputError(f"its grid {other_shape[:3]} is not {shape[:3]} of {paths[0].name}", file=path)
+        if not np.allclose(other_affine, affine, atol=1e-2):
+            raise InputError(f"its position or orientation differs from {paths[0].name}", file=path, key="affine")

@@ -1,0 +1,56 @@
+"""Samples of a volume at points, in the volume's own grid: the points move, the map is never resampled."""
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Interpolation = Literal["trilinear", "nearest"]
+
+
+def sample_volume(
+    points: npt.ArrayLike,
+    volume: npt.NDArray[np.floating],
+    affine: npt.ArrayLike,
+    *,
+    interpolation: Interpolation = "trilinear",
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Sample a volume at points in its own scanner space.
+
+    Parameters
+    ----------
+    points : array, shape (n, 3)
+        RAS coordinates in mm.
+    volume : numpy.ndarray, shape (x, y, z)
+        NaN voxels (a lesion, say) make the samples that touch them NaN.
+    affine : array, shape (4, 4)
+        From voxel indices to RAS, mm.
+    interpolation : {'trilinear', 'nearest'}
+        As ``mri_vol2surf --interp``.
+
+    Returns
+    -------
+    values : numpy.ndarray, shape (n,)
+        NaN outside the volume.
+    inside : numpy.ndarray of bool, shape (n,)
+        True where the nearest voxel centre is in the volume; in the outer half voxel the edge's values hold, as in
+        FreeSurfer (``MRIsampleSeqVolume``).
+    """
+    if volume.ndim != 3:
+        raise ValueError(f"a volume of 3 dimensions is wanted, not {volume.ndim}")
+    if interpolation not in ("trilinear", "nearest"):
+        raise ValueError(f"interpolation must be trilinear or nearest, not {interpolation!r}")
+    from scipy.ndimage import map_coordinates
+
+    inverse = np.linalg.inv(np.asarray(affine, dtype=np.float64))
+    voxels = inverse[:3, :3] @ np.asarray(points, dtype=np.float64).T + inverse[:3, 3:]
+    size = np.array(volume.shape, dtype=np.float64)[:, None]
+    inside = ((voxels >= -0.5) & (voxels < size - 0.5)).all(axis=0)
+    values = np.full(voxels.shape[1], np.nan)
+    within = voxels[:, inside]
+    if interpolation == "nearest":
+        i, j, k = np.floor(within + 0.5).astype(np.intp)
+        values[inside] = volume[i, j, k]
+    else:
+        values[inside] = map_coordinates(volume, within, output=np.float64, order=1, mode="nearest", prefilter=False)
+    return values, inside

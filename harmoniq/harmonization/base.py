@@ -1,0 +1,142 @@
+"""The contract of all harmonizers, and what they read of a cohort in the same way."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+import pandas as pd
+
+from harmoniq.data.cohort import Cohort
+from harmoniq.data.errors import InputError
+
+FEATURE_KEYS = ("metric", "tissue", "region")
+
+#: Name of the JSON file in the folder of a saved harmonizer; the arrays stand beside it.
+MODEL_FILE = "model.json"
+
+
+class HarmonizationWarning(UserWarning):
+    """Something about the participants that makes their harmonized values less certain."""
+
+
+@runtime_checkable
+class Harmonizer(Protocol):
+    """What every harmonizer does.
+
+    Only controls enter `fit`; all participants, patients too, are transformed with the parameters of their site. The
+    data of the reference site are returned bit by bit as they are.
+    """
+
+    @property
+    def method(self) -> str:
+        """Short name of the method."""
+        ...
+
+    @property
+    def engine(self) -> str:
+        """``native``, or the package that estimates."""
+        ...
+
+    @property
+    def reference_site(self) -> str | None:
+        """Label of the reference site."""
+        ...
+
+    @property
+    def notes(self) -> list[str]:
+        """What the last fit has to say: regions and covariates left out, and the like."""
+        ...
+
+    def fit(self, cohort: Cohort) -> Self:
+        """Estimate the parameters from the controls of `cohort`."""
+        ...
+
+    def transform(self, cohort: Cohort) -> np.ndarray:
+        """Return the harmonized values, of the same shape as ``cohort.values``."""
+        ...
+
+    def outside(self, cohort: Cohort) -> list[str]:
+        """Return notes on participants to whom the fit has to be extrapolated."""
+        ...
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the parameters as JSON and NPZ, without data of any participant."""
+        ...
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read what `save` wrote."""
+        ...
+
+
+def site_label(value: object) -> str:
+    """Return a site's label as text, so that 1, 1.0 and "1" are the same site."""
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def site_labels(cohort: Cohort) -> np.ndarray:
+    """Return the site of every participant as text, shape (n_participants,).
+
+    Raises
+    ------
+    InputError
+        When a participant's site is missing.
+    """
+    column = cohort.participants["site"]
+    absent = column.isna().to_numpy()
+    if absent.any():
+        who = cohort.participants["participant_id"].iloc[int(np.flatnonzero(absent)[0])]
+        raise InputError("is missing", key=f"site of {who}", remedy="fill it in, or leave the participant out")
+    return np.array([site_label(value) for value in column], dtype=object)
+
+
+def feature_names(features: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return ``(metric, tissue, region)`` of every column of the values."""
+    columns = [features[key].astype(str) for key in FEATURE_KEYS]
+    return list(zip(*columns))
+
+
+def feature_positions(cohort: Cohort, fitted: Sequence[tuple[str, ...]]) -> np.ndarray:
+    """Return where each feature of `cohort` stands among the fitted ones; the order may differ.
+
+    Raises
+    ------
+    InputError
+        When `cohort` has a feature that was not fitted.
+    """
+    position = {tuple(name): index for index, name in enumerate(fitted)}
+    names = feature_names(cohort.features)
+    unknown = [name for name in names if name not in position]
+    if unknown:
+        raise InputError(
+            f"was not among the {len(position)} regions that the model was fitted on", key="metric tissue region",
+            value=" ".join(unknown[0]), remedy="fit again with this region, or leave it out",
+        )  # fmt: skip
+    return np.array([position[name] for name in names], dtype=int)
+
+
+def check_sites_known(labels: np.ndarray, known: Sequence[str]) -> None:
+    """Raise an InputError when a participant's site was not in the fit."""
+    unseen = sorted(set(labels) - set(known))
+    if unseen:
+        raise InputError(
+            f"was not in the fit, which knows {', '.join(known)}", key="site", value=unseen[0],
+            remedy="fit again with controls of this site",
+        )  # fmt: skip
+
+
+def check_reference(reference: str | None, sites: Sequence[str]) -> None:
+    """Raise an InputError when the reference site is not among `sites`."""
+    if reference is not None and reference not in sites:
+        raise InputError(
+            f"is not a site of the data, which has {', '.join(sites)}", key="reference_site", value=reference,
+            remedy="name one of them",
+        )  # fmt: skip
+
+
+def some(items: Sequence[str], most: int = 5) -> str:
+    """Return the first items as text, and how many there are if not all are named."""
+    return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")

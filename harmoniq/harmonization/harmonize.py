@@ -1,0 +1,168 @@
+"""Harmonize a cohort, metric by metric, with several methods."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from harmoniq.data.cohort import Cohort
+from harmoniq.data.errors import InputError
+from harmoniq.harmonization.base import (
+    HarmonizationWarning,
+    Harmonizer,
+    check_reference,
+    feature_names,
+    site_label,
+    site_labels,
+    some,
+)
+from harmoniq.harmonization.design import diagnostics
+from harmoniq.harmonization.registry import check_method, make_harmonizer
+
+
+@dataclass(frozen=True)
+class HarmonizedCohort:
+    """A cohort and its values under every method.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        As it came.
+    values : dict
+        From the method's name to values of the shape of ``cohort.values``, in 1/s; NaN where a value is missing or
+        cannot be harmonized.
+    notes : list of str
+        What a reader of the results must know, each once, beginning with the metric (and method) that it is about.
+    """
+
+    cohort: Cohort
+    values: dict[str, np.ndarray]
+    notes: list[str]
+
+    def of(self, method: str) -> Cohort:
+        """Return the cohort with the values of one method."""
+        return self.cohort.with_values(self.values[method])
+
+
+def harmonize_cohort(
+    cohort: Cohort,
+    methods: Sequence[str],
+    *,
+    reference_site: str,
+    engine: str = "native",
+    seed: int = 0,
+    models_dir: str | Path | None = None,
+    disjoint_ages: Literal["refuse", "warn"] = "refuse",
+) -> HarmonizedCohort:
+    """Harmonize every metric over the sites that measured it.
+
+    The controls of a metric's sites are fitted, over all its tissues and regions together; everybody is transformed.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Controls and patients of several sites and metrics.
+    methods : sequence of str
+        Among raw, combat and gam.
+    reference_site : str
+        Left as it is; the others are brought to its scale.
+    engine : {"native", "neuroharmonize"}
+    seed : int
+    models_dir : path, optional
+        Where to save the fitted models, in a folder per method and metric.
+    disjoint_ages : {"refuse", "warn"}
+        What to do with sites that share no age with the others.
+
+    Returns
+    -------
+    HarmonizedCohort
+
+    Raises
+    ------
+    InputError
+        For unknown methods, a reference site that is unknown or lacks a metric, data of one site only, and all that
+        the harmonizers refuse. A metric measured at the reference site alone is left as it is when others can be
+        harmonized.
+    """
+    for method in methods:
+        check_method(method)
+    ids = cohort.participants["participant_id"]
+    if ids.duplicated().any():
+        raise InputError("stands in two rows", key="participant_id", value=ids[ids.duplicated()].iloc[0])
+    reference = site_label(reference_site)
+    values = {method: np.array(cohort.values, dtype=np.float64) for method in methods}
+    wanted = [method for method in methods if method != "raw"]
+    if not wanted:
+        return HarmonizedCohort(cohort, values, [])
+    check_reference(reference, sorted(set(site_labels(cohort))))
+    parts = _parts(cohort, reference)
+    notes: list[str] = []
+    for method in wanted:
+        values[method][:] = np.nan
+    for metric, (part, rows, columns) in parts.items():
+        alone = set(site_labels(part)) == {reference}
+        notes += [f"{metric}: {note}" for note in diagnostics(part) if not alone]
+        for method in wanted:
+            if alone:
+                notes.append(f"{metric}: measured at {reference} alone, and left as it is")
+                values[method][np.ix_(rows, columns)] = part.values
+                continue
+            harmonizer = make_harmonizer(
+                method, engine=engine, reference_site=reference, seed=seed, disjoint_ages=disjoint_ages
+            )
+            folder = None if models_dir is None else Path(models_dir) / method / metric
+            out, said = _harmonize_part(part, harmonizer, folder, metric)
+            values[method][np.ix_(rows, columns)] = out
+            notes += [f"{metric}, {method}: {note}" for note in said]
+    return HarmonizedCohort(cohort, values, list(dict.fromkeys(notes)))
+
+
+def _parts(cohort: Cohort, reference: str) -> dict[str, tuple[Cohort, np.ndarray, np.ndarray]]:
+    """Return for every metric its cohort and where its rows and columns stand in the whole."""
+    position = {who: row for row, who in enumerate(cohort.participants["participant_id"])}
+    parts = {}
+    for metric in dict.fromkeys(cohort.features["metric"]):
+        part = cohort.metric(metric)
+        columns = np.flatnonzero((cohort.features["metric"] == metric).to_numpy())
+        rows = np.array([position[who] for who in part.participants["participant_id"]], dtype=int)
+        if not len(rows):
+            continue
+        sites = sorted(set(site_labels(part)))
+        if reference not in sites:
+            raise InputError(
+                f"has no {metric}, which was measured at {', '.join(sites)}", key="reference_site", value=reference,
+                remedy=f"name one of them, or leave {metric} out",
+            )  # fmt: skip
+        parts[str(metric)] = (part, rows, columns)
+    if all(set(site_labels(part)) == {reference} for part, *_ in parts.values()):
+        raise InputError("there is only one site: nothing to harmonize", key="site", value=reference,
+                         remedy="add a second site, or use the raw values alone")  # fmt: skip
+    return parts
+
+
+def _harmonize_part(
+    part: Cohort, harmonizer: Harmonizer, folder: Path | None, metric: str
+) -> tuple[np.ndarray, list[str]]:
+    """Fit, transform and save one method on one metric; return the values and notes."""
+    try:
+        harmonizer.fit(part)
+    except InputError as error:
+        raise InputError(f"{error.problem} ({metric}, {harmonizer.method})", file=error.file, key=error.key,
+                         value=error.value, remedy=error.remedy) from error  # fmt: skip
+    with warnings.catch_warnings():
+        # The same is among the notes.
+        warnings.simplefilter("ignore", HarmonizationWarning)
+        out = harmonizer.transform(part)
+    notes = [*harmonizer.notes, *harmonizer.outside(part)]
+    lost = np.isfinite(part.values) & ~np.isfinite(out)
+    if lost.any():
+        names = [" ".join(name) for name, gone in zip(feature_names(part.features), lost.any(axis=0)) if gone]
+        notes.append(
+            f"{int(lost.sum())} values could not be harmonized and are missing, in {len(names)} regions: {some(names)}"
+        )
+    if folder is not None:
+        harmonizer.save(folder)
+    return out, notes

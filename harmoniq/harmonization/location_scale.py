@@ -1,0 +1,251 @@
+"""From a model of the mean to the parameters of ComBat: the steps that the linear and the smooth variant share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from harmoniq.harmonization.base import some
+from harmoniq.harmonization.empirical_bayes import MAX_ITERATIONS, shrink_site
+from harmoniq.harmonization.site_model import SiteModel, expand
+from harmoniq.harmonization.splines import SplineBasis
+from harmoniq.harmonization.training import Training
+
+#: Residual standard deviation, as a share of the region's own size, under which a region counts as constant.
+_CONSTANT = 1e-10
+
+
+@dataclass(frozen=True)
+class MeanFit:
+    """The mean of some regions: intercepts of the sites given, and coefficients of the covariates' columns.
+
+    Parameters
+    ----------
+    intercepts : numpy.ndarray, shape (n_sites, n_regions)
+    coefficients : numpy.ndarray, shape (k, n_regions)
+    penalty, edf : numpy.ndarray, shape (n_regions,)
+        Of a smooth; NaN without one.
+    """
+
+    intercepts: np.ndarray
+    coefficients: np.ndarray
+    penalty: np.ndarray
+    edf: np.ndarray
+
+
+class MeanModel(ABC):
+    """Fits site intercepts and covariates to regions that were measured in the same controls."""
+
+    basis: SplineBasis | None = None
+
+    @abstractmethod
+    def fit(self, one_hot: np.ndarray, columns: np.ndarray, values: np.ndarray, regions: np.ndarray) -> MeanFit | None:
+        """Return the fit, or None when the design lacks rank.
+
+        Parameters
+        ----------
+        one_hot : numpy.ndarray, shape (n, n_sites)
+            Only sites that have these regions.
+        columns : numpy.ndarray, shape (n, k)
+            Covariates, from `expand`.
+        values : numpy.ndarray, shape (n, n_regions)
+            Without NaN.
+        regions : numpy.ndarray of int
+            Which regions of the training these are.
+        """
+
+
+def patterns(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield, for regions measured in the same controls, those controls' and those regions' positions."""
+    finite = np.isfinite(values)
+    packed = np.packbits(finite, axis=0)
+    _, first, inverse = np.unique(packed, axis=1, return_index=True, return_inverse=True)
+    for group, column in enumerate(first):
+        yield np.flatnonzero(finite[:, column]), np.flatnonzero(inverse.ravel() == group)
+
+
+@dataclass
+class _Estimates:
+    """What the fits of all patterns of missing values add up to; the arrays end in the regions' axis."""
+
+    coefficients: np.ndarray
+    center: np.ndarray
+    scale: np.ndarray
+    penalty: np.ndarray
+    edf: np.ndarray
+    mean: np.ndarray
+    spread: np.ndarray
+    count: np.ndarray
+
+    @classmethod
+    def empty(cls, n_columns: int, n_sites: int, p: int) -> "_Estimates":
+        """Return estimates that are all missing."""
+        single = [np.full(p, np.nan) for _ in range(4)]
+        by_site = [np.full((n_sites, p), np.nan) for _ in range(2)]
+        return cls(np.full((n_columns, p), np.nan), *single, *by_site, np.zeros((n_sites, p), dtype=int))
+
+
+def estimate(training: Training, mean_model: MeanModel) -> SiteModel:
+    """Fit ComBat.
+
+    Parameters
+    ----------
+    training : Training
+        Controls of at least two sites.
+    mean_model : MeanModel
+        Linear or smooth.
+
+    Returns
+    -------
+    SiteModel
+        With notes on regions that could not be harmonized.
+    """
+    columns = expand(training.columns, training.covariates, mean_model.basis)
+    found = _Estimates.empty(columns.shape[1], len(training.sites), training.values.shape[1])
+    as_is = constant_regions(training.values)
+    failed: list[int] = []
+    for rows, every in patterns(training.values):
+        regions = every[~as_is[every]]
+        if not len(regions):
+            continue
+        if not _fit_pattern(training, mean_model, columns, rows, regions, found):
+            failed += regions.tolist()
+    as_is |= found.scale <= _CONSTANT * _size(training.values)
+    usable = np.isfinite(found.center) & ~as_is
+    shift, variance, notes = site_effects(training, found.mean, found.spread, found.count, usable)
+    notes += _region_notes(training, as_is, failed, variance)
+    return SiteModel(
+        sites=training.sites,
+        reference=training.reference,
+        features=training.features,
+        covariates=training.covariates,
+        age_range=age_range(training),
+        basis=mean_model.basis,
+        coefficients=np.where(usable, found.coefficients, 0.0),
+        center=np.where(usable, found.center, 0.0),
+        scale=np.where(usable, found.scale, 1.0),
+        shift=shift,
+        variance=variance,
+        as_is=as_is,
+        penalty=found.penalty,
+        edf=found.edf,
+        notes=[*training.notes, *notes],
+    )
+
+
+def _fit_pattern(
+    training: Training,
+    mean_model: MeanModel,
+    columns: np.ndarray,
+    rows: np.ndarray,
+    regions: np.ndarray,
+    found: _Estimates,
+) -> bool:
+    """Fit regions that were measured in the same controls; enter the result in `found`, or return False."""
+    site = training.site[rows]
+    here = np.unique(site)
+    if len(here) < 2 or (training.reference is not None and training.reference not in here):
+        return False
+    y, one_hot = training.values[np.ix_(rows, regions)], training.one_hot[np.ix_(rows, here)]
+    fit = mean_model.fit(one_hot, columns[rows], y, regions)
+    if fit is None:
+        return False
+    effects = y - columns[rows] @ fit.coefficients
+    residual = effects - one_hot @ fit.intercepts
+    if training.reference is None:
+        center, of_scale = one_hot.mean(axis=0) @ fit.intercepts, np.ones(len(rows), dtype=bool)
+    else:
+        center, of_scale = fit.intercepts[np.searchsorted(here, training.reference)], site == training.reference
+    scale = np.sqrt((residual[of_scale] ** 2).mean(axis=0))
+    found.coefficients[:, regions], found.center[regions], found.scale[regions] = fit.coefficients, center, scale
+    found.penalty[regions], found.edf[regions] = fit.penalty, fit.edf
+    with np.errstate(divide="ignore", invalid="ignore"):
+        standardized = (effects - center) / scale
+        for index in here:
+            part = standardized[site == index]
+            found.mean[index, regions], found.spread[index, regions] = part.mean(axis=0), part.var(axis=0, ddof=1)
+            found.count[index, regions] = len(part)
+    return True
+
+
+def _size(values: np.ndarray) -> np.ndarray:
+    """Return the largest absolute value of every region, 0 where there is none."""
+    return np.where(np.isfinite(values), np.abs(values), 0.0).max(axis=0)
+
+
+def constant_regions(values: np.ndarray) -> np.ndarray:
+    """Return which regions have the same value in all controls, shape (p,)."""
+    finite = np.isfinite(values)
+    high = np.where(finite, values, -np.inf).max(axis=0)
+    low = np.where(finite, values, np.inf).min(axis=0)
+    return finite.any(axis=0) & (high - low <= _CONSTANT * np.maximum(np.abs(high), np.abs(low)))
+
+
+def site_effects(
+    training: Training, mean: np.ndarray, spread: np.ndarray, count: np.ndarray, usable: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Shrink every site's effects over the usable regions that it has.
+
+    Parameters
+    ----------
+    training : Training
+    mean, spread : numpy.ndarray, shape (n_sites, p)
+        Mean and variance (n - 1) of the standardized residuals.
+    count : numpy.ndarray of int, shape (n_sites, p)
+    usable : numpy.ndarray of bool, shape (p,)
+
+    Returns
+    -------
+    shift, variance : numpy.ndarray, shape (n_sites, p)
+        NaN where a region cannot be harmonized at a site.
+    list of str
+        Notes.
+    """
+    shift, variance = np.full(mean.shape, np.nan), np.full(mean.shape, np.nan)
+    notes = []
+    for site, label in enumerate(training.sites):
+        regions = np.flatnonzero(usable & (count[site] > 0))
+        if site == training.reference:
+            shift[site, regions], variance[site, regions] = 0.0, 1.0
+            continue
+        if not len(regions):
+            continue
+        g, d, converged = shrink_site(mean[site, regions], spread[site, regions], count[site, regions])
+        shift[site, regions] = g
+        # A site without any spread has no scale to be brought to the others'.
+        variance[site, regions] = np.where(d > _CONSTANT**2, d, 1.0)
+        if not converged:
+            notes.append(f"the empirical Bayes estimates of {label} did not settle in {MAX_ITERATIONS} steps")
+    return shift, variance, notes
+
+
+def age_range(training: Training) -> tuple[float, float] | None:
+    """Return the controls' youngest and oldest age in years; None when age is not among the covariates."""
+    if "age" not in training.covariates:
+        return None
+    age = training.columns[:, training.covariates.index("age")]
+    return float(age.min()), float(age.max())
+
+
+def _region_notes(training: Training, as_is: np.ndarray, failed: list[int], variance: np.ndarray) -> list[str]:
+    names = [" ".join(name) for name in training.features]
+    notes = []
+    if as_is.any():
+        flat = [names[region] for region in np.flatnonzero(as_is)]
+        notes.append(f"{len(flat)} regions do not vary and are left as they are: {some(flat)}")
+    absent = np.flatnonzero(~np.isfinite(training.values).any(axis=0))
+    lost = sorted((set(failed) | set(absent.tolist())) - set(np.flatnonzero(as_is).tolist()))
+    if lost:
+        notes.append(
+            f"{len(lost)} regions cannot be harmonized, being measured at one site only, not at the reference site, "
+            f"or in too few controls: {some([names[region] for region in lost])}"
+        )
+    for site, label in enumerate(training.sites):
+        gone = set(np.flatnonzero(np.isnan(variance[site]) & ~as_is).tolist()) - set(lost)
+        if gone:
+            notes.append(
+                f"{len(gone)} regions are not measured at {label} and are harmonized over the other sites: "
+                f"{some([names[region] for region in sorted(gone)])}"
+            )
+    return notes

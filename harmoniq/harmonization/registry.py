@@ -1,0 +1,83 @@
+"""Harmonizers by name."""
+
+from pathlib import Path
+from typing import Literal
+
+from harmoniq.data.errors import InputError
+from harmoniq.data.files import read_json
+from harmoniq.harmonization.base import MODEL_FILE, Harmonizer
+from harmoniq.harmonization.combat import Combat
+from harmoniq.harmonization.gam import CombatGam
+from harmoniq.harmonization.neuroharmonize import NeuroHarmonize
+from harmoniq.harmonization.raw import Raw
+
+METHODS = ("raw", "combat", "gam")
+ENGINES = ("native", "neuroharmonize")
+
+
+def make_harmonizer(
+    method: str,
+    *,
+    engine: str = "native",
+    reference_site: str | None = None,
+    seed: int = 0,
+    disjoint_ages: Literal["refuse", "warn"] = "refuse",
+) -> Harmonizer:
+    """Make a harmonizer that is yet to be fitted.
+
+    Parameters
+    ----------
+    method : {"raw", "combat", "gam"}
+    engine : {"native", "neuroharmonize"}
+        Of combat and gam.
+    reference_site : str, optional
+        Site whose scale the others are brought to.
+    seed : int
+        For neuroHarmonize's choice of the penalty; the native engine uses no chance.
+    disjoint_ages : {"refuse", "warn"}
+        What to do with sites that share no age with the others.
+
+    Raises
+    ------
+    InputError
+        For a method or engine that this version does not have.
+    """
+    check_method(method)
+    if engine not in ENGINES:
+        raise InputError(f"must be one of {', '.join(ENGINES)}", key="engine", value=engine)
+    if method == "raw":
+        return Raw(reference_site=reference_site)
+    if engine == "neuroharmonize":
+        return NeuroHarmonize(method=method, reference_site=reference_site, disjoint_ages=disjoint_ages, seed=seed)  # type: ignore[arg-type]
+    native = Combat if method == "combat" else CombatGam
+    return native(reference_site=reference_site, disjoint_ages=disjoint_ages)
+
+
+def check_method(method: str) -> None:
+    """Raise an InputError for a method that this version does not have."""
+    if method not in METHODS:
+        raise InputError(f"is not a method of this version, which has {', '.join(METHODS)}", key="method", value=method,
+                         remedy="choose among them")  # fmt: skip
+
+
+def load_harmonizer(folder: str | Path) -> Harmonizer:
+    """Load a saved harmonizer of whatever method and engine; neuroHarmonize need not be installed for its models.
+
+    Raises
+    ------
+    InputError
+        When the folder holds none.
+    """
+    file = Path(folder) / MODEL_FILE
+    content = read_json(file)
+    kinds: dict[tuple[object, object], type[Raw] | type[Combat] | type[CombatGam] | type[NeuroHarmonize]] = {
+        ("raw", "native"): Raw,
+        ("combat", "native"): Combat,
+        ("gam", "native"): CombatGam,
+        ("combat", "neuroharmonize"): NeuroHarmonize,
+        ("gam", "neuroharmonize"): NeuroHarmonize,
+    }
+    kind = kinds.get((content.get("method"), content.get("engine"))) if isinstance(content, dict) else None
+    if kind is None:
+        raise InputError("is not a saved harmonizer", file=file, remedy="fit and save it again")
+    return kind.load(folder)

@@ -1,0 +1,203 @@
+"""The fitted parameters of a ComBat model: how they are applied, saved and loaded.
+
+Every engine that estimates them (native, neuroHarmonize) hands over this one object, so that they are applied by the
+same lines.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harmoniq.data.cohort import Cohort
+from harmoniq.data.errors import InputError
+from harmoniq.data.files import atomic_path, read_json, write_json
+from harmoniq.harmonization.base import (
+    MODEL_FILE,
+    check_sites_known,
+    feature_positions,
+    site_labels,
+    some,
+)
+from harmoniq.harmonization.splines import SplineBasis
+from harmoniq.harmonization.training import covariate_columns
+
+ARRAYS_FILE = "parameters.npz"
+FORMAT = 1
+_ARRAYS = ("coefficients", "center", "scale", "shift", "variance", "as_is", "penalty", "edf")
+
+
+@dataclass(frozen=True)
+class SiteModel:
+    """Parameters of ComBat for S sites, p regions and k columns of covariates.
+
+    A value x of site s becomes ``(x - m - shift_s scale) / sqrt(variance_s) + m`` with
+    ``m = center + covariates @ coefficients`` (Johnson et al. 2007, Biostatistics 8:118, section 3.1, step 3). The
+    reference site has shift 0 and variance 1.
+
+    Parameters
+    ----------
+    sites : tuple of str
+    reference : int or None
+        Position of the reference site.
+    features : list of tuple
+        ``(metric, tissue, region)`` of the p regions.
+    covariates : tuple of str
+        Protected covariates in the order of the coefficients; age comes first and may be smooth.
+    age_range : tuple of float or None
+        Ages of the controls in years, None when age is not a covariate.
+    basis : SplineBasis or None
+        Of the age smooth; None for a straight line.
+    coefficients : numpy.ndarray, shape (k, p)
+    center, scale : numpy.ndarray, shape (p,)
+        Intercept of the reference site (or the mean over sites) and standard deviation of its residuals, in 1/s.
+    shift, variance : numpy.ndarray, shape (S, p)
+        Site effects in units of `scale`; NaN where a region cannot be harmonized at a site.
+    as_is : numpy.ndarray of bool, shape (p,)
+        Regions without variance, returned as they are.
+    penalty, edf : numpy.ndarray, shape (p,)
+        Of the age smooth: its penalty in the unit of statsmodels' ``alpha`` and effective degrees of freedom; NaN if
+        linear.
+    """
+
+    sites: tuple[str, ...]
+    reference: int | None
+    features: list[tuple[str, ...]]
+    covariates: tuple[str, ...]
+    age_range: tuple[float, float] | None
+    basis: SplineBasis | None
+    coefficients: np.ndarray
+    center: np.ndarray
+    scale: np.ndarray
+    shift: np.ndarray
+    variance: np.ndarray
+    as_is: np.ndarray
+    penalty: np.ndarray
+    edf: np.ndarray
+    notes: list[str] = field(default_factory=list)
+
+    def covariate_mean(self, cohort: Cohort) -> np.ndarray:
+        """Return what age and sex explain, without the intercept, shape (n_participants, p), in 1/s."""
+        columns = covariate_columns(cohort, self.covariates)
+        return expand(columns, self.covariates, self.basis) @ self.coefficients
+
+    def apply(self, cohort: Cohort) -> np.ndarray:
+        """Return the harmonized values, in the order of the cohort's rows and columns.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Of sites and regions that were in the fit.
+
+        Returns
+        -------
+        numpy.ndarray, shape (n_participants, n_features)
+            In 1/s. The reference site's are the cohort's own, bit by bit; NaN where the value is missing or the region
+            cannot be harmonized at the site.
+
+        Raises
+        ------
+        InputError
+            For unknown sites or regions and missing covariates.
+        """
+        labels = site_labels(cohort)
+        check_sites_known(labels, self.sites)
+        position = feature_positions(cohort, self.features)
+        site = np.array([self.sites.index(label) for label in labels], dtype=int)
+        original = np.array(cohort.values, dtype=np.float64)
+        mean = (self.center + self.covariate_mean(cohort))[:, position]
+        scale = self.scale[position]
+        shift, variance = self.shift[np.ix_(site, position)], self.variance[np.ix_(site, position)]
+        out = ((original - mean) / scale - shift) / np.sqrt(variance) * scale + mean
+        keep = np.broadcast_to(self.as_is[position], out.shape)
+        if self.reference is not None:
+            keep = keep | (site == self.reference)[:, None]
+        return np.where(keep, original, out)
+
+    def outside(self, cohort: Cohort) -> list[str]:
+        """Return a note on participants outside the controls' ages, to whom the age curve is extrapolated."""
+        if self.age_range is None:
+            return []
+        low, high = self.age_range
+        age = covariate_columns(cohort, ("age",))[:, 0]
+        beyond = np.flatnonzero((age < low) | (age > high))
+        if not len(beyond):
+            return []
+        ids = cohort.participants["participant_id"].astype(str)
+        who = [f"{ids.iloc[row]} ({age[row]:g})" for row in beyond]
+        return [
+            f"{len(who)} participants lie outside the controls' ages ({low:g} to {high:g}), where the age curve is "
+            f"continued as a straight line: {some(who)}"
+        ]
+
+    def save(self, folder: str | Path, header: dict[str, Any]) -> Path:
+        """Write ``model.json`` (with `header`) and ``parameters.npz``; no participant's data is among them."""
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        if self.basis is not None:
+            arrays["knots"] = self.basis.knots
+        with atomic_path(Path(folder) / ARRAYS_FILE) as temporary:
+            np.savez_compressed(temporary, **arrays)
+        content = header | {
+            "format": FORMAT,
+            "sites": self.sites,
+            "reference": None if self.reference is None else self.sites[self.reference],
+            "covariates": self.covariates,
+            "age_range": self.age_range,
+            "features": self.features,
+            "notes": self.notes,
+        }
+        write_json(Path(folder) / MODEL_FILE, content)
+        return Path(folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> tuple["SiteModel", dict[str, Any]]:
+        """Read what `save` wrote; return the model and the content of ``model.json``.
+
+        Raises
+        ------
+        InputError
+            When a file is absent, damaged or of another format.
+        """
+        file, arrays_file = Path(folder) / MODEL_FILE, Path(folder) / ARRAYS_FILE
+        content = read_json(file)
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise InputError(f"is not a saved harmonizer of format {FORMAT}", file=file, remedy="fit and save it again")
+        try:
+            with np.load(arrays_file, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            knots = arrays.pop("knots", None)
+            model = cls(
+                sites=tuple(content["sites"]),
+                reference=None if content["reference"] is None else content["sites"].index(content["reference"]),
+                features=[tuple(name) for name in content["features"]],
+                covariates=tuple(content["covariates"]),
+                age_range=None if content["age_range"] is None else tuple(content["age_range"]),
+                basis=None if knots is None else SplineBasis(knots),
+                notes=list(content["notes"]),
+                **arrays,
+            )
+        except FileNotFoundError as error:
+            raise InputError("file not found", file=arrays_file, remedy="fit and save the model again") from error
+        except Exception as error:  # zipfile, zlib, numpy and the dataclass each have their own
+            raise InputError(f"is damaged ({error})", file=folder, remedy="fit and save the model again") from error
+        return model, content
+
+
+def expand(columns: np.ndarray, covariates: tuple[str, ...], basis: SplineBasis | None) -> np.ndarray:
+    """Return the design's columns of the covariates: linear ones first, then the splines of age.
+
+    Parameters
+    ----------
+    columns : numpy.ndarray, shape (n, n_covariates)
+    covariates : tuple of str
+    basis : SplineBasis or None
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, k)
+    """
+    if basis is None:
+        return columns
+    smooth = np.array([name == "age" for name in covariates])
+    return np.column_stack([columns[:, ~smooth], basis.evaluate(columns[:, smooth][:, 0])])

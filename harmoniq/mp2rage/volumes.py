@@ -1,0 +1,66 @@
+"""R1 from MP2RAGE images on disk: read, fit, write."""
+
+from pathlib import Path
+
+import numpy as np
+
+from harmoniq.data.acquisitions import MP2RAGETiming
+from harmoniq.data.errors import InputError
+from harmoniq.data.images import Image, load_image, save_image
+
+
+def fit_r1_files(
+    out: Path,
+    *,
+    timing: MP2RAGETiming,
+    uni: Path | None = None,
+    inv1: Path | None = None,
+    inv2: Path | None = None,
+    inv1_phase: Path | None = None,
+    inv2_phase: Path | None = None,
+) -> float:
+    """Fit R1 to the images of one MP2RAGE acquisition and write the map.
+
+    The uniform image is taken where there is one; otherwise it is computed from the inversions.
+
+    Parameters
+    ----------
+    out : path
+        The R1 map, 1/s, float32, on the images' grid.
+    timing : MP2RAGETiming
+        Of the sequence.
+    uni, inv1, inv2, inv1_phase, inv2_phase : path, optional
+        `uni`, or both magnitudes.
+
+    Returns
+    -------
+    float
+        Fraction of the voxels outside the lookup table's monotonic range.
+
+    Raises
+    ------
+    InputError
+        For images that cannot be read or scaled; the file is named.
+    """
+    from harmoniq.mp2rage.lookup import fit_r1
+
+    uniform, like = _uniform(uni, inv1, inv2, inv1_phase, inv2_phase)
+    fit = fit_r1(uniform, timing)
+    save_image(fit.r1, like.affine, out)
+    return float(np.mean(fit.outside))
+
+
+def _uniform(uni: Path | None, *inversions: Path | None) -> tuple[np.ndarray, Image]:
+    from harmoniq.mp2rage.scaling import normalize_uni, uni_from_magnitudes
+
+    if uni is not None:
+        image = load_image(uni, ndim=3)
+        try:
+            return normalize_uni(image.data), image
+        except InputError as error:
+            raise InputError(error.problem, file=uni, key=error.key, value=error.value, remedy=error.remedy) from error
+    images = [None if path is None else load_image(path, ndim=3) for path in inversions]
+    first = images[0]
+    if first is None or images[1] is None:
+        raise InputError("needs a UNIT1 image, or the magnitudes of both inversions", file=inversions[0])
+    return uni_from_magnitudes(*[None if image is None else image.data for image in images]), first

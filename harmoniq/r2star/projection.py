@@ -1,0 +1,59 @@
+"""What all R2* fits share: normalised blocks in, amplitude, residual and flags out."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harmoniq.data.kernels import compiled
+
+LARGEST_FLOAT32 = 3.4e38
+
+
+@compiled
+def normalize(signal: NDArray, scale: NDArray) -> None:
+    """Divide each voxel by its largest echo, in place, and keep that in `scale`.
+
+    A voxel with an echo that is not finite, or without one above 0, becomes 0 with scale 0.
+    """
+    for voxel in range(signal.shape[0]):
+        largest = 0.0
+        for echo in range(signal.shape[1]):
+            value = signal[voxel, echo]
+            if not np.isfinite(value):
+                largest = 0.0
+                break
+            largest = max(largest, value)
+        scale[voxel] = largest
+        for echo in range(signal.shape[1]):
+            signal[voxel, echo] = signal[voxel, echo] / largest if largest > 0.0 else 0.0
+
+
+@compiled
+def project(signal: NDArray, times: NDArray, rate: NDArray, amplitude: NDArray) -> None:
+    """Fill `amplitude` with the best one in least squares at the first echo, given `rate`."""
+    for voxel in range(signal.shape[0]):
+        above, below = 0.0, 0.0
+        for echo in range(times.size):
+            e = np.exp(-rate[voxel] * (times[echo] - times[0]))
+            above += e * signal[voxel, echo]
+            below += e * e
+        amplitude[voxel] = max(above / below, 0.0)
+
+
+@compiled
+def finish(
+    signal: NDArray,
+    times: NDArray,
+    scale: NDArray,
+    rate: NDArray,
+    amplitude: NDArray,
+    s0: NDArray,
+    residual: NDArray,
+) -> None:
+    """Fill signal at TE 0 and root mean square residual in the unit of the data."""
+    for voxel in range(signal.shape[0]):
+        squares = 0.0
+        for echo in range(times.size):
+            model = amplitude[voxel] * np.exp(-rate[voxel] * (times[echo] - times[0]))
+            squares += (signal[voxel, echo] - model) ** 2
+        s0[voxel] = min(amplitude[voxel] * np.exp(rate[voxel] * times[0]) * scale[voxel], LARGEST_FLOAT32)
+        residual[voxel] = min(np.sqrt(squares / times.size) * scale[voxel], LARGEST_FLOAT32)

@@ -1,0 +1,123 @@
+"""Averages per Brodmann area and per bundle: the rows of the regional table."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harmoniq.data.names import BRODMANN_NUMBERS, BUNDLES
+from harmoniq.tract.profile import Profile
+
+#: What R1 and R2* of living brain tissue can be, in 1/s; a value outside is CSF, a vessel, air or a failed fit.
+PLAUSIBLE_RANGES: Mapping[str, tuple[float, float]] = {"R1": (0.2, 2.5), "R2star": (1.0, 150.0)}
+
+Row = dict[str, Any]
+
+
+def engine_label(map_engine: str, sampling_engine: str) -> str:
+    """Return the text of the column ``engine``: what made the map, and what made the surfaces or the bundles."""
+    return f"{map_engine} + {sampling_engine}"
+
+
+def cortical_rows(
+    values: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    inside: npt.ArrayLike | None = None,
+    *,
+    metric: str,
+    tissue: str,
+    hemisphere: str,
+    engine: str,
+    plausible_range: tuple[float, float] | None = None,
+    excluded: npt.ArrayLike | None = None,
+    areas: Sequence[int] = BRODMANN_NUMBERS,
+) -> list[Row]:
+    """Average the samples of one hemisphere per Brodmann area.
+
+    Parameters
+    ----------
+    values : array, shape (n,)
+        Samples at the vertices, 1/s.
+    labels : array of int, shape (n,)
+        Brodmann area of each vertex.
+    inside : array of bool, shape (n,), optional
+        False outside the field of view.
+    metric, tissue, hemisphere, engine : str
+        Go into the rows.
+    plausible_range : tuple of float, optional
+        By default that of `metric` in ``PLAUSIBLE_RANGES``; values outside are left out.
+    excluded : array of bool, shape (n,), optional
+        True where a vertex is to be left out, in a lesion for example.
+
+    Returns
+    -------
+    list of dict
+        One row per area: ``value`` the mean, ``sd`` with n - 1 (NaN for fewer than two vertices), ``n`` vertices used,
+        ``n_excluded`` left out. Without a vertex the value is NaN.
+    """
+    samples, numbers = np.asarray(values, dtype=np.float64), np.asarray(labels)
+    if samples.shape != numbers.shape:
+        raise ValueError(f"{samples.size} values for {numbers.size} labels")
+    low, high = PLAUSIBLE_RANGES[metric] if plausible_range is None else plausible_range
+    valid = np.isfinite(samples) & (samples >= low) & (samples <= high)
+    if inside is not None:
+        valid &= np.asarray(inside, dtype=bool)
+    if excluded is not None:
+        valid &= ~np.asarray(excluded, dtype=bool)
+    rows = []
+    for area in areas:
+        members = numbers == area
+        chosen = samples[members & valid]
+        rows.append(
+            _row(metric, tissue, f"BA{area}", hemisphere, chosen, int(np.count_nonzero(members)) - len(chosen), engine)
+        )
+    return rows
+
+
+def bundle_rows(profiles: Mapping[str, Profile], *, metric: str, engine: str) -> list[Row]:
+    """Average the central nodes of each bundle's profile.
+
+    Parameters
+    ----------
+    profiles : mapping
+        Bundle to its profile of the map.
+
+    Returns
+    -------
+    list of dict
+        One row per bundle, in the study's order: ``value`` the mean over the central nodes that could be used, ``sd``
+        over them with n - 1, ``n`` their number, ``n_excluded`` the central nodes left out. ``hemisphere`` is
+        missing, since the bundle's name holds the side.
+    """
+    rows = []
+    for bundle in BUNDLES:
+        if bundle in profiles:
+            profile = profiles[bundle]
+            chosen = profile.mean[profile.central & profile.used]
+            n_excluded = int(np.count_nonzero(profile.central)) - len(chosen)
+            rows.append(_row(metric, "WM", bundle, None, chosen, n_excluded, engine))
+    return rows
+
+
+def _row(
+    metric: str,
+    tissue: str,
+    region: str,
+    hemisphere: str | None,
+    chosen: npt.NDArray[np.float64],
+    n_excluded: int,
+    engine: str,
+) -> Row:
+    n = len(chosen)
+    return {
+        "metric": metric,
+        "tissue": tissue,
+        "region": region,
+        "hemisphere": hemisphere,
+        "value": float(chosen.mean()) if n else np.nan,
+        "sd": float(chosen.std(ddof=1)) if n > 1 else np.nan,
+        "n": n,
+        "n_excluded": n_excluded,
+        "engine": engine,
+    }

@@ -1,0 +1,101 @@
+"""The bundles of one map, from files to files: profiles per node, and the bundles' rows."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from harmoniq.data.files import write_json
+from harmoniq.data.images import load_image
+from harmoniq.data.tables import write_tsv
+from harmoniq.regions.aggregate import bundle_rows
+from harmoniq.registration.itk import read_itk
+from harmoniq.tract.profile import Profile, bundle_profile
+from harmoniq.tract.streamlines import load_streamlines
+
+PROFILE_COLUMNS = {
+    "bundle": {"Description": "Bundle, in the names of AFQ"},
+    "node": {"Description": "Node along the bundle, from 0"},
+    "value": {"Description": "Gaussian-weighted mean over the streamlines", "Units": "1/s"},
+    "sd": {"Description": "Weighted standard deviation over the streamlines", "Units": "1/s"},
+    "central": {"Description": "Whether the node enters the regional value", "Levels": {"true": "yes", "false": "no"}},
+    "n_streamlines": {"Description": "Streamlines of the bundle"},
+}
+
+
+def sample_bundles(
+    in_map: str | Path,
+    tractograms: Mapping[str, str | Path],
+    *,
+    metric: str,
+    engine: str,
+    nodes: int,
+    central: float,
+    plausible: tuple[float, float],
+    out_dir: Path,
+    reference: Path | None = None,
+    transform: Path | None = None,
+) -> tuple[Path, Path]:
+    """Sample a map along bundles and average their central part.
+
+    Parameters
+    ----------
+    in_map : path
+        R1 or R2* map, 1/s, in its own space.
+    tractograms : mapping of str to path
+        Of each bundle, in the contract's names.
+    metric, engine : str
+        Go into the rows.
+    nodes : int
+        Along each bundle.
+    central : float
+        Fraction of the nodes that enters the regional value.
+    plausible : tuple of float
+        Values outside are left out, 1/s.
+    out_dir : path
+        Gets ``profiles.tsv`` and ``rows.json``.
+    reference : path, optional
+        Image of the streamlines' space, for the check that they lie in it.
+    transform : path, optional
+        ITK text, from points of the streamlines' space to the map's; identity by default.
+
+    Returns
+    -------
+    profiles, rows : path
+        TSV, and a JSON list of the regional table's rows.
+
+    Raises
+    ------
+    InputError
+        For a map or tractogram that cannot be used.
+    """
+    image = load_image(in_map, ndim=3)
+    space = None if reference is None else load_image(reference, ndim=3)
+    to_map = None if transform is None else read_itk(transform)
+    profiles: dict[str, Profile] = {}
+    for name, path in tractograms.items():
+        streamlines, _ = load_streamlines(path, space)
+        profiles[name] = bundle_profile(
+            streamlines, image.data, image.affine,
+            nodes=nodes, central=central, world_to_map=to_map, valid_range=plausible,
+        )  # fmt: skip
+    table = pd.concat([_table(name, profile) for name, profile in profiles.items()], ignore_index=True)
+    rows = bundle_rows(profiles, metric=metric, engine=engine)
+    return (
+        write_tsv(table, out_dir / "profiles.tsv", columns=PROFILE_COLUMNS),
+        write_json(out_dir / "rows.json", rows),
+    )
+
+
+def _table(name: str, profile: Profile) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "bundle": name,
+            "node": np.arange(len(profile.mean)),
+            "value": profile.mean,
+            "sd": profile.sd,
+            "central": profile.central,
+            "n_streamlines": profile.n_streamlines,
+        }
+    )

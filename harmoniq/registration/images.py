@@ -1,0 +1,52 @@
+"""Carry NIfTI images to SimpleITK, whatever their orientation, type and scale factors."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from harmoniq.data.errors import InputError
+
+RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
+
+
+def load(path: str | Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Load the data (the first volume of several) and the affine of an image.
+
+    Raises
+    ------
+    InputError
+        When the file is absent, damaged, not three-dimensional, or has no finite contrast.
+    """
+    import zlib
+
+    import nibabel as nib
+
+    try:
+        image = nib.load(path)
+        data = np.asarray(image.dataobj, dtype=np.float32)
+    except FileNotFoundError as error:
+        raise InputError("file not found", file=path) from error
+    except (nib.filebasedimages.ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
+        raise InputError(f"cannot be read ({error})", file=path, remedy="copy or convert it again") from error
+    while data.ndim > 3:
+        data = data[..., 0]
+    if data.ndim != 3:
+        raise InputError(f"has shape {data.shape}, three dimensions are needed", file=path)
+    data = np.nan_to_num(data, nan=0.0, posinf=0.0, neginf=0.0)
+    if data.size == 0 or data.min() == data.max():
+        raise InputError("is constant: nothing can be registered to it", file=path)
+    return data, np.asarray(image.affine, dtype=np.float64)
+
+
+def to_sitk(data: ArrayLike, affine: NDArray) -> Any:
+    """Return a SimpleITK image of `data` (i, j, k order, RAS affine) with the same points in LPS."""
+    import SimpleITK as sitk  # noqa: N813
+
+    image = sitk.GetImageFromArray(np.ascontiguousarray(np.asarray(data).T))
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    image.SetSpacing(spacing.tolist())
+    image.SetOrigin((RAS_TO_LPS @ affine[:3, 3]).tolist())
+    image.SetDirection((RAS_TO_LPS @ affine[:3, :3] / spacing).ravel().tolist())
+    return image

@@ -1,0 +1,63 @@
+"""A page: sections through the one template of all reports, into one file that needs nothing else."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from harmoniq.data.files import write_text
+from harmoniq.report.blocks import Section
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("harmoniq.report", "templates"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def write_page(
+    path: str | Path,
+    *,
+    title: str,
+    subtitle: str,
+    sections: Sequence[Section],
+    version: str = "",
+    status: str = "",
+) -> Path:
+    """Write a self-contained HTML page.
+
+    Parameters
+    ----------
+    path : path
+        Written whole or not at all.
+    title, subtitle : str
+        The heading, and the line under it.
+    sections : sequence of Section
+        In the order of the navigation; those without blocks are left out.
+    version : str
+        Of the program, for the foot of the page.
+    status : str
+        ``done``, ``failed``, ``partial`` or nothing: a badge beside the heading.
+
+    Returns
+    -------
+    path
+    """
+    text = (
+        _environment()
+        .get_template("report.html")
+        .render(
+            title=title,
+            subtitle=subtitle,
+            sections=[section for section in sections if section.blocks],
+            version=version,
+            status=status,
+        )
+    )
+    return write_text(path, text)

@@ -1,0 +1,138 @@
+"""The report of one participant: what was found, what was done with it, and what came out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from harmoniq.report.blocks import Image, Notes, Section, Text, Tiles, Verbatim, table_block
+from harmoniq.report.images import ReportFigure
+from harmoniq.report.methods import methods_section, participant_methods
+from harmoniq.report.page import write_page
+from harmoniq.report.style import METRIC_WORDS, TISSUE_TITLES
+
+
+@dataclass(frozen=True)
+class ParticipantReport:
+    """What a participant's report tells; everything but the label may be absent.
+
+    Parameters
+    ----------
+    participant_id : str
+        With or without ``sub-``.
+    inputs : sequence of mapping
+        A row per file: for example ``{"acquisition": "MP2RAGE", "file": "...", "used": "UNIT1"}``.
+    engines : sequence of mapping
+        A row per stage: for example ``{"stage": "R1", "engine": "native", "version": "0.1.0", "why": "..."}``.
+    figures : sequence of ReportFigure
+        Maps and the registration, in the order of the page.
+    regions : pandas.DataFrame, optional
+        ``metric tissue region hemisphere value sd n n_excluded`` (and more) in 1/s.
+    notes, warnings : sequence of str
+        What the user should know, and what the user should look at.
+    timings : mapping
+        Step to seconds.
+    settings, versions : mapping
+        Of the run.
+    error : str
+        Of a step that failed; its presence makes the page say so.
+    sessions : sequence of str
+        Labels, where the dataset has sessions.
+    """
+
+    participant_id: str
+    inputs: Sequence[Mapping[str, object]] = ()
+    engines: Sequence[Mapping[str, object]] = ()
+    figures: Sequence[ReportFigure] = ()
+    regions: pd.DataFrame | None = None
+    notes: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
+    versions: Mapping[str, object] = field(default_factory=dict)
+    error: str | None = None
+    sessions: Sequence[str] = ()
+
+
+def write_participant_report(path: str | Path, context: ParticipantReport) -> Path:
+    """Write a participant's report.
+
+    Parameters
+    ----------
+    path : path
+        For example ``OUT/sub-01.html``.
+    context : ParticipantReport
+        What it tells.
+
+    Returns
+    -------
+    path
+    """
+    regions = context.regions
+    has_regions = regions is not None and not regions.empty
+    metrics = sorted(set(regions["metric"])) if has_regions else _metrics_of(context)
+    tissues = sorted(set(regions["tissue"])) if has_regions else []
+    status = "failed" if context.error and not has_regions else "partial" if context.error else "done"
+    label = context.participant_id if context.participant_id.startswith("sub-") else f"sub-{context.participant_id}"
+    sessions = f", sessions {', '.join(context.sessions)}" if context.sessions else ""
+    sections = [
+        _summary(context, status),
+        Section("inputs", "Data and engines", _inputs(context)),
+        Section("figures", "Maps", [Image(figure) for figure in context.figures]),
+        Section("regions", "Regional values", _regions(context)),
+        Section("timings", "Timings", _timings(context)),
+        methods_section(participant_methods(context.settings, metrics, tissues), context.settings, context.versions),
+    ]
+    return write_page(
+        path, title=label, subtitle=f"Participant report{sessions}", sections=sections,
+        version=str(context.versions.get("harmoniq", "")), status=status,
+    )  # fmt: skip
+
+
+def _metrics_of(context: ParticipantReport) -> list[str]:
+    return [m for m, word in METRIC_WORDS.items() if any(word in figure.title for figure in context.figures)]
+
+
+def _summary(context: ParticipantReport, status: str) -> Section:
+    blocks: list[object] = []
+    if context.error:
+        said = "No values were made: a step failed." if status == "failed" else "A step failed; what stands here is what was done."
+        blocks += [Notes([said], "error"), Verbatim(context.error, "Error")]
+    regions = context.regions
+    if regions is not None and not regions.empty:
+        means = regions.groupby(["metric", "tissue"], sort=False)["value"].mean()
+        tiles = [
+            (f"{mean:.3f}" if metric == "R1" else f"{mean:.1f}",
+             f"mean {METRIC_WORDS.get(metric, metric)} of {TISSUE_TITLES.get(tissue, tissue)} (1/s)")
+            for (metric, tissue), mean in means.items()
+        ]  # fmt: skip
+        blocks.append(Tiles(tiles))
+    blocks += [Notes(context.warnings, "warning", "Warnings"), Notes(context.notes, title="Notes")]
+    return Section("summary", "Summary", blocks)
+
+
+def _inputs(context: ParticipantReport) -> list[object]:
+    blocks: list[object] = []
+    for rows, title in ((context.inputs, "What was found"), (context.engines, "Engines")):
+        if rows:
+            blocks.append(table_block(pd.DataFrame(list(rows)), title))
+    return blocks or [Notes(["No data of this participant were found."])]
+
+
+def _regions(context: ParticipantReport) -> list[object]:
+    if context.regions is None or context.regions.empty:
+        return [Notes(["There are no regional values: they need surfaces or bundles besides the maps."])]
+    # The label is in the heading, and a column that never has a value only takes width.
+    hidden = [name for name in context.regions if name == "participant_id" or context.regions[name].isna().all()]
+    return [
+        Text("<p>Means over the vertices or nodes used, in 1/s. Click a heading to sort.</p>"),
+        table_block(context.regions.drop(columns=hidden), "Regional values"),
+    ]
+
+
+def _timings(context: ParticipantReport) -> list[object]:
+    if not context.timings:
+        return []
+    frame = pd.DataFrame({"step": list(context.timings), "seconds": [float(s) for s in context.timings.values()]})
+    return [table_block(frame, f"{frame['seconds'].sum():.0f} seconds in all")]

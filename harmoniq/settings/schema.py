@@ -1,0 +1,103 @@
+"""What can be set: one frozen data class per table of the TOML file, with defaults, ranges and choices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+R1_ENGINES = ("auto", "native", "matlab")
+R2STAR_ENGINES = ("auto", "native", "sepia")
+R2STAR_METHODS = ("nlls", "iwls", "arlo", "trapezoidal", "loglinear", "rician")
+SURFACE_ENGINES = ("auto", "freesurfer", "catsurf")
+BUNDLE_ENGINES = ("auto", "qsiprep", "pyafq")
+COMBAT_ENGINES = ("native", "neuroharmonize")
+METHODS = ("raw", "combat", "gam", "hbr")
+STAGES = ("maps", "surfaces", "bundles", "regions")
+
+
+def option(default: Any, help: str, *, choices: tuple = (), bounds: tuple[float, float] | None = None) -> Any:
+    """Return a field of a settings class with its help text, choices or bounds in its metadata."""
+    metadata = {"help": help, "choices": choices, "bounds": bounds}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """The ``[study]`` table: what is compared with what."""
+
+    name: str = option("study", "name of the study, for reports")
+    reference_site: str = option("site1", "site whose scale the others are brought to")
+    patient_group: str = option("MS", "label of the patients in the group column")
+    control_group: str = option("HC", "label of the controls in the group column")
+    methods: tuple[str, ...] = option(("raw", "combat", "gam"), "harmonization methods", choices=METHODS)
+
+
+@dataclass(frozen=True)
+class R1Settings:
+    """The ``[r1]`` table: R1 from MP2RAGE."""
+
+    engine: str = option("auto", "engine of the R1 maps", choices=R1_ENGINES)
+    efficiency: float = option(0.96, "efficiency of the inversion pulse, where no sidecar gives it", bounds=(0.1, 1.0))
+    b1_correction: str = option("auto", "use a B1+ map where there is one", choices=("auto", "off"))
+    plausible: tuple[float, float] = option((0.1, 3.0), "range of values that enter the regions, 1/s")
+
+
+@dataclass(frozen=True)
+class R2StarSettings:
+    """The ``[r2star]`` table: R2* from multi-echo gradient echo."""
+
+    engine: str = option("auto", "engine of the R2* maps", choices=R2STAR_ENGINES)
+    method: str = option("nlls", "fit of the decay", choices=R2STAR_METHODS)
+    plausible: tuple[float, float] = option((1.0, 200.0), "range of values that enter the regions, 1/s")
+
+
+@dataclass(frozen=True)
+class SurfaceSettings:
+    """The ``[surfaces]`` table: cortex and superficial white matter."""
+
+    engine: str = option("auto", "engine of the cortical surfaces", choices=SURFACE_ENGINES)
+    atlas: str = option("auto", "PALS-B12: auto, or the folder of its files")
+    cgm_depth: str = option("projfrac", "how mid-cortex is defined", choices=("projfrac", "midpoint"))
+    cgm_fraction: float = option(0.5, "fraction of the thickness", bounds=(0.0, 1.0))
+    swm_distance: float = option(-0.5, "mm along the white surface's normal, negative is inward", bounds=(-5.0, 0.0))
+    interpolation: str = option("trilinear", "between voxels", choices=("trilinear", "nearest"))
+
+
+@dataclass(frozen=True)
+class BundleSettings:
+    """The ``[bundles]`` table: white-matter bundles."""
+
+    engine: str = option("auto", "engine of the bundles", choices=BUNDLE_ENGINES)
+    central: float = option(0.70, "central part of each bundle, as a fraction of its nodes", bounds=(0.05, 1.0))
+    nodes: int = option(100, "nodes along each bundle", bounds=(10, 1000))
+
+
+@dataclass(frozen=True)
+class StatisticsSettings:
+    """The ``[statistics]`` table: the group level."""
+
+    combat_engine: str = option("native", "engine of ComBat and ComBat-GAM", choices=COMBAT_ENGINES)
+    bootstrap: int = option(10000, "bootstrap resamples of the peak ages", bounds=(0, 1_000_000))
+    standardize_r2star: bool = option(True, "standardize R2* before the age models (section 2.5.2)")
+    alpha: float = option(0.05, "significance threshold", bounds=(0.0, 1.0))
+    harmonized_method: str = option("hbr", "scale of the harmonized comparison", choices=METHODS)
+    overlap_only: bool = option(True, "harmonized comparison only with sites whose ages overlap the patients'")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a study.
+
+    ``columns`` maps our names of participants.tsv's columns to the file's; ``sites`` holds, per site, what sidecars
+    may lack; ``protocols`` what the simulator acquires.
+    """
+
+    study: StudySettings = field(default_factory=StudySettings)
+    columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    r1: R1Settings = field(default_factory=R1Settings)
+    r2star: R2StarSettings = field(default_factory=R2StarSettings)
+    surfaces: SurfaceSettings = field(default_factory=SurfaceSettings)
+    bundles: BundleSettings = field(default_factory=BundleSettings)
+    statistics: StatisticsSettings = field(default_factory=StatisticsSettings)
+    sites: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=lambda: MappingProxyType({}))
+    source: str = "defaults"

@@ -1,0 +1,190 @@
+"""The template's tissues outside the cortex: deep nuclei, ventricles, cerebellum, brainstem, and the shells of the head."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harmoniq.simulation.distance import Grid
+from harmoniq.simulation.meshes import bundled_folder
+
+#: Tissue classes of the template's volumes, by number; bundles' classes follow. The value is a name of `OTHER_TISSUES`.
+CLASSES: Final[dict[str, str]] = {
+    "air": "air",
+    "csf": "csf",
+    "skull": "skull",
+    "scalp": "scalp",
+    "muscle": "muscle",
+    "cerebellum_gm": "cerebellum_gm",
+    "cerebellum_wm": "cerebellum_wm",
+    "brainstem": "brainstem",
+    "deep_wm": "deep_wm",
+    "thalamus": "thalamus",
+    "caudate": "deep_gray",
+    "putamen": "deep_gray",
+    "pallidum": "pallidum",
+    "ventral_dc": "deep_gray",
+    "ventricle": "csf",
+}
+CLASS_NUMBER: Final = {name: number for number, name in enumerate(CLASSES)}
+
+#: FreeSurfer's affine from MNI305 (fsaverage) to MNI152 RAS (surfer.nmr.mgh.harvard.edu, CoordinateSystems).
+MNI305_TO_MNI152: Final = np.array(
+    [
+        [0.9975, -0.0073, 0.0176, -0.0429],
+        [0.0146, 1.0009, -0.0024, 1.5496],
+        [-0.0130, -0.0093, 0.9971, 1.1840],
+        [0.0, 0.0, 0.0, 1.0],
+    ]
+)
+
+# Ellipsoids of the right side, mirrored: class, centre and half axes (mm), turn about z (degrees, frontal end outward).
+_ELLIPSOIDS: Final = (
+    ("thalamus", (11.0, -18.0, 6.0), (7.5, 13.5, 8.0), -25.0),
+    ("caudate", (12.5, 12.0, 7.0), (4.5, 9.0, 8.5), 0.0),
+    ("caudate", (16.0, -4.0, 17.0), (3.2, 12.0, 4.0), -15.0),
+    ("putamen", (27.0, 1.0, 0.0), (4.5, 14.5, 9.0), -10.0),
+    ("pallidum", (19.5, -4.0, -1.0), (4.0, 8.0, 5.5), -20.0),
+)
+# The lateral ventricle of the right side: a chain of balls (x, y, z, radius), and its temporal horn.
+_VENTRICLE: Final = (
+    (
+        (6, 29, 3, 2.0),
+        (7, 20, 9, 3.4),
+        (6.5, 8, 14, 3.6),
+        (9, -8, 19, 3.4),
+        (14, -22, 19, 3.8),
+        (22, -36, 14, 4.6),
+        (25, -46, 7, 3.8),
+        (25, -58, 5, 2.2),
+    ),
+    ((25, -42, 6, 4.0), (31, -34, -5, 2.6), (33, -22, -13, 2.0), (29, -12, -19, 1.8)),
+)
+
+
+def deep_structures(grid: Grid, depth: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return the deep nuclei and ventricles as tissue classes on a grid; 0 elsewhere.
+
+    Parameters
+    ----------
+    grid : Grid
+        In the template's RAS mm.
+    depth : array of the grid's shape
+        Distance to the nearest cortex, mm; the structures keep 3 mm from it.
+    """
+    x, y, z = np.meshgrid(*(axis.astype(np.float32) for axis in grid.axes()), indexing="ij", sparse=True)
+    classes = np.zeros(grid.shape, np.uint8)
+    for name, centre, half_axes, turn in _ELLIPSOIDS:
+        u, v = abs(x) - centre[0], y - centre[1]
+        cosine, sine = np.cos(np.radians(turn)), np.sin(np.radians(turn))
+        inside = ((cosine * u - sine * v) / half_axes[0]) ** 2 + ((sine * u + cosine * v) / half_axes[1]) ** 2
+        classes[(inside + ((z - centre[2]) / half_axes[2]) ** 2) < 1.0] = CLASS_NUMBER[name]
+    for chain in _VENTRICLE:
+        balls = _interpolate_chain(np.array(chain, float), 1.0)
+        for sign in (1.0, -1.0):
+            paint_balls(classes, grid, balls * np.array([sign, 1, 1, 1]), CLASS_NUMBER["ventricle"])
+    third = (x / 1.6) ** 2 + ((y + 14) / 11.0) ** 2 + ((z - 1) / 9.0) ** 2 < 1.0
+    classes[third] = CLASS_NUMBER["ventricle"]
+    classes[depth < 3.0] = 0
+    return classes
+
+
+def paint_balls(volume: NDArray[np.integer], grid: Grid, balls: NDArray[np.float64], value: int) -> None:
+    """Set nodes inside balls (x, y, z, radius; mm) to a value; unsigned 32-bit volumes take it as a bit to be added."""
+    bits = volume.dtype == np.uint32
+    for x, y, z, radius in balls:
+        centre = grid.indices(np.array([x, y, z]))
+        low = np.maximum(np.ceil(centre - radius / grid.spacing).astype(int), 0)
+        high = np.minimum(np.floor(centre + radius / grid.spacing).astype(int) + 1, grid.shape)
+        if np.any(high <= low):
+            continue
+        axes = [(np.arange(a, b) - c) ** 2 for a, b, c in zip(low, high, centre)]
+        near = axes[0][:, None, None] + axes[1][None, :, None] + axes[2] <= (radius / grid.spacing) ** 2
+        box = volume[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+        box[near] = box[near] | np.uint32(value) if bits else value
+
+
+def _interpolate_chain(balls: NDArray[np.float64], step_mm: float) -> NDArray[np.float64]:
+    arc = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(balls[:, :3], axis=0), axis=1))])
+    at = np.arange(0.0, arc[-1], step_mm)
+    return np.column_stack([np.interp(at, arc, column) for column in balls.T])
+
+
+def sample_mni(name: str, grid: Grid) -> NDArray[np.float32]:
+    """Return one of nilearn's MNI152 maps ('gm', 'wm') on a grid of the template, as a probability."""
+    import nibabel
+    from scipy.ndimage import affine_transform
+
+    path = bundled_folder() / f"mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz"
+    image = nibabel.load(path)
+    data = np.asarray(image.dataobj, dtype=np.float32) / 255.0  # type: ignore[attr-defined]
+    node_to_ras = np.diag([grid.spacing] * 3 + [1.0])
+    node_to_ras[:3, 3] = grid.origin
+    matrix = np.linalg.inv(image.affine) @ MNI305_TO_MNI152 @ node_to_ras  # type: ignore[attr-defined]
+    return affine_transform(data, matrix[:3, :3], matrix[:3, 3], output_shape=grid.shape, order=1)
+
+
+def hindbrain(grid: Grid, away: NDArray[np.bool_], gm: NDArray[np.float32], wm: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return cerebellum and brainstem as tissue classes on a grid; 0 elsewhere.
+
+    Parameters
+    ----------
+    grid : Grid
+    away : array of bool
+        Nodes that lie clear of the cerebral cortex.
+    gm, wm : arrays
+        The MNI152 tissue maps on the grid.
+    """
+    from scipy.ndimage import binary_opening, label
+
+    x, y, z = np.meshgrid(*(axis.astype(np.float32) for axis in grid.axes()), indexing="ij", sparse=True)
+    brain = (gm + wm) > 0.45
+    # The tentorium: a roof that falls away from the midline and forward of the vermis.
+    below = (z < 6.0 - 0.42 * abs(x) - 0.004 * (y + 60.0) ** 2) & (y < -36.0) & (y > -100.0)
+    stem = (abs(x) < 19.0) & (y > -46.0) & (y < -4.0) & (z < -6.0) & (z < -14.0 - 0.35 * (y + 22.0))
+    candidates = binary_opening(brain & away & (below | stem), iterations=1)
+    parts, _ = label(candidates)
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    kept = parts == sizes.argmax()
+    classes = np.zeros(grid.shape, np.uint8)
+    in_stem = kept & (abs(x) < 19.0) & (y > -40.0 - 0.15 * z)
+    classes[kept] = np.where(wm > gm, CLASS_NUMBER["cerebellum_wm"], CLASS_NUMBER["cerebellum_gm"])[kept]
+    classes[in_stem] = CLASS_NUMBER["brainstem"]
+    return classes
+
+
+def head_shells(grid: Grid, brain: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return CSF, skull, muscle, scalp and air around a brain, as tissue classes.
+
+    Parameters
+    ----------
+    grid : Grid
+    brain : array of bool
+        Cerebrum, cerebellum and brainstem on the grid.
+    """
+    from scipy.ndimage import distance_transform_edt, zoom
+
+    coarse = brain[::2, ::2, ::2]
+    step = 2.0 * grid.spacing
+    # A closing by 14 mm bridges sulci and fissures: the inside of the dura.
+    grown = distance_transform_edt(~coarse, sampling=step) <= 14.0
+    hull = distance_transform_edt(grown, sampling=step) > 14.0
+    distance = distance_transform_edt(~hull, sampling=step) - distance_transform_edt(hull, sampling=step)
+    distance = zoom(distance.astype(np.float32), 2.0, order=1, grid_mode=True, mode="nearest")
+    distance = distance[tuple(slice(n) for n in grid.shape)]
+    distance = np.pad(distance, [(0, n - m) for n, m in zip(grid.shape, distance.shape)], mode="edge")
+    x, y, z = np.meshgrid(*(axis.astype(np.float32) for axis in grid.axes()), indexing="ij", sparse=True)
+    face = np.sqrt((x / 58.0) ** 2 + ((y - 38.0) / 62.0) ** 2 + ((z + 48.0) / 66.0) ** 2)
+    neck = np.where(z < -30.0, np.sqrt((x / 60.0) ** 2 + ((y + 22.0) / 66.0) ** 2), 9.0)
+    outline = np.minimum(np.minimum(face, neck) * 60.0 - 60.0, distance - 13.0)  # mm outside the skin, roughly
+    classes = np.full(grid.shape, CLASS_NUMBER["air"], np.uint8)
+    classes[outline < 0.0] = CLASS_NUMBER["scalp"]
+    classes[(outline < -5.0) & (distance > 7.0)] = CLASS_NUMBER["muscle"]
+    classes[(distance > 1.0) & (distance <= 7.0)] = CLASS_NUMBER["skull"]
+    spine = np.sqrt(x**2 + (y + 44.0) ** 2) + np.where(z < -50.0, 0.0, 99.0)
+    classes[(spine < 15.0) & (outline < -5.0)] = CLASS_NUMBER["skull"]
+    classes[spine < 9.0] = CLASS_NUMBER["csf"]
+    classes[spine < 5.0] = CLASS_NUMBER["brainstem"]
+    classes[distance <= 1.0] = CLASS_NUMBER["csf"]
+    return classes

@@ -1,0 +1,162 @@
+"""The compiled inner loop of the rasteriser: pull a point back to the template and look its tissue up."""
+
+import numba
+import numpy as np
+
+from harmoniq.simulation.cortex import MEDIAL_WALL
+from harmoniq.simulation.template import DISTANCE_UNIT_MM, LABELS_PER_SIDE
+
+_WALL = MEDIAL_WALL
+_UNIT = DISTANCE_UNIT_MM
+_LABELS = LABELS_PER_SIDE
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _trilinear(field, i, j, k, a, b, c):  # type: ignore[no-untyped-def]
+    """Return the value and its gradient along the axes, per node, at node (i, j, k) plus (a, b, c)."""
+    v000, v001 = float(field[i, j, k]), float(field[i, j, k + 1])
+    v010, v011 = float(field[i, j + 1, k]), float(field[i, j + 1, k + 1])
+    v100, v101 = float(field[i + 1, j, k]), float(field[i + 1, j, k + 1])
+    v110, v111 = float(field[i + 1, j + 1, k]), float(field[i + 1, j + 1, k + 1])
+    w00, w01 = v000 + c * (v001 - v000), v010 + c * (v011 - v010)
+    w10, w11 = v100 + c * (v101 - v100), v110 + c * (v111 - v110)
+    w0, w1 = w00 + b * (w01 - w00), w10 + b * (w11 - w10)
+    gy = (1.0 - a) * (w01 - w00) + a * (w11 - w10)
+    gz0 = (1.0 - b) * (v001 - v000) + b * (v011 - v010)
+    gz1 = (1.0 - b) * (v101 - v100) + b * (v111 - v110)
+    return w0 + a * (w1 - w0), w1 - w0, gy, (1.0 - a) * gz0 + a * gz1
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _stretch(gx, gy, gz, matrix, amplitude, wave, cosines):  # type: ignore[no-untyped-def]
+    """Return how much longer the subject's distance along a template's gradient is than the template's."""
+    size = np.sqrt(gx * gx + gy * gy + gz * gz)
+    if size < 1e-9:
+        return 1.0
+    total = 0.0
+    for axis in range(3):
+        pulled = gx * matrix[0, axis] + gy * matrix[1, axis] + gz * matrix[2, axis]
+        for m in range(amplitude.shape[0]):
+            along = gx * amplitude[m, 0] + gy * amplitude[m, 1] + gz * amplitude[m, 2]
+            pulled += along * cosines[m] * wave[m, axis]
+        total += pulled * pulled
+    return size / np.sqrt(total)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _mixture(  # type: ignore[no-untyped-def]
+    u, v, w, fields, ramp, numbers, matrix, amplitude, wave, cosines
+):
+    """Return rows a, b, the weight of a, and whether the point is white matter, at the node coordinates (u, v, w)."""
+    white_field, pial_field, label_field, tissue_field, _ = fields
+    i, j, k = int(u), int(v), int(w)
+    a, b, c = u - i, v - j, w - k
+    ni, nj, nk = int(u + 0.5), int(v + 0.5), int(w + 0.5)
+    tissue = int(tissue_field[ni, nj, nk])
+    label = int(label_field[ni, nj, nk])
+    bundle = tissue >= numbers[0]
+    matter = bundle or tissue == numbers[2]
+    if label == _WALL:
+        return tissue, tissue, 1.0, matter
+    white, gx, gy, gz = _trilinear(white_field, i, j, k, a, b, c)
+    white *= _UNIT
+    if white > 0.0:
+        pial, _, _, _ = _trilinear(pial_field, i, j, k, a, b, c)
+        if pial > 0.0:
+            return tissue, tissue, 1.0, False
+    else:
+        matter = True
+    distance = white * _stretch(gx, gy, gz, matrix, amplitude, wave, cosines)
+    grey = numbers[1] + label
+    inner = grey + 2 * _LABELS
+    if distance >= ramp[0]:
+        return grey, grey, 1.0, False
+    if distance >= ramp[1]:
+        return grey, inner, (distance - ramp[1]) / (ramp[0] - ramp[1]), matter
+    # In the band beneath the cortex, a class that the nearest node took from outside the white surface is no tissue.
+    if tissue < numbers[2]:
+        tissue = numbers[2]
+    width = ramp[3] if bundle else ramp[2]
+    below = (ramp[1] - distance) / width
+    if below >= 1.0:
+        return tissue, tissue, 1.0, bundle or tissue == numbers[2]
+    return inner, tissue, 1.0 - below, bundle or tissue == numbers[2]
+
+
+@numba.njit(cache=True, nogil=True)
+def paint(  # type: ignore[no-untyped-def]
+    block, start, steps, fields, grids, warp, table, ramp, numbers, balls, lesion
+):
+    """Fill `block` (p, X, Y, Z) with the table's values at the subject's points ``start + steps @ (x, y, z)``.
+
+    `fields` are white and pial distance, label, tissue and head; `grids` their origins and spacings; `warp` the
+    deformation's arrays; `ramp` its two distances and two widths; `numbers` the first bundle's and the first cortical
+    row, the deep white matter's, and air's; `balls` the lesions (x, y, z, radius) and `lesion` their factor and addend.
+    """
+    matrix, offset, amplitude, wave, phase = warp
+    tissue_field, head = fields[3], fields[4]
+    modes = amplitude.shape[0]
+    sines, cosines = np.empty(modes), np.empty(modes)
+    step_sine, step_cosine = np.empty(modes), np.empty(modes)
+    x, y, near = np.empty(3), np.empty(3), np.empty(len(balls), np.int64)
+    limit = (tissue_field.shape[0] - 1.001, tissue_field.shape[1] - 1.001, tissue_field.shape[2] - 1.001)
+    for m in range(modes):
+        turn = wave[m, 0] * steps[0, 2] + wave[m, 1] * steps[1, 2] + wave[m, 2] * steps[2, 2]
+        step_sine[m], step_cosine[m] = np.sin(turn), np.cos(turn)
+    length2 = steps[0, 2] ** 2 + steps[1, 2] ** 2 + steps[2, 2] ** 2
+    depth = block.shape[3]
+    for p in range(block.shape[1]):
+        for q in range(block.shape[2]):
+            for axis in range(3):
+                x[axis] = start[axis] + p * steps[axis, 0] + q * steps[axis, 1]
+            for m in range(modes):
+                angle = wave[m, 0] * x[0] + wave[m, 1] * x[1] + wave[m, 2] * x[2] + phase[m]
+                sines[m], cosines[m] = np.sin(angle), np.cos(angle)
+            count = 0
+            for n in range(len(balls)):
+                along, apart = 0.0, 0.0
+                for axis in range(3):
+                    along += (balls[n, axis] - x[axis]) * steps[axis, 2]
+                    apart += (balls[n, axis] - x[axis]) ** 2
+                if apart - along * along / length2 < balls[n, 3] ** 2:
+                    near[count] = n
+                    count += 1
+            for r in range(depth):
+                for axis in range(3):
+                    y[axis] = offset[axis] + matrix[axis, 0] * x[0] + matrix[axis, 1] * x[1] + matrix[axis, 2] * x[2]
+                for m in range(modes):
+                    for axis in range(3):
+                        y[axis] += amplitude[m, axis] * sines[m]
+                u, v, w = (
+                    (y[0] - grids[0, 0]) / grids[0, 3],
+                    (y[1] - grids[0, 1]) / grids[0, 3],
+                    (y[2] - grids[0, 2]) / grids[0, 3],
+                )
+                weight, matter = 1.0, False
+                if 0.0 <= u < limit[0] and 0.0 <= v < limit[1] and 0.0 <= w < limit[2]:
+                    one, two, weight, matter = _mixture(
+                        u, v, w, fields, ramp, numbers, matrix, amplitude, wave, cosines
+                    )
+                else:
+                    hi = int(np.floor((y[0] - grids[1, 0]) / grids[1, 3] + 0.5))
+                    hj = int(np.floor((y[1] - grids[1, 1]) / grids[1, 3] + 0.5))
+                    hk = int(np.floor((y[2] - grids[1, 2]) / grids[1, 3] + 0.5))
+                    one = numbers[3]
+                    if 0 <= hi < head.shape[0] and 0 <= hj < head.shape[1] and 0 <= hk < head.shape[2]:
+                        one = int(head[hi, hj, hk])
+                    two = one
+                hit = False
+                if matter:
+                    for c in range(count):
+                        n = near[c]
+                        apart = (balls[n, 0] - x[0]) ** 2 + (balls[n, 1] - x[1]) ** 2 + (balls[n, 2] - x[2]) ** 2
+                        hit = hit or apart < balls[n, 3] ** 2
+                for o in range(block.shape[0]):
+                    value = weight * table[one, o] + (1.0 - weight) * table[two, o]
+                    block[o, p, q, r] = value * lesion[0, o] + lesion[1, o] if hit else value
+                for axis in range(3):
+                    x[axis] += steps[axis, 2]
+                for m in range(modes):
+                    sine = sines[m] * step_cosine[m] + cosines[m] * step_sine[m]
+                    cosines[m] = cosines[m] * step_cosine[m] - sines[m] * step_sine[m]
+                    sines[m] = sine

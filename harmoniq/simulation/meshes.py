@@ -1,0 +1,116 @@
+"""Triangle meshes: FreeSurfer's normals and thickness, and nilearn's bundled fsaverage5."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harmoniq.data.errors import InputError
+
+#: FreeSurfer never reports more than this thickness (mm).
+MAXIMUM_THICKNESS_MM: Final = 5.0
+
+_SIDES = {"L": "left", "R": "right"}
+
+
+def read_fsaverage5(hemisphere: str, kind: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Read a surface of fsaverage5 from the files that nilearn ships, without importing nilearn.
+
+    Parameters
+    ----------
+    hemisphere : {'L', 'R'}
+    kind : {'white', 'pial', 'sphere', 'infl'}
+
+    Returns
+    -------
+    vertices : (10242, 3) array
+        RAS mm, in the space of MNI305 (FreeSurfer's fsaverage).
+    faces : (20480, 3) array
+
+    Raises
+    ------
+    InputError
+        When nilearn is not installed or its files have moved.
+    """
+    import nibabel
+
+    arrays = nibabel.load(bundled_folder() / "fsaverage5" / f"{kind}_{_SIDES[hemisphere]}.gii.gz").darrays  # type: ignore[attr-defined]
+    return arrays[0].data.astype(np.float64), arrays[1].data.astype(np.int64)
+
+
+def bundled_folder() -> Path:
+    """Return the folder of the templates that nilearn ships.
+
+    Raises
+    ------
+    InputError
+        When nilearn is not installed or its files have moved.
+    """
+    spec = find_spec("nilearn")
+    folder = Path(spec.origin).parent / "datasets" / "data" if spec is not None and spec.origin else None
+    if folder is None or not (folder / "fsaverage5").is_dir():
+        raise InputError("nilearn's bundled fsaverage5 was not found", remedy="install nilearn >= 0.14.1")
+    return folder
+
+
+def face_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the unit normals of the faces (m, 3), outward for FreeSurfer's orientation."""
+    a, b, c = (vertices[faces[:, corner]] for corner in range(3))
+    normals = np.cross(b - a, c - a)
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+
+
+def vertex_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return FreeSurfer's vertex normals (n, 3): the normalised sum of the unit face normals, not weighted by area."""
+    normals = face_normals(vertices, faces)
+    total = np.zeros_like(vertices)
+    for corner in range(3):
+        for axis in range(3):
+            total[:, axis] += np.bincount(faces[:, corner], normals[:, axis], len(vertices))
+    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+
+
+def vertex_areas(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return a third of the area of the faces around each vertex (n,), mm2."""
+    a, b, c = (vertices[faces[:, corner]] for corner in range(3))
+    area = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    return np.bincount(faces.ravel(), np.repeat(area / 3.0, 3), len(vertices))
+
+
+def neighbours_mean(faces: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of `values` (n,) or (n, c) over each vertex's neighbours, edges shared by two faces counting once."""
+    from scipy.sparse import csr_array
+
+    n = len(values)
+    rows = np.concatenate([faces[:, 0], faces[:, 1], faces[:, 2]])
+    columns = np.concatenate([faces[:, 1], faces[:, 2], faces[:, 0]])
+    graph = csr_array((np.ones(len(rows)), (rows, columns)), shape=(n, n))
+    return (graph @ values) / np.maximum(graph.sum(axis=1), 1).reshape((n,) + (1,) * (values.ndim - 1))
+
+
+def mean_curvature(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return a mean curvature per vertex (1/mm), positive in sulci as in FreeSurfer, from the umbrella operator."""
+    normals = vertex_normals(vertices, faces)
+    towards = neighbours_mean(faces, vertices) - vertices
+    edge = np.linalg.norm(vertices[faces[:, 0]] - vertices[faces[:, 1]], axis=1)
+    square = np.bincount(faces[:, 0], edge**2, len(vertices)) / np.maximum(
+        np.bincount(faces[:, 0], minlength=len(vertices)), 1
+    )
+    return 2.0 * np.sum(towards * normals, axis=1) / np.maximum(square, 1e-6)
+
+
+def cortical_thickness(
+    white: NDArray[np.float64], pial: NDArray[np.float64], faces: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return FreeSurfer's thickness per vertex (n,), mm.
+
+    The mean of the distance from the white vertex to the pial surface and of that from the pial vertex to the white
+    surface, at most 5 mm (Fischl and Dale 2000, PNAS 97:11050).
+    """
+    from harmoniq.simulation.distance import distance_to_surface
+
+    there = distance_to_surface(white, pial, faces)
+    back = distance_to_surface(pial, white, faces)
+    return np.minimum(0.5 * (there + back), MAXIMUM_THICKNESS_MM)

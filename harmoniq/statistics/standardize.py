@@ -1,0 +1,36 @@
+"""Standardization of R2* before the age models (Chen et al. 2026, section 2.5.2)."""
+
+import numpy as np
+
+from harmoniq.statistics.linear import is_constant
+
+
+def standardize(values: np.ndarray) -> np.ndarray:
+    """Return (value - mean) / SD of each column, SD with n - 1; NaN where it is undefined.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (n, p)
+        Missing values are left out.
+    """
+    finite = np.isfinite(values)
+    count = finite.sum(axis=0)
+    held = np.where(finite, values, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centered = np.where(finite, values - held.sum(axis=0) / count, 0.0)
+        sd = np.sqrt((centered**2).sum(axis=0) / (count - 1))
+        # A constant column has a spread of rounding only, which must not be blown up to 1.
+        flat = is_constant(np.where(finite, values, np.where(count > 0, held.sum(axis=0) / count, 0.0)))
+        return np.where(finite & (count > 1) & (sd > 0) & ~flat, centered / sd, np.nan)
+
+
+def standardize_within(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Standardize the rows of each label (site) by themselves.
+
+    A site with a single value of a region, or without variation, has no SD there: its values become NaN.
+    """
+    out = np.empty_like(values)
+    for label in np.unique(labels):
+        rows = labels == label
+        out[rows] = standardize(values[rows])
+    return out

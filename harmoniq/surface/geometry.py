@@ -1,0 +1,80 @@
+"""Points at a depth of the cortex, as FreeSurfer's ``mri_vol2surf`` places them."""
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from harmoniq.surface.subject import Hemisphere
+
+Points = npt.NDArray[np.float64]
+DepthKind = Literal["projfrac", "projdist", "midpoint"]
+
+
+def vertex_normals(vertices: npt.ArrayLike, faces: npt.ArrayLike) -> Points:
+    """Return the outward unit normal of each vertex, as FreeSurfer computes it.
+
+    Parameters
+    ----------
+    vertices : array, shape (n, 3)
+    faces : array of int, shape (m, 3)
+        Of a closed surface, all turning the same way.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, 3)
+        The normalised sum of the unit normals of the vertex's faces, each counting once whatever its area
+        (``MRIScomputeNormals`` in FreeSurfer's ``utils/mrisurf``); zero where there is no face.
+    """
+    points, triangles = np.asarray(vertices, dtype=np.float64), np.asarray(faces)
+    a, b, c = (points[triangles[:, k]] for k in range(3))
+    normals = np.cross(b - a, c - a)
+    # The enclosed volume is positive when the faces turn anticlockwise seen from outside; a sixth is left out.
+    outward = 1.0 if np.einsum("ij,ij->", a - points.mean(axis=0), normals) >= 0 else -1.0
+    normals = _unit(normals)
+    corners = triangles.ravel()
+    total = np.column_stack(
+        [np.bincount(corners, weights=np.repeat(normals[:, axis], 3), minlength=len(points)) for axis in range(3)]
+    )
+    return outward * _unit(total)
+
+
+def _unit(vectors: Points) -> Points:
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+
+
+def points_at(
+    hemisphere: Hemisphere, *, kind: DepthKind = "projfrac", value: float = 0.5, normals: Points | None = None
+) -> Points:
+    """Return one point per vertex at a depth of the cortex.
+
+    Parameters
+    ----------
+    hemisphere : Hemisphere
+    kind : {'projfrac', 'projdist', 'midpoint'}
+        ``projfrac``: white + value x thickness x normal of the white surface; ``projdist``: white + value mm x normal;
+        ``midpoint``: white + value x (pial - white), along the line to the pial vertex.
+    value : float
+        Fraction of the thickness, or mm; negative goes into the white matter.
+    normals : numpy.ndarray, shape (n, 3), optional
+        ``vertex_normals`` of the white surface, to be computed once for several depths.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, 3)
+        In the surfaces' coordinates (tkRAS), mm.
+    """
+    if kind == "midpoint":
+        return hemisphere.white + value * (hemisphere.pial - hemisphere.white)
+    if kind not in ("projfrac", "projdist"):
+        raise ValueError(f"kind must be projfrac, projdist or midpoint, not {kind!r}")
+    directions = vertex_normals(hemisphere.white, hemisphere.faces) if normals is None else normals
+    steps = value * hemisphere.thickness[:, None] if kind == "projfrac" else value
+    return hemisphere.white + steps * directions
+
+
+def transform(points: npt.ArrayLike, matrix: npt.ArrayLike) -> Points:
+    """Apply a 4 x 4 matrix to points of shape (n, 3)."""
+    affine = np.asarray(matrix, dtype=np.float64)
+    return np.asarray(points, dtype=np.float64) @ affine[:3, :3].T + affine[:3, 3]

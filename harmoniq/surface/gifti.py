@@ -1,0 +1,66 @@
+"""Values at the vertices as GIFTI shape files: equal values give equal bytes."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harmoniq.data.errors import InputError
+from harmoniq.data.files import atomic_path
+
+_STRUCTURES = {"L": "CortexLeft", "R": "CortexRight"}
+
+
+def write_shape(values: npt.ArrayLike, path: str | Path, *, hemisphere: str, name: str = "") -> Path:
+    """Write one value per vertex as ``.shape.gii`` (float32), whole or not at all.
+
+    Parameters
+    ----------
+    values : array, shape (n,)
+        NaN marks vertices without a value.
+    path : path
+        Ends in ``.shape.gii``.
+    hemisphere : {'L', 'R'}
+        Becomes the metadata ``AnatomicalStructurePrimary``.
+    name : str
+        What the values are, shown by viewers.
+    """
+    import nibabel as nib
+
+    data = np.asarray(values, dtype=np.float32)
+    if data.ndim != 1:
+        raise ValueError(f"one value per vertex is wanted, not an array of {data.ndim} dimensions")
+    target = Path(path)
+    if not target.name.endswith(".shape.gii"):
+        raise ValueError(f"{target.name}: the name must end in .shape.gii")
+    array = nib.gifti.GiftiDataArray(
+        data, intent="NIFTI_INTENT_SHAPE", datatype="NIFTI_TYPE_FLOAT32", meta={"Name": name} if name else None
+    )
+    image = nib.gifti.GiftiImage(
+        darrays=[array], meta=nib.gifti.GiftiMetaData({"AnatomicalStructurePrimary": _STRUCTURES[hemisphere]})
+    )
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(image.to_xml())
+    return target
+
+
+def read_shape(path: str | Path) -> npt.NDArray[np.float32]:
+    """Read the values of a shape file, shape (n,).
+
+    Raises
+    ------
+    InputError
+        When the file is absent, damaged, or does not hold one value per vertex.
+    """
+    import nibabel as nib
+
+    file = Path(path)
+    if not file.is_file():
+        raise InputError("file not found", file=file)
+    try:
+        image = nib.gifti.GiftiImage.from_filename(file)
+    except Exception as error:  # expat and nibabel raise whatever a damaged file provokes
+        raise InputError(f"is not a GIFTI file ({error})", file=file, remedy="regenerate it") from error
+    if len(image.darrays) != 1 or np.asarray(image.darrays[0].data).ndim != 1:
+        raise InputError("does not hold one value per vertex", file=file)
+    return np.asarray(image.darrays[0].data, dtype=np.float32)

@@ -1,0 +1,109 @@
+"""Read tractograms: what is damaged is refused, what is odd is noted."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from harmoniq.data.errors import InputError
+from harmoniq.data.images import Image
+
+Streamline = npt.NDArray[np.float32]
+
+_REMEDY = "export the bundle again"
+
+
+def load_streamlines(path: str | Path, reference: Image | None = None) -> tuple[list[Streamline], list[str]]:
+    """Read the streamlines of one bundle.
+
+    Parameters
+    ----------
+    path : path
+        ``.trk``, ``.trx`` or ``.tck``.
+    reference : Image, optional
+        An image of the streamlines' space: when most points lie outside it, the note says so.
+
+    Returns
+    -------
+    streamlines : list of numpy.ndarray, shape (n, 3)
+        RAS coordinates in mm.
+    notes : list of str
+        A single streamline, streamlines left out, points outside the reference.
+
+    Raises
+    ------
+    InputError
+        When the file is absent, truncated, of another format, or holds no usable streamline.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InputError("file not found", file=file)
+    try:
+        lines, announced = _load_trx(file) if file.suffix == ".trx" else _load_nibabel(file)
+    except InputError:
+        raise
+    except Exception as error:  # nibabel and trx raise whatever a damaged file provokes
+        raise InputError(f"the tractogram is truncated or damaged ({error})", file=file, remedy=_REMEDY) from error
+    if announced is not None and announced != len(lines):
+        raise InputError(
+            f"the tractogram is truncated: {len(lines)} of {announced} streamlines are there", file=file, remedy=_REMEDY
+        )
+    if not lines:
+        raise InputError("holds no streamline", file=file, remedy="leave the bundle out, or track it again")
+    usable = [line for line in lines if len(line) >= 2 and np.isfinite(line).all() and np.ptp(line, axis=0).any()]
+    if not usable:
+        raise InputError("holds no streamline of two points or more", file=file, remedy=_REMEDY)
+    return usable, _notes(file, len(lines), usable, reference)
+
+
+def _load_nibabel(file: Path) -> tuple[list[Streamline], int | None]:
+    import nibabel as nib
+
+    if file.suffix not in (".trk", ".tck"):
+        raise InputError("is not a tractogram that can be read (.trk, .trx, .tck)", file=file, remedy="convert it")
+    tractogram: Any = nib.streamlines.load(file)
+    if file.suffix == ".tck":
+        announced = int(tractogram.header.get("count", 0))
+    else:
+        # nibabel replaces the header's count by what it finds; the file's own stands at byte 988, 0 for not known.
+        order: Literal["little", "big"] = "little" if tractogram.header["endianness"] == "<" else "big"
+        announced = int.from_bytes(_bytes(file, 988, 4), order)
+    return [np.asarray(line, dtype=np.float32) for line in tractogram.streamlines], announced or None
+
+
+def _bytes(file: Path, start: int, count: int) -> bytes:
+    with file.open("rb") as stream:
+        stream.seek(start)
+        return stream.read(count)
+
+
+def _load_trx(file: Path) -> tuple[list[Streamline], int | None]:
+    try:
+        from trx.trx_file_memmap import load
+    except ImportError as error:
+        raise InputError(
+            "reading .trx needs the package trx-python", file=file, remedy="pip install trx-python, or convert to .trk"
+        ) from error
+    trx = load(str(file))
+    try:
+        return [np.array(line, dtype=np.float32) for line in trx.streamlines], int(trx.header["NB_STREAMLINES"])
+    finally:
+        trx.close()
+
+
+def _notes(file: Path, total: int, usable: list[Streamline], reference: Image | None) -> list[str]:
+    notes = []
+    if len(usable) < total:
+        notes.append(f"{file.name}: {total - len(usable)} of {total} streamlines without length or with NaN left out")
+    if len(usable) == 1:
+        notes.append(f"{file.name}: a single streamline, the profile rests on it alone")
+    if reference is not None:
+        inverse = np.linalg.inv(reference.affine)
+        voxels = np.concatenate(usable) @ inverse[:3, :3].T + inverse[:3, 3]
+        inside = ((voxels > -0.5) & (voxels < np.array(reference.shape[:3]) - 0.5)).all(axis=1)
+        if inside.mean() < 0.5:
+            notes.append(
+                f"{file.name}: {100 * (1 - inside.mean()):.0f} % of the points lie outside {reference.path.name}"
+            )
+    return notes

@@ -1,0 +1,1 @@
+"""Nipype nodes: files in, a call of the science, files out."""

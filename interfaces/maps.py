@@ -1,0 +1,86 @@
+"""Nodes of the quantitative maps: R1 from MP2RAGE, R2* from multi-echo gradient echo."""
+
+from typing import Any
+
+from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface, given
+from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
+
+
+class FitR1InputSpec(VersionedInputSpec):
+    """Images and timing of one MP2RAGE acquisition (`harmoniq.data.acquisitions.MP2RAGETiming`)."""
+
+    uni = File(exists=True, desc="uniform image, UNIT1")
+    inv1 = File(exists=True, desc="magnitude of the first inversion")
+    inv2 = File(exists=True, desc="magnitude of the second inversion")
+    inv1_phase = File(exists=True, desc="phase of the first inversion")
+    inv2_phase = File(exists=True, desc="phase of the second inversion")
+    repetition_time = traits.Float(mandatory=True, desc="s, from inversion to inversion")
+    inversion_times = traits.Tuple(traits.Float, traits.Float, mandatory=True, desc="s")
+    flip_angles = traits.Tuple(traits.Float, traits.Float, mandatory=True, desc="degrees")
+    echo_spacing = traits.Float(mandatory=True, desc="s, from excitation to excitation")
+    shots = traits.Tuple(traits.Int, traits.Int, mandatory=True, desc="before and after the k-space centre")
+    efficiency = traits.Float(mandatory=True, desc="of the inversion pulse")
+
+
+class FitR1OutputSpec(TraitedSpec):
+    """The map and what was outside the lookup table's range."""
+
+    r1_map = File(exists=True, desc="R1, 1/s")
+    outside_fraction = traits.Float(desc="fraction of the voxels outside the monotonic range")
+
+
+class FitR1(VersionedInterface):
+    """Fit R1 by the lookup table of the sequence."""
+
+    input_spec, output_spec = FitR1InputSpec, FitR1OutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from harmoniq.data.acquisitions import MP2RAGETiming
+        from harmoniq.mp2rage.volumes import fit_r1_files
+
+        inputs = self.inputs
+        timing = MP2RAGETiming(
+            inputs.repetition_time,
+            inputs.inversion_times,
+            inputs.flip_angles,
+            inputs.echo_spacing,
+            inputs.shots,
+            inputs.efficiency,
+            source=str(given(inputs.uni) or given(inputs.inv1)),
+        )
+        out = self.output_path(runtime, "r1.nii.gz")
+        images = {name: given(getattr(inputs, name)) for name in ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase")}
+        self._results["outside_fraction"] = fit_r1_files(out, timing=timing, **images)
+        self._results["r1_map"] = str(out)
+        return runtime
+
+
+class FitR2StarInputSpec(VersionedInputSpec):
+    """Images and echo times of one multi-echo acquisition."""
+
+    magnitudes = InputMultiObject(File(exists=True), mandatory=True, desc="one image per echo")
+    echo_times = traits.List(traits.Float, mandatory=True, desc="s")
+    method = traits.Str("nlls", usedefault=True, desc="how the decay is fitted")
+
+
+class FitR2StarOutputSpec(TraitedSpec):
+    """The maps of the decay."""
+
+    r2star_map = File(exists=True, desc="R2*, 1/s")
+    s0_map = File(exists=True, desc="signal at echo time 0, in the image's units")
+
+
+class FitR2Star(VersionedInterface):
+    """Fit the decay over the echoes."""
+
+    input_spec, output_spec = FitR2StarInputSpec, FitR2StarOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from harmoniq.r2star.volumes import fit_r2star_files
+
+        r2star, s0 = (self.output_path(runtime, name) for name in ("r2star.nii.gz", "s0.nii.gz"))
+        fit_r2star_files(
+            self.inputs.magnitudes, self.inputs.echo_times, self.inputs.method, r2star_out=r2star, s0_out=s0
+        )
+        self._results.update(r2star_map=str(r2star), s0_map=str(s0))
+        return runtime

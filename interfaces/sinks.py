@@ -1,0 +1,46 @@
+"""The node that puts results under their BIDS names: only what differs is copied, whole or not at all."""
+
+import filecmp
+import shutil
+from pathlib import Path
+from typing import Any
+
+from harmoniq.interfaces.base import VersionedInputSpec
+from nipype.interfaces.base import File, SimpleInterface, TraitedSpec, traits
+
+from harmoniq.data.files import atomic_path, write_json
+
+
+class SinkInputSpec(VersionedInputSpec):
+    """A file, where it goes, and what its sidecar says."""
+
+    in_file = File(exists=True, mandatory=True)
+    out_file = traits.Str(mandatory=True, desc="absolute path of the derivative")
+    sidecar = traits.Dict(desc="content of the JSON sidecar; none is written when empty")
+
+
+class SinkOutputSpec(TraitedSpec):
+    """The derivative."""
+
+    out_file = File(exists=True)
+
+
+class Sink(SimpleInterface):
+    """Copy a result to its place in the derivatives.
+
+    It runs every time, so that a derivative that was deleted or edited is restored; equal files are left alone.
+    """
+
+    input_spec, output_spec = SinkInputSpec, SinkOutputSpec
+    _always_run = True
+
+    def _run_interface(self, runtime: Any) -> Any:
+        source, target = Path(self.inputs.in_file), Path(self.inputs.out_file)
+        if not target.is_file() or not filecmp.cmp(source, target, shallow=False):
+            with atomic_path(target) as temporary:
+                shutil.copyfile(source, temporary)
+        if self.inputs.sidecar:
+            name = target.name.removesuffix(".gz")
+            write_json(target.with_name(name[: name.rindex(".")].removesuffix(".shape") + ".json"), self.inputs.sidecar)
+        self._results["out_file"] = str(target)
+        return runtime

@@ -1,0 +1,1 @@
+"""Factories that connect nodes into workflows, and what runs them; nothing else."""

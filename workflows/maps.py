@@ -1,0 +1,136 @@
+"""The maps of one session: R1, R2*, the brain mask, and the transform between their spaces."""
+
+from collections.abc import Sequence
+
+from harmoniq.interfaces.maps import FitR1, FitR2Star
+from harmoniq.interfaces.registration import BrainMask, RegisterRigid
+from nipype.interfaces.utility import IdentityInterface
+from nipype.pipeline.engine import Node, Workflow
+
+from harmoniq.data.acquisitions import MP2RAGETiming
+
+
+def init_r1_wf(*, timing: MP2RAGETiming, images: Sequence[str], mem_gb: float = 1.0, name: str = "r1_wf") -> Workflow:
+    """Fit R1 to one MP2RAGE acquisition and mask the brain.
+
+    Parameters
+    ----------
+    timing : MP2RAGETiming
+        Of the sequence.
+    images : sequence of str
+        Which of the inputs are given.
+    mem_gb : float
+        Memory that the fit needs.
+
+    Inputs
+    ------
+    uni, inv1, inv2, inv1_phase, inv2_phase
+        Images of the acquisition.
+    reference
+        The image in which the brain is masked.
+    freesurfer_mask
+        ``brainmask.mgz``, where there is one.
+
+    Outputs
+    -------
+    r1_map
+        1/s.
+    mask
+        Of the brain, on the same grid.
+    """
+    workflow = Workflow(name=name)
+    fields = ["uni", "inv1", "inv2", "inv1_phase", "inv2_phase", "reference", "freesurfer_mask"]
+    inputnode = Node(IdentityInterface(fields=fields), name="inputnode")
+    outputnode = Node(IdentityInterface(fields=["r1_map", "outside_fraction", "mask"]), name="outputnode")
+    fit_r1 = Node(
+        FitR1(
+            repetition_time=timing.repetition_time,
+            inversion_times=timing.inversion_times,
+            flip_angles=timing.flip_angles,
+            echo_spacing=timing.echo_spacing,
+            shots=timing.shots,
+            efficiency=timing.efficiency,
+        ),
+        name="fit_r1",
+        mem_gb=mem_gb,
+    )
+    brain_mask = Node(BrainMask(), name="brain_mask", mem_gb=mem_gb)
+    workflow.connect([
+        (inputnode, fit_r1, [(image, image) for image in images]),
+        (inputnode, brain_mask, [("reference", "in_file"), ("freesurfer_mask", "freesurfer_mask")]),
+        (fit_r1, outputnode, [("r1_map", "r1_map"), ("outside_fraction", "outside_fraction")]),
+        (brain_mask, outputnode, [("mask", "mask")]),
+    ])  # fmt: skip
+    return workflow
+
+
+def init_r2star_wf(
+    *, echo_times: Sequence[float], method: str, mem_gb: float = 1.0, name: str = "r2star_wf"
+) -> Workflow:
+    """Fit R2* to one multi-echo acquisition.
+
+    Parameters
+    ----------
+    echo_times : sequence of float
+        In s.
+    method : str
+        As `harmoniq.r2star.fit.fit_r2star` takes it.
+    mem_gb : float
+        Memory that the fit needs.
+
+    Inputs
+    ------
+    magnitudes
+        One image per echo.
+
+    Outputs
+    -------
+    r2star_map
+        1/s.
+    s0_map
+        In the images' units.
+    """
+    workflow = Workflow(name=name)
+    inputnode = Node(IdentityInterface(fields=["magnitudes"]), name="inputnode")
+    outputnode = Node(IdentityInterface(fields=["r2star_map", "s0_map"]), name="outputnode")
+    fit_r2star = Node(FitR2Star(echo_times=list(echo_times), method=method), name="fit_r2star", mem_gb=mem_gb)
+    workflow.connect([
+        (inputnode, fit_r2star, [("magnitudes", "magnitudes")]),
+        (fit_r2star, outputnode, [("r2star_map", "r2star_map"), ("s0_map", "s0_map")]),
+    ])  # fmt: skip
+    return workflow
+
+
+def init_coregistration_wf(*, seed: int = 0, mem_gb: float = 1.0, name: str = "coregistration_wf") -> Workflow:
+    """Register the multi-echo images to MP2RAGE rigidly.
+
+    Parameters
+    ----------
+    seed : int
+        Of the metric's samples.
+    mem_gb : float
+        Memory that the registration needs.
+
+    Inputs
+    ------
+    fixed
+        MP2RAGE image.
+    moving
+        Magnitude of the first echo.
+    mask
+        Of the brain, in the fixed image.
+
+    Outputs
+    -------
+    transform
+        ITK text: maps points of MP2RAGE space into ME-GRE space.
+    """
+    workflow = Workflow(name=name)
+    inputnode = Node(IdentityInterface(fields=["fixed", "moving", "mask"]), name="inputnode")
+    outputnode = Node(IdentityInterface(fields=["transform"]), name="outputnode")
+    register = Node(RegisterRigid(seed=seed), name="register", mem_gb=mem_gb)
+    workflow.connect([
+        (inputnode, register, [("fixed", "fixed"), ("moving", "moving"), ("mask", "fixed_mask")]),
+        (register, outputnode, [("transform", "transform")]),
+    ])  # fmt: skip
+    return workflow

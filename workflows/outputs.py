@@ -1,0 +1,29 @@
+"""Where the results of a session go: their BIDS names, and a sink for each."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harmoniq.interfaces.sinks import Sink
+from nipype.pipeline.engine import Node
+
+
+def derivative_path(
+    out_dir: Path, participant: str, session: str | None, *, folder: str, suffix: str, extension: str, **entities: str
+) -> Path:
+    """Return the path of a derivative: ``sub-X[/ses-Y]/folder/sub-X[_ses-Y][_key-value ...]_suffix.ext``.
+
+    Underscores in the names of entities stand for none: ``from_`` gives ``from-``.
+    """
+    parts = [f"sub-{participant}", *([f"ses-{session}"] if session else [])]
+    middle = [f"{key.rstrip('_')}-{value}" for key, value in entities.items()]
+    name = "_".join([*parts, *middle, suffix]) + extension
+    return out_dir.joinpath(*parts, folder, name)
+
+
+def sink(name: str, path: Path, sidecar: Mapping[str, Any] | None = None) -> Node:
+    """Return a node that puts its ``in_file`` at `path`, in the main process."""
+    node = Node(Sink(out_file=str(path)), name=name, run_without_submitting=True)
+    if sidecar:
+        node.inputs.sidecar = dict(sidecar)
+    return node

@@ -1,0 +1,241 @@
+"""One session of one participant: maps, samples along cortex and bundles, the regional table, and their places."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from harmoniq.interfaces.report import MapFigure, RegistrationFigure
+from harmoniq.interfaces.table import RegionalTable
+from harmoniq.workflows.engines import engine_names, map_sidecars
+from harmoniq.workflows.maps import init_coregistration_wf, init_r1_wf, init_r2star_wf
+from harmoniq.workflows.outputs import derivative_path, sink
+from harmoniq.workflows.sampling import init_bundles_wf, init_cortex_wf
+from nipype.interfaces.utility import Merge, Select
+from nipype.pipeline.engine import Node, Workflow
+
+from harmoniq.data.inputs import SessionInputs
+from harmoniq.regions.aggregate import engine_label
+from harmoniq.settings.schema import Settings
+
+
+def session_name(inputs: SessionInputs) -> str:
+    """Return the name of a session's workflow; labels may hold signs that Nipype's names may not."""
+    return re.sub(r"\W", "_", inputs.label) + "_wf"
+
+
+def init_session_wf(
+    *,
+    inputs: SessionInputs,
+    settings: Settings,
+    out_dir: Path,
+    stages: Sequence[str],
+    seed: int = 0,
+    mem_gb: float = 1.0,
+) -> Workflow:
+    """Process one session for what it has.
+
+    Parameters
+    ----------
+    inputs : SessionInputs
+        Images, existing surfaces and bundles.
+    settings : Settings
+        Engines, methods, depths, ranges.
+    out_dir : path
+        Root of the derivatives.
+    stages : sequence of str
+        Of maps, surfaces, bundles, regions.
+    seed : int
+        Of the registration.
+    mem_gb : float
+        Memory of the largest node.
+
+    Returns
+    -------
+    nipype.Workflow
+        Its sinks write below ``out_dir/sub-X``.
+    """
+    workflow = Workflow(name=session_name(inputs))
+    parts = _Parts(workflow, inputs, settings, out_dir, seed, mem_gb)
+    if inputs.mp2rage is not None:
+        parts.add_r1()
+    if inputs.megre is not None:
+        parts.add_r2star()
+    if inputs.mp2rage is not None and inputs.megre is not None:
+        parts.add_coregistration()
+    if inputs.mp2rage is not None:
+        for metric in parts.maps:
+            if "surfaces" in stages and inputs.freesurfer is not None:
+                parts.add_cortex(metric)
+            if "bundles" in stages and inputs.bundles:
+                parts.add_bundles(metric)
+    if "regions" in stages and parts.rows:
+        parts.add_table()
+    parts.add_figures()
+    return workflow
+
+
+class _Parts:
+    """Adds the parts of a session's workflow one by one and remembers what later parts connect to."""
+
+    def __init__(
+        self, workflow: Workflow, inputs: SessionInputs, settings: Settings, out_dir: Path, seed: int, mem_gb: float
+    ) -> None:
+        self.workflow, self.inputs, self.settings, self.out_dir = workflow, inputs, settings, out_dir
+        self.seed, self.mem_gb = seed, mem_gb
+        self.maps: dict[str, tuple[Workflow, str]] = {}
+        self.rows: list[tuple[Workflow, str]] = []
+        self.coregistration: Workflow | None = None
+        self.engines = engine_names(inputs, settings)
+        self.sidecars = map_sidecars(inputs, settings, self.engines)
+
+    def path(self, suffix: str, extension: str, folder: str = "anat", **entities: str) -> Path:
+        return derivative_path(
+            self.out_dir, self.inputs.participant, self.inputs.session,
+            folder=folder, suffix=suffix, extension=extension, **entities,
+        )  # fmt: skip
+
+    @property
+    def reference(self) -> str:
+        """The MP2RAGE image that others are registered to: the second inversion, whose background is dark."""
+        assert self.inputs.mp2rage is not None
+        image = self.inputs.mp2rage.inv2 or self.inputs.mp2rage.uni
+        return str(image)
+
+    def put(self, source: tuple, name: str, path: Path, sidecar: dict | None = None) -> None:
+        node = sink(f"ds_{name}", path, sidecar)
+        self.workflow.connect([(source[0], node, [(source[1], "in_file")])])
+
+    def add_r1(self) -> None:
+        mp2rage = self.inputs.mp2rage
+        assert mp2rage is not None
+        images = {
+            name: str(path)
+            for name in ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase")
+            if (path := getattr(mp2rage, name)) is not None
+        }
+        r1_wf = init_r1_wf(timing=mp2rage.timing, images=list(images), mem_gb=self.mem_gb)
+        for name, path in images.items():
+            setattr(r1_wf.inputs.inputnode, name, path)
+        r1_wf.inputs.inputnode.reference = self.reference
+        if self.inputs.freesurfer is not None and (mask := self.inputs.freesurfer / "mri" / "brainmask.mgz").is_file():
+            r1_wf.inputs.inputnode.freesurfer_mask = str(mask)
+        self.maps["R1"] = (r1_wf, "outputnode.r1_map")
+        self.r1_wf = r1_wf
+        self.put((r1_wf, "outputnode.r1_map"), "r1", self.path("R1map", ".nii.gz"), self.sidecars["R1"])
+        mask_path = self.path("mask", ".nii.gz", desc="brain")
+        self.put((r1_wf, "outputnode.mask"), "mask", mask_path, self.sidecars["mask"])
+
+    def add_r2star(self) -> None:
+        megre = self.inputs.megre
+        assert megre is not None
+        method = self.settings.r2star.method
+        r2star_wf = init_r2star_wf(echo_times=megre.echo_times, method=method, mem_gb=self.mem_gb)
+        r2star_wf.inputs.inputnode.magnitudes = [str(path) for path in megre.magnitudes]
+        self.maps["R2star"] = (r2star_wf, "outputnode.r2star_map")
+        r2star_path, s0_path = self.path("R2starmap", ".nii.gz"), self.path("S0map", ".nii.gz")
+        self.put((r2star_wf, "outputnode.r2star_map"), "r2star", r2star_path, self.sidecars["R2star"])
+        self.put((r2star_wf, "outputnode.s0_map"), "s0", s0_path, self.sidecars["S0"])
+
+    def add_coregistration(self) -> None:
+        assert self.inputs.megre is not None
+        coregistration_wf = init_coregistration_wf(seed=self.seed, mem_gb=self.mem_gb)
+        coregistration_wf.inputs.inputnode.fixed = self.reference
+        coregistration_wf.inputs.inputnode.moving = str(self.inputs.megre.magnitudes[0])
+        self.workflow.connect([(self.r1_wf, coregistration_wf, [("outputnode.mask", "inputnode.mask")])])
+        self.coregistration = coregistration_wf
+        path = self.path("xfm", ".txt", from_="MEGRE", to="UNIT1", mode="image")
+        self.put((coregistration_wf, "outputnode.transform"), "xfm", path, self.sidecars["xfm"])
+
+    def _connect_map(self, metric: str, target: Workflow) -> None:
+        source, field = self.maps[metric]
+        self.workflow.connect([(source, target, [(field, "inputnode.in_map")])])
+        if metric == "R2star" and self.coregistration is not None:
+            edge = (self.coregistration, target, [("outputnode.transform", "inputnode.transform")])
+            self.workflow.connect([edge])
+
+    def add_cortex(self, metric: str) -> None:
+        assert self.inputs.freesurfer is not None
+        cortex_wf = init_cortex_wf(
+            metric=metric,
+            engine=engine_label(self.engines[metric], self.engines["surfaces"]),
+            subject_dir=self.inputs.freesurfer,
+            surfaces=self.settings.surfaces,
+            plausible=self._plausible(metric),
+        )
+        self._connect_map(metric, cortex_wf)
+        self.rows.append((cortex_wf, "outputnode.rows"))
+        order = [(hemi, tissue) for hemi in ("L", "R") for tissue in ("cGM", "sWM")]
+        for index, (hemi, tissue) in enumerate(order):
+            name = f"{metric}_{hemi}_{tissue}".lower()
+            select = Node(Select(index=[index]), name=f"select_{name}", run_without_submitting=True)
+            self.workflow.connect([(cortex_wf, select, [("outputnode.samples", "inlist")])])
+            path = self.path(f"{metric}map", ".shape.gii", hemi=hemi, desc=tissue)
+            self.put((select, "out"), name, path, self.sidecars[f"{metric}_{tissue}"])
+
+    def add_bundles(self, metric: str) -> None:
+        bundles_wf = init_bundles_wf(
+            metric=metric,
+            engine=engine_label(self.engines[metric], self.engines["bundles"]),
+            tractograms=self.inputs.bundles,
+            bundles=self.settings.bundles,
+            plausible=self._plausible(metric),
+        )
+        bundles_wf.inputs.inputnode.reference = self.reference
+        self._connect_map(metric, bundles_wf)
+        self.rows.append((bundles_wf, "outputnode.rows"))
+        central = f"central{round(100 * self.settings.bundles.central)}"
+        path = derivative_path(
+            self.out_dir, self.inputs.participant, self.inputs.session,
+            folder="dwi", suffix=f"{metric}map_profiles", extension=".tsv", desc=central,
+        )  # fmt: skip
+        self.put((bundles_wf, "outputnode.profiles"), f"{metric.lower()}_profiles", path, self.sidecars["profiles"])
+
+    def add_table(self) -> None:
+        merge = Node(Merge(len(self.rows)), name="merge_rows", run_without_submitting=True)
+        for index, (source, field) in enumerate(self.rows, start=1):
+            self.workflow.connect([(source, merge, [(field, f"in{index}")])])
+        table = Node(
+            RegionalTable(
+                participant_id=f"sub-{self.inputs.participant}",
+                session_id=f"ses-{self.inputs.session}" if self.inputs.session else "",
+                engines=self.engines,
+                notes=list(self.inputs.notes),
+            ),
+            name="regional_table",
+        )
+        self.workflow.connect([(merge, table, [("out", "rows")])])
+        path = self.path("regions", ".tsv", folder="")
+        self.put((table, "table"), "regions", path)
+        self.put((table, "sidecar"), "regions_json", path.with_suffix(".json"))
+
+    def add_figures(self) -> None:
+        titles = {"R1": "R1", "R2star": "R2*"}
+        for metric, (source, field) in self.maps.items():
+            name = f"figure_{metric.lower()}"
+            figure = Node(
+                MapFigure(metric=metric, title=f"{self.inputs.label}: {titles[metric]}"), name=name, mem_gb=1.0
+            )
+            self.workflow.connect([(source, figure, [(field, "in_map")])])
+            self.put((figure, "figure"), name, self._figure_path(metric))
+        if self.coregistration is not None:
+            assert self.inputs.megre is not None
+            figure = Node(
+                RegistrationFigure(
+                    fixed=self.reference,
+                    moving=str(self.inputs.megre.magnitudes[0]),
+                    title=f"{self.inputs.label}: edges of MP2RAGE over ME-GRE",
+                ),
+                name="figure_registration",
+                mem_gb=1.0,
+            )
+            self.workflow.connect([
+                (self.coregistration, figure, [("outputnode.transform", "transform")]),
+                (self.r1_wf, figure, [("outputnode.mask", "mask")]),
+            ])  # fmt: skip
+            self.put((figure, "figure"), "figure_registration", self._figure_path("registration"))
+
+    def _figure_path(self, name: str) -> Path:
+        return self.out_dir / f"sub-{self.inputs.participant}" / "figures" / f"{self.inputs.label}_desc-{name}.png"
+
+    def _plausible(self, metric: str) -> tuple[float, float]:
+        return self.settings.r1.plausible if metric == "R1" else self.settings.r2star.plausible

@@ -1,0 +1,149 @@
+"""All sessions of a study in one workflow, and its run: progress, failures per session, what was reused."""
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harmoniq.workflows.plugins import NodeFailure, make_plugin
+from harmoniq.workflows.session import init_session_wf, session_name
+from nipype import config as nipype_config
+from nipype import logging as nipype_logging
+from nipype.pipeline.engine import Workflow
+
+import harmoniq
+from harmoniq.data.inputs import SessionInputs
+from harmoniq.settings.schema import Settings
+
+_INPUT_ERROR = re.compile(r"harmoniq\.data\.errors\.InputError: (.+)")
+
+
+@dataclass(frozen=True)
+class SessionFailure:
+    """Why a session failed, in a sentence, and where the crash file lies."""
+
+    sentence: str
+    node: str
+    crash_file: str
+    bad_input: bool
+
+
+@dataclass
+class RunSummary:
+    """What a run did: failures by session label, nodes computed and reused."""
+
+    failures: dict[str, SessionFailure] = field(default_factory=dict)
+    computed: int = 0
+    reused: int = 0
+
+
+def init_study_wf(
+    *,
+    sessions: Sequence[SessionInputs],
+    settings: Settings,
+    out_dir: Path,
+    work_dir: Path,
+    stages: Sequence[str],
+    seed: int,
+    mem_gb: Callable[[SessionInputs], float],
+) -> Workflow:
+    """Return one workflow with a sub-workflow per session.
+
+    The program's version is part of the name, and so of the folder below `work_dir`: another version starts afresh.
+    """
+    name = "harmoniq_" + re.sub(r"\W", "_", harmoniq.__version__) + "_wf"
+    workflow = Workflow(name=name, base_dir=str(work_dir))
+    for inputs in sessions:
+        session_wf = init_session_wf(
+            inputs=inputs, settings=settings, out_dir=out_dir, stages=stages, seed=seed, mem_gb=mem_gb(inputs)
+        )
+        workflow.add_nodes([session_wf])
+    return workflow
+
+
+def configure_nipype(*, log_dir: Path, stop_on_first_crash: bool, verbose: int) -> None:
+    """Set Nipype's options: text crash files, caching by content, quick polling, quiet on the terminal."""
+    log_dir.mkdir(parents=True, exist_ok=True)
+    nipype_config.update_config({
+        "execution": {
+            "crashdump_dir": str(log_dir),
+            "crashfile_format": "txt",
+            "hash_method": "content",
+            "check_version": "false",
+            "stop_on_first_crash": str(stop_on_first_crash).lower(),
+            "poll_sleep_duration": "0.1",
+            "remove_unnecessary_outputs": "true",
+        },
+        "logging": {"log_to_file": "false"},
+    })  # fmt: skip
+    nipype_logging.update_logging(nipype_config)
+    level = {0: logging.CRITICAL, 1: logging.INFO}.get(verbose, logging.DEBUG)
+    for name in ("nipype.workflow", "nipype.interface", "nipype.utils"):
+        logging.getLogger(name).setLevel(level)
+
+
+def run_study(
+    workflow: Workflow,
+    sessions: Sequence[SessionInputs],
+    *,
+    nprocs: int,
+    mem_gb: float,
+    on_node: Callable[[str, str, bool], None],
+    plugin: str | None = None,
+    plugin_args: dict[str, Any] | None = None,
+) -> RunSummary:
+    """Run the workflow; failures are returned, not raised.
+
+    Parameters
+    ----------
+    workflow : nipype.Workflow
+        From `init_study_wf`.
+    sessions : sequence of SessionInputs
+        Its sessions.
+    nprocs, mem_gb : int, float
+        What the run may use.
+    on_node : callable
+        Called with the session's label, the node's name and whether it succeeded.
+    plugin, plugin_args : optional
+        A plugin of Nipype's own instead of ours.
+    """
+    labels = {session_name(inputs): inputs.label for inputs in sessions}
+    summary = RunSummary()
+
+    def session_of(hierarchy: str) -> str:
+        return next((labels[part] for part in hierarchy.split(".") if part in labels), "")
+
+    def callback(node: Any, status: str) -> None:
+        if status in ("end", "exception"):
+            on_node(session_of(node._hierarchy or ""), node.name, status == "end")
+            if status == "exception":
+                sentence = f"{node.name} failed; see the crash file"
+                failure = SessionFailure(sentence, node.name, "", False)
+                summary.failures.setdefault(session_of(node._hierarchy or ""), failure)
+
+    runner: Any = make_plugin(nprocs=nprocs, mem_gb=mem_gb, callback=callback)
+    try:
+        if plugin is not None:
+            workflow.run(plugin=plugin, plugin_args={**(plugin_args or {}), "status_callback": callback})
+        else:
+            workflow.run(plugin=runner)
+    except Exception:
+        # Nipype raises the first node's error at the end; each is told to the user from the list of failures.
+        if not summary.failures:
+            raise
+    summary.reused = runner.reused
+    for failure in reversed(runner.failures):
+        summary.failures[session_of(failure.hierarchy)] = explain(failure)
+    return summary
+
+
+def explain(failure: NodeFailure) -> SessionFailure:
+    """Turn a node's traceback into a sentence."""
+    found = _INPUT_ERROR.findall(failure.traceback)
+    if found:
+        return SessionFailure(found[-1].strip(), failure.node, failure.crash_file, True)
+    lines = [line.strip() for line in failure.traceback.splitlines() if line.strip()]
+    last = lines[-1] if lines else "unknown reason"
+    return SessionFailure(f"{failure.node} failed: {last}", failure.node, failure.crash_file, False)
