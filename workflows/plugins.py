@@ -60,8 +60,8 @@ class ReportingMultiProc(MultiProcPlugin):
 
 
 def _lost(taskid: int, error: BaseException) -> dict[str, Any]:
-    reason = f"{type(error).__name__}: {error} (a worker was killed, perhaps for want of memory: give --mem or fewer --nprocs)"
-    return {"taskid": taskid, "result": None, "traceback": [reason]}
+    hint = "a worker was killed, perhaps for want of memory: give --mem or fewer --nprocs"
+    return {"taskid": taskid, "result": None, "traceback": [f"{type(error).__name__}: {error} ({hint})"]}
 
 
 def make_plugin(*, nprocs: int, mem_gb: float | None, callback: Callable[[Any, str], None]) -> ReportingMultiProc:

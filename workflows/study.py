@@ -1,6 +1,7 @@
 """All sessions of a study in one workflow, and its run: progress, failures per session, what was reused."""
 
 import logging
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,16 +27,16 @@ class SessionFailure:
 
     sentence: str
     node: str
-    crash_file: str
-    bad_input: bool
+    crash_file: str = ""
+    bad_input: bool = False
+    traceback: str = ""
 
 
 @dataclass
 class RunSummary:
-    """What a run did: failures by session label, nodes computed and reused."""
+    """What a run did: failures by session label, and nodes reused from an earlier run."""
 
     failures: dict[str, SessionFailure] = field(default_factory=dict)
-    computed: int = 0
     reused: int = 0
 
 
@@ -80,6 +81,7 @@ def configure_nipype(*, log_dir: Path, stop_on_first_crash: bool, verbose: int) 
     })  # fmt: skip
     nipype_logging.update_logging(nipype_config)
     level = {0: logging.CRITICAL, 1: logging.INFO}.get(verbose, logging.DEBUG)
+    os.environ["HARMONIQ_LOG_LEVEL"] = str(level)  # for the workers, see harmoniq.interfaces.preload
     for name in ("nipype.workflow", "nipype.interface", "nipype.utils"):
         logging.getLogger(name).setLevel(level)
 
@@ -115,15 +117,39 @@ def run_study(
     def session_of(hierarchy: str) -> str:
         return next((labels[part] for part in hierarchy.split(".") if part in labels), "")
 
-    def callback(node: Any, status: str) -> None:
-        if status in ("end", "exception"):
-            on_node(session_of(node._hierarchy or ""), node.name, status == "end")
-            if status == "exception":
-                sentence = f"{node.name} failed; see the crash file"
-                failure = SessionFailure(sentence, node.name, "", False)
-                summary.failures.setdefault(session_of(node._hierarchy or ""), failure)
+    def node_done(node: Any, ok: bool) -> None:
+        label = session_of(node._hierarchy or "")
+        on_node(label, node.name, ok)
+        if not ok:
+            summary.failures.setdefault(label, SessionFailure(f"{node.name} failed; see the logs", node.name))
 
-    runner: Any = make_plugin(nprocs=nprocs, mem_gb=mem_gb, callback=callback)
+    failures, summary.reused = run_nodes(
+        workflow, nprocs=nprocs, mem_gb=mem_gb, on_node=node_done, plugin=plugin, plugin_args=plugin_args
+    )
+    for failure in reversed(failures):
+        summary.failures[session_of(failure.hierarchy)] = explain(failure)
+    return summary
+
+
+def run_nodes(
+    workflow: Workflow,
+    *,
+    nprocs: int,
+    mem_gb: float,
+    on_node: Callable[[Any, bool], None],
+    plugin: str | None = None,
+    plugin_args: dict[str, Any] | None = None,
+) -> tuple[list[NodeFailure], int]:
+    """Run a workflow; return the nodes that failed, and how many were reused from the cache."""
+    failed = False
+
+    def callback(node: Any, status: str) -> None:
+        nonlocal failed
+        if status in ("end", "exception"):
+            failed |= status == "exception"
+            on_node(node, status == "end")
+
+    runner = make_plugin(nprocs=nprocs, mem_gb=mem_gb, callback=callback)
     try:
         if plugin is not None:
             workflow.run(plugin=plugin, plugin_args={**(plugin_args or {}), "status_callback": callback})
@@ -131,19 +157,16 @@ def run_study(
             workflow.run(plugin=runner)
     except Exception:
         # Nipype raises the first node's error at the end; each is told to the user from the list of failures.
-        if not summary.failures:
+        if not failed:
             raise
-    summary.reused = runner.reused
-    for failure in reversed(runner.failures):
-        summary.failures[session_of(failure.hierarchy)] = explain(failure)
-    return summary
+    return runner.failures, runner.reused
 
 
 def explain(failure: NodeFailure) -> SessionFailure:
     """Turn a node's traceback into a sentence."""
     found = _INPUT_ERROR.findall(failure.traceback)
     if found:
-        return SessionFailure(found[-1].strip(), failure.node, failure.crash_file, True)
+        return SessionFailure(found[-1].strip(), failure.node, failure.crash_file, True, failure.traceback)
     lines = [line.strip() for line in failure.traceback.splitlines() if line.strip()]
     last = lines[-1] if lines else "unknown reason"
-    return SessionFailure(f"{failure.node} failed: {last}", failure.node, failure.crash_file, False)
+    return SessionFailure(f"{failure.node} failed: {last}", failure.node, failure.crash_file, False, failure.traceback)

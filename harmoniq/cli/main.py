@@ -1,4 +1,4 @@
-"""Entry point of ``harmoniq``: choose the command, run it, and turn what goes wrong into a sentence and an exit code."""
+"""Entry point of ``harmoniq``: run a command, and turn what goes wrong into a sentence and an exit code."""
 
 import os
 import sys

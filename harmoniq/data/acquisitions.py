@@ -4,6 +4,7 @@ Each object refuses bad metadata when it is made, and names the file, the key, t
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from harmoniq.data.errors import InputError
@@ -84,19 +85,17 @@ class MP2RAGETiming:
 
     def _violations(self) -> list[str]:
         before, after = self.shots
-        train, (ti1, ti2) = self.echo_spacing, self.inversion_times
-        ta, tb, tc = self.gaps
-        tolerance = -1e-9
-        return [
-            text
-            for gap, text in (
-                (ta, f"{before} shots before k-space centre x {train:g} s = {before * train:g} s > first InversionTime {ti1:g} s"),
-                (tb, f"{before + after} shots x {train:g} s = {(before + after) * train:g} s > {ti2 - ti1:g} s between the InversionTimes"),
-                (tc, f"second InversionTime {ti2:g} s + {after} shots x {train:g} s = {ti2 + after * train:g} s > "
-                     f"RepetitionTimePreparation {self.repetition_time:g} s"),
-            )
-            if gap < tolerance
-        ]  # fmt: skip
+        spacing, (ti1, ti2) = self.echo_spacing, self.inversion_times
+        pulses = f"{before} shots before the k-space centre x {spacing:g} s = {before * spacing:g} s"
+        train = f"{before + after} shots x {spacing:g} s = {(before + after) * spacing:g} s"
+        end = f"second InversionTime {ti2:g} s + {after} shots x {spacing:g} s = {ti2 + after * spacing:g} s"
+        limits = (
+            f"{pulses} > first InversionTime {ti1:g} s",
+            f"{train} > {ti2 - ti1:g} s between the InversionTimes",
+            f"{end} > RepetitionTimePreparation {self.repetition_time:g} s",
+        )
+        # Rounding of decimal seconds is not a violation.
+        return [text for gap, text in zip(self.gaps, limits) if gap < -1e-9]
 
     @property
     def gaps(self) -> tuple[float, float, float]:
@@ -178,7 +177,7 @@ class MEGRE:
                 "must be in seconds, these look like milliseconds", file=file, key="EchoTime", value=list(times),
                 remedy="divide by 1000",
             )  # fmt: skip
-        if any(b <= a for a, b in zip(times, times[1:], strict=False)):
+        if any(b <= a for a, b in pairwise(times)):
             raise InputError(
                 "must rise from echo to echo", file=file, key="EchoTime", value=list(times),
                 remedy="check the echo entity of the file names against EchoTime in the sidecars",

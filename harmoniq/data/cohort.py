@@ -207,15 +207,11 @@ def build_cohort(
     known = participants.set_index("participant_id").loc[wide.index].reset_index()
     absent = sorted(set(participants["participant_id"]) - set(wide.index))
     if absent:
-        notes.append(
-            f"{len(absent)} of participants.tsv have no regional values: {', '.join(absent[:5])}{' ...' * (len(absent) > 5)}"
-        )
+        notes.append(f"{len(absent)} of participants.tsv have no regional values: {_some(absent)}")
     complete = known[["site", "group", "age", "sex"]].notna().all(axis=1).to_numpy()
     if not complete.all():
         left_out = known["participant_id"][~complete].tolist()
-        notes.append(
-            f"{len(left_out)} without site, group, age or sex left out: {', '.join(left_out[:5])}{' ...' * (len(left_out) > 5)}"
-        )
+        notes.append(f"{len(left_out)} without site, group, age or sex left out: {_some(left_out)}")
     if not complete.any():
         raise InputError("no participant has values, site, group, age and sex", file=participants_file)
     features = pd.DataFrame(order, columns=_FEATURE_KEYS)
@@ -244,6 +240,10 @@ def _check_regions(regions: pd.DataFrame, file: str | Path) -> pd.DataFrame:
     if np.isinf(table["value"]).any():
         raise InputError("must be finite", file=file, key="value", value="inf")
     return table
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
 
 
 def _feature_order(feature: Sequence[str]) -> tuple:

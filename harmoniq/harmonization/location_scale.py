@@ -13,7 +13,7 @@ from harmoniq.harmonization.splines import SplineBasis
 from harmoniq.harmonization.training import Training
 
 #: Residual standard deviation, as a share of the region's own size, under which a region counts as constant.
-_CONSTANT = 1e-10
+CONSTANT = 1e-10
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,16 @@ class _Estimates:
     @classmethod
     def empty(cls, n_columns: int, n_sites: int, p: int) -> "_Estimates":
         """Return estimates that are all missing."""
-        single = [np.full(p, np.nan) for _ in range(4)]
-        by_site = [np.full((n_sites, p), np.nan) for _ in range(2)]
-        return cls(np.full((n_columns, p), np.nan), *single, *by_site, np.zeros((n_sites, p), dtype=int))
+        return cls(
+            coefficients=np.full((n_columns, p), np.nan),
+            center=np.full(p, np.nan),
+            scale=np.full(p, np.nan),
+            penalty=np.full(p, np.nan),
+            edf=np.full(p, np.nan),
+            mean=np.full((n_sites, p), np.nan),
+            spread=np.full((n_sites, p), np.nan),
+            count=np.zeros((n_sites, p), dtype=int),
+        )
 
 
 def estimate(training: Training, mean_model: MeanModel) -> SiteModel:
@@ -111,7 +118,7 @@ def estimate(training: Training, mean_model: MeanModel) -> SiteModel:
             continue
         if not _fit_pattern(training, mean_model, columns, rows, regions, found):
             failed += regions.tolist()
-    as_is |= found.scale <= _CONSTANT * _size(training.values)
+    as_is |= found.scale <= CONSTANT * _size(training.values)
     usable = np.isfinite(found.center) & ~as_is
     shift, variance, notes = site_effects(training, found.mean, found.spread, found.count, usable)
     notes += _region_notes(training, as_is, failed, variance)
@@ -179,7 +186,7 @@ def constant_regions(values: np.ndarray) -> np.ndarray:
     finite = np.isfinite(values)
     high = np.where(finite, values, -np.inf).max(axis=0)
     low = np.where(finite, values, np.inf).min(axis=0)
-    return finite.any(axis=0) & (high - low <= _CONSTANT * np.maximum(np.abs(high), np.abs(low)))
+    return finite.any(axis=0) & (high - low <= CONSTANT * np.maximum(np.abs(high), np.abs(low)))
 
 
 def site_effects(
@@ -214,7 +221,7 @@ def site_effects(
         g, d, converged = shrink_site(mean[site, regions], spread[site, regions], count[site, regions])
         shift[site, regions] = g
         # A site without any spread has no scale to be brought to the others'.
-        variance[site, regions] = np.where(d > _CONSTANT**2, d, 1.0)
+        variance[site, regions] = np.where(d > CONSTANT**2, d, 1.0)
         if not converged:
             notes.append(f"the empirical Bayes estimates of {label} did not settle in {MAX_ITERATIONS} steps")
     return shift, variance, notes

@@ -22,7 +22,7 @@ from harmoniq.harmonization.base import some
 from harmoniq.harmonization.combat import SiteHarmonizer
 from harmoniq.harmonization.design import full_rank
 from harmoniq.harmonization.empirical_bayes import shrink_site
-from harmoniq.harmonization.location_scale import age_range, constant_regions, patterns
+from harmoniq.harmonization.location_scale import CONSTANT, age_range, constant_regions, patterns, site_effects
 from harmoniq.harmonization.site_model import SiteModel
 from harmoniq.harmonization.splines import SplineBasis
 from harmoniq.harmonization.training import COVARIATES, Training
@@ -53,8 +53,8 @@ class NeuroHarmonize(SiteHarmonizer):
     """ComBat or ComBat-GAM as neuroHarmonize estimates it.
 
     Regions with missing values cannot be given to it with the others. They are fitted in groups of regions that were
-    measured in the same controls, and the empirical Bayes priors are those of the group; one region alone is not
-    shrunk.
+    measured in the same controls; the empirical Bayes step is then the native one, over all groups together. Without missing
+    values it is neuroCombat's own.
 
     Parameters
     ----------
@@ -90,7 +90,8 @@ class NeuroHarmonize(SiteHarmonizer):
 
     def _estimate(self, training: Training) -> SiteModel:
         if self.method == "gam" and "age" not in training.covariates:
-            raise InputError("is the same for all controls, so that no age curve can be fitted", key="age")
+            raise InputError("is the same for all controls, so that no age curve can be fitted", key="age",
+                             remedy="use combat")  # fmt: skip
         import_engine()
         as_is = constant_regions(training.values)
         model = _blank(training, as_is, smooth=self.method == "gam")
@@ -106,6 +107,7 @@ class NeuroHarmonize(SiteHarmonizer):
                 lost += regions.tolist()
                 continue
             self._fit_group(training, rows, regions, model)
+        _pool_groups(training, model)
         if lost:
             names = [" ".join(training.features[region]) for region in lost]
             model.notes.append(f"{len(lost)} regions cannot be harmonized: {some(names)}")
@@ -113,13 +115,17 @@ class NeuroHarmonize(SiteHarmonizer):
 
     def _fit_group(self, training: Training, rows: np.ndarray, regions: np.ndarray, model: SiteModel) -> None:
         """Fit regions without missing values and enter their parameters in `model`."""
-        fitted, flat = self._learn(training, rows, training.values[np.ix_(rows, regions)], model.basis)
+        values = training.values[np.ix_(rows, regions)]
+        fitted = self._learn(training, rows, values, model.basis)
+        flat = np.sqrt(fitted["var_pooled"][:, 0]) <= CONSTANT * np.abs(values).max(axis=0)
         if flat.any():
             # A region without residual variance would make the priors of all the others NaN.
             model.as_is[regions[flat]] = True
             if not flat.all():
                 self._fit_group(training, rows, regions[~flat], model)
             return
+        if len(regions) == int((~model.as_is).sum()) > 1:
+            self._shrink(values, fitted)
         here = np.unique(training.site[rows])
         model.coefficients[:, regions] = fitted["B_hat"][len(here) :]
         model.center[regions] = fitted["stand_mean"][:, 0]
@@ -131,16 +137,8 @@ class NeuroHarmonize(SiteHarmonizer):
 
     def _learn(
         self, training: Training, rows: np.ndarray, values: np.ndarray, basis: SplineBasis | None
-    ) -> tuple[dict[str, Any], np.ndarray]:
-        """Call neuroHarmonize on complete data.
-
-        Returns
-        -------
-        dict
-            Its model, with the empirical Bayes estimates in it.
-        numpy.ndarray of bool
-            Regions without residual variance; where there are any, the model is of no use.
-        """
+    ) -> dict[str, Any]:
+        """Call neuroHarmonize on complete data, without shrinkage; return its model."""
         import pandas as pd
 
         learn = import_engine()
@@ -152,16 +150,13 @@ class NeuroHarmonize(SiteHarmonizer):
                 values, covars, eb=False, smooth_terms=[] if basis is None else ["age"],
                 ref_batch=None if training.reference is None else training.sites[training.reference], seed=self.seed,
             )  # fmt: skip
-            flat = np.sqrt(model["var_pooled"][:, 0]) <= 1e-10 * np.abs(values).max(axis=0)
-            if values.shape[1] > 1 and not flat.any():
-                self._shrink(learn, values, model)
-        return model, flat
+        return model
 
-    def _shrink(self, learn: ModuleType, values: np.ndarray, model: dict[str, Any]) -> None:
+    def _shrink(self, values: np.ndarray, model: dict[str, Any]) -> None:
         """Run neuroCombat's empirical Bayes step, after a trial with our own, which ends, that it will end."""
+        learn = import_engine()
         standardized = (values.T - model["stand_mean"] - model["mod_mean"]) / np.sqrt(model["var_pooled"])
         info = model["info_dict"]
-        found = learn.fitLSModelAndFindPriors(standardized, model["design"], info, eb=True)
         for rows, label in zip(info["batch_info"], model["SITE_labels"]):
             part = standardized[:, rows]
             count = np.full(len(part), len(rows))
@@ -169,8 +164,22 @@ class NeuroHarmonize(SiteHarmonizer):
             if not converged and label != self.reference_site:
                 raise InputError("the empirical Bayes iteration does not end", key="site", value=label,
                                  remedy="use the native engine")  # fmt: skip
-        gamma, delta = learn.find_parametric_adjustments(standardized, found, info, mean_only=False)
+        with quiet():
+            found = learn.fitLSModelAndFindPriors(standardized, model["design"], info, eb=True)
+            gamma, delta = learn.find_parametric_adjustments(standardized, found, info, mean_only=False)
         model["gamma_star"], model["delta_star"] = gamma, delta
+
+
+def _pool_groups(training: Training, model: SiteModel) -> None:
+    """Shrink the site effects over the groups together, where missing values made more than one group."""
+    finite = np.isfinite(training.values[:, ~model.as_is])
+    if finite.shape[1] < 2 or (finite == finite[:, :1]).all():
+        return
+    count = np.array([np.isfinite(training.values[training.site == s]).sum(axis=0) for s in range(len(training.sites))])
+    usable = np.isfinite(model.variance).any(axis=0)
+    shift, variance, notes = site_effects(training, model.shift, model.variance, count, usable)
+    model.shift[:], model.variance[:] = shift, variance
+    model.notes.extend(notes)
 
 
 def _blank(training: Training, as_is: np.ndarray, *, smooth: bool) -> SiteModel:
@@ -205,7 +214,7 @@ def _blank(training: Training, as_is: np.ndarray, *, smooth: bool) -> SiteModel:
 
 
 @contextlib.contextmanager
-def fixed_knots(learn: ModuleType, basis: SplineBasis | None) -> Iterator[None]:
+def fixed_knots(learn: Any, basis: SplineBasis | None) -> Iterator[None]:
     """Give the age smooth the knots of all controls, also where a group of regions has fewer.
 
     For complete data they are the knots that neuroHarmonize places itself.

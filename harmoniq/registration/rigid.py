@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from harmoniq.data.errors import InputError
 from harmoniq.registration.images import load, to_sitk
 from harmoniq.registration.mask import brain_mask
+from harmoniq.registration.shading import flatten
 
 MAX_SHIFT_MM = 40.0
 MAX_ANGLE_DEG = 45.0
@@ -77,12 +78,13 @@ def register_rigid(
     fixed_data, fixed_affine = load(fixed_path)
     moving_data, moving_affine = load(moving_path)
     mask = _fixed_mask(fixed_data, fixed_affine, fixed_mask_path)
-    fixed, moving = to_sitk(fixed_data, fixed_affine), to_sitk(moving_data, moving_affine)
+    moving_mask = brain_mask(moving_data, tuple(np.linalg.norm(moving_affine[:3, :3], axis=0)))
+    fixed = to_sitk(flatten(fixed_data, mask), fixed_affine)
+    moving = to_sitk(flatten(moving_data, moving_mask), moving_affine)
     center = (fixed_affine @ [*_center(mask.astype(np.float32)), 1.0])[:3]
     problem = _Problem(fixed, moving, to_sitk(mask.astype(np.uint8), fixed_affine), int(mask.sum()), center, seed)
 
     starts = [np.zeros(3)]
-    moving_mask = brain_mask(moving_data, tuple(np.linalg.norm(moving_affine[:3, :3], axis=0)))
     shift = (moving_affine @ [*_center(moving_mask.astype(np.float32)), 1.0])[:3] - center
     if np.linalg.norm(shift) > 5.0:
         starts.append(shift)

@@ -82,7 +82,10 @@ def _tiles(summary: pd.DataFrame, participants: Mapping[str, str]) -> Tiles:
 
 
 def _ways(cohort_report: str | None, group_report: str | None) -> list[object]:
-    ways = ((cohort_report, "The group level on the simulated cohort's tables"), (group_report, "The group level on the demo's images"))
+    ways = (
+        (cohort_report, "The group level on the simulated cohort's tables"),
+        (group_report, "The group level on the demo's images"),
+    )
     items = "".join(f'<li><a href="{escape(link)}">{words}</a></li>' for link, words in ways if link)
     return [Text(f"<ul>{items}</ul>")] if items else []
 
@@ -105,7 +108,11 @@ def _recovery(recovery: pd.DataFrame, summary: pd.DataFrame, figures: str | Path
     complete = recovery.dropna(subset=["true", "recovered"])
     every = complete.assign(error_percent=100 * (complete["recovered"] - complete["true"]) / complete["true"])
     worst = every.reindex(every["error_percent"].abs().sort_values(ascending=False).index).head(300)
-    title = "Every region, largest error first" if len(worst) == len(every) else f"The {len(worst)} largest errors of {len(every)}"
+    title = (
+        "Every region, largest error first"
+        if len(worst) == len(every)
+        else f"The {len(worst)} largest errors of {len(every)}"
+    )
     return [
         table_block(summary, "Recovery per metric and tissue"),
         Image(figure),

@@ -81,7 +81,9 @@ def figure_age_curves(values: pd.DataFrame, curves: pd.DataFrame, *, sites: Sequ
         for site, members in rows.groupby("site"):
             color, marker = styles[str(site)]
             # Thousands of markers would make a heavy SVG: they alone are embedded as pixels.
-            ax.scatter(members["age"], members["value"], s=5, c=color, marker=marker, alpha=0.3, linewidths=0, rasterized=True)
+            ax.scatter(
+                members["age"], members["value"], s=5, c=color, marker=marker, alpha=0.3, linewidths=0, rasterized=True
+            )
         first = rows.iloc[0]
         same = (curves[[*_ROW_KEYS, "data"]] == first[[*_ROW_KEYS, "data"]].to_numpy()).all(axis=1)
         for curve in curves[same].itertuples():

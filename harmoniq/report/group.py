@@ -91,7 +91,9 @@ def _summary(tables: GroupTables, people: pd.DataFrame | None, control: str, not
 
 
 def _participants(tables: GroupTables) -> Section:
-    blocks = _tables(tables, ("table1_demographics", "Table 1. Demographics"), ("table2_acquisition", "Table 2. Acquisition"))
+    blocks = _tables(
+        tables, ("table1_demographics", "Table 1. Demographics"), ("table2_acquisition", "Table 2. Acquisition")
+    )
     if tables.get("excluded") is not None:
         blocks += _tables(tables, ("excluded", "Excluded participants"))
     return Section("participants", "Participants", blocks)
@@ -118,9 +120,13 @@ def _harmonized(tables: GroupTables, figures: Mapping[str, ReportFigure]) -> Sec
 
 
 def _age(tables: GroupTables, figures: Mapping[str, ReportFigure]) -> Section:
-    blocks = _tables(tables, ("peak_age_summary", "Peak ages (years)"), ("rmse_change", "Decrease of the RMSE from raw (%)"))
+    blocks = _tables(
+        tables, ("peak_age_summary", "Peak ages (years)"), ("rmse_change", "Decrease of the RMSE from raw (%)")
+    )
     blocks += _images(figures, "figure3_peak_ages")
-    blocks += _tables(tables, ("peak_age_correlation", "Correlation of peak ages"), ("age_models", "Age models of every region"))
+    blocks += _tables(
+        tables, ("peak_age_correlation", "Correlation of peak ages"), ("age_models", "Age models of every region")
+    )
     return Section("age", "Age models", blocks)
 
 
@@ -164,4 +170,6 @@ def _images(figures: Mapping[str, ReportFigure], *names: str) -> list[object]:
 
 
 def _absent(name: str) -> Notes:
-    return Notes([f"{name}.tsv was not written, so it is not shown." if " " not in name else f"The tables {name} are absent."])
+    return Notes(
+        [f"{name}.tsv was not written, so it is not shown." if " " not in name else f"The tables {name} are absent."]
+    )

@@ -66,7 +66,7 @@ def group_methods(settings: Mapping[str, object], methods: Iterable[str], tables
     if "age_models" in have:
         out.append(_age_models(get))
     if "group_differences" in have:
-        out.append(_differences(get, reference, patients))
+        out.append(_differences(get, reference, patients, done))
     if "edss" in have:
         out.append(
             "In patients, EDSS was regressed on the regional Z-score, phenotype, disease duration and sex; the false discovery "
@@ -91,7 +91,9 @@ def _harmonization(names: list[str], reference: str, controls: str, engine: str)
 
 def _age_models(get: Lookup) -> str:
     bootstrap = get("statistics.bootstrap", None)
-    resamples = f" over {escape(bootstrap)} bootstrap resamples" if bootstrap is not None else " over bootstrap resamples"
+    resamples = (
+        f" over {escape(bootstrap)} bootstrap resamples" if bootstrap is not None else " over bootstrap resamples"
+    )
     scaled = "R2* was standardized first: raw within each site, harmonized over all sites together. "
     return (
         "In the controls each region was modeled as value ~ age + age² + sex. "
@@ -103,19 +105,17 @@ def _age_models(get: Lookup) -> str:
     )
 
 
-def _differences(get: Lookup, reference: str, patients: str) -> str:
-    scale = escape(METHOD_TITLES.get(str(get("statistics.harmonized_method", "hbr")), "harmonized"))
+def _differences(get: Lookup, reference: str, patients: str, done: list[str]) -> str:
+    wanted = str(get("statistics.harmonized_method", "hbr"))
+    # The group level takes ComBat-GAM where the wanted method was not run.
+    scale = METHOD_TITLES[wanted if wanted in done else "gam"]
     return (
         f"Groups were compared on the residuals of value ~ age + sex: Cohen's d (controls minus {patients}, pooled standard "
         "deviation) and a two-sample t-test with equal variances, with the false discovery rate "
         f"{cite('benjamini1995')} within metric, tissue and comparison at {escape(get('statistics.alpha', 0.05))}. Cross-site: raw "
         f"patients with the controls of {reference}; within-site: with the controls of their own site; harmonized: on the scale of "
-        f"{scale} (of ComBat-GAM where that method was not run) with the controls of "
-        + (
-            "the sites whose ages overlap the patients'."
-            if get("statistics.overlap_only", True)
-            else "all sites."
-        )
+        f"{scale} with the controls of "
+        + ("the sites whose ages overlap the patients'." if get("statistics.overlap_only", True) else "all sites.")
     )
 
 
@@ -124,7 +124,9 @@ def participant_methods(settings: Mapping[str, object], metrics: Iterable[str], 
     get, found, sampled = Lookup(settings), set(metrics), set(tissues)
     out = [f"Input is raw BIDS {cite('bids2016')}; the steps are connected by Nipype {cite('nipype2011')}."]
     if "R1" in found:
-        corrected = " Where a map of the transmit field exists, flip angles are corrected by it " + cite("marques2013") + "."
+        corrected = (
+            " Where a map of the transmit field exists, flip angles are corrected by it " + cite("marques2013") + "."
+        )
         out.append(
             "R1 is read from the uniform MP2RAGE image through the table of the sequence's signal equations "
             f"{cite('marques2010')}, inversion efficiency {escape(get('r1.efficiency', 0.96))}."
@@ -145,7 +147,9 @@ def participant_methods(settings: Mapping[str, object], metrics: Iterable[str], 
             f"Bundles are sampled along their length {cite('yeatman2012', 'kruper2021')} at "
             f"{escape(get('bundles.nodes', 100))} nodes, of which the central {share:.0f} % are averaged."
         )
-    out.append("Vertices and nodes in lesions, outside the field of view or outside the plausible range are left out and counted.")
+    out.append(
+        "Vertices and nodes in lesions, outside the field of view or outside the plausible range are left out and counted."
+    )
     return out
 
 

@@ -97,7 +97,11 @@ def _metrics_of(context: ParticipantReport) -> list[str]:
 def _summary(context: ParticipantReport, status: str) -> Section:
     blocks: list[object] = []
     if context.error:
-        said = "No values were made: a step failed." if status == "failed" else "A step failed; what stands here is what was done."
+        said = (
+            "No values were made: a step failed."
+            if status == "failed"
+            else "A step failed; what stands here is what was done."
+        )
         blocks += [Notes([said], "error"), Verbatim(context.error, "Error")]
     regions = context.regions
     if regions is not None and not regions.empty:

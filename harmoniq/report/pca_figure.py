@@ -113,6 +113,7 @@ def _legend(figure: Figure, sites: pd.Series, styles: dict[str, SiteStyle]) -> N
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=styles[s].color, marker=styles[s].marker, markersize=5, label=s) for s in sorted(set(sites))
+        Line2D([], [], color=styles[s].color, marker=styles[s].marker, markersize=5, label=s)
+        for s in sorted(set(sites))
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 7))

@@ -10,7 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harmoniq.data.names import METRICS, TISSUES
-from harmoniq.report.style import METHOD_TITLES, METRIC_TITLES, PAGE_WIDTH, TISSUE_SHORT, TISSUE_STYLES, in_order, styled
+from harmoniq.report.style import (
+    METHOD_TITLES,
+    METRIC_TITLES,
+    PAGE_WIDTH,
+    TISSUE_SHORT,
+    TISSUE_STYLES,
+    in_order,
+    styled,
+)
 
 
 def peak_pairs(age_models: pd.DataFrame) -> pd.DataFrame:
@@ -68,7 +76,7 @@ def figure_peak_ages(pairs: pd.DataFrame, correlation: pd.DataFrame | None = Non
         for j, (x, y) in enumerate(couples):
             part = of_metric[(of_metric["data_x"] == x) & (of_metric["data_y"] == y)]
             notes = _draw_panel(grid[i, j], part, limits, correlation)
-            grid[i, j].set_title(METRIC_TITLES.get(metric, metric))
+            grid[i, j].set_title(f"{METRIC_TITLES.get(metric, metric)} peak age (years)", fontsize=8.0)
             _finish(grid[i, j], x, y, limits, notes)
     handles = [
         Line2D([], [], color=c, marker=m, markersize=5, label=TISSUE_SHORT[t]) for t, (c, m) in TISSUE_STYLES.items()
@@ -127,8 +135,8 @@ def _rho(correlation: pd.DataFrame | None, points: pd.DataFrame) -> float | None
 
 def _finish(ax: Any, x: str, y: str, limits: tuple[float, float], notes: list[tuple[str, str]]) -> None:
     ax.set(xlim=limits, ylim=limits, aspect="equal")
-    ax.set_xlabel(f"{METHOD_TITLES.get(x, x)}: peak age (years)", fontsize=7.0)
-    ax.set_ylabel(f"{METHOD_TITLES.get(y, y)}: peak age (years)", fontsize=7.0)
+    ax.set_xlabel(METHOD_TITLES.get(x, x))
+    ax.set_ylabel(METHOD_TITLES.get(y, y))
     for k, (text, color) in enumerate(notes):
         ax.text(0.03, 0.98 - 0.085 * k, text, transform=ax.transAxes, color=color, fontsize=7.0, va="top")
 

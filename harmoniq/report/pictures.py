@@ -35,7 +35,13 @@ def draw_map(path: str | Path, out: Path, *, metric: str, title: str) -> None:
 
 
 def draw_registration(
-    fixed: str | Path, moving: str | Path, transform: str | Path, out: Path, *, title: str, mask_path: Path | None = None
+    fixed: str | Path,
+    moving: str | Path,
+    transform: str | Path,
+    out: Path,
+    *,
+    title: str,
+    mask_path: Path | None = None,
 ) -> None:
     """Draw the edges of the fixed image over the moving one, resampled to the fixed grid for the picture alone.
 

@@ -100,7 +100,9 @@ def figure_recovery(recovery: pd.DataFrame, summary: pd.DataFrame) -> Figure:
                 grid[i, j].set_axis_off()
                 continue
             _draw_panel(grid[i, j], rows, measured.iloc[0], tissue)
-            grid[i, j].set_title(f"{METRIC_TITLES.get(metric, metric)}, {TISSUE_TITLES.get(tissue, tissue)}", fontsize=7.5)
+            grid[i, j].set_title(
+                f"{METRIC_TITLES.get(metric, metric)}, {TISSUE_TITLES.get(tissue, tissue)}", fontsize=7.5
+            )
             grid[i, j].set(xlabel=f"true {metric_label(metric)}", ylabel=f"recovered {metric_label(metric)}")
     panel_letters(grid.ravel())
     return figure

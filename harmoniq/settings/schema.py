@@ -77,7 +77,7 @@ class StatisticsSettings:
     """The ``[statistics]`` table: the group level."""
 
     combat_engine: str = option("native", "engine of ComBat and ComBat-GAM", choices=COMBAT_ENGINES)
-    bootstrap: int = option(10000, "bootstrap resamples of the peak ages", bounds=(0, 1_000_000))
+    bootstrap: int = option(10000, "bootstrap resamples of the peak ages", bounds=(2, 1_000_000))
     standardize_r2star: bool = option(True, "standardize R2* before the age models (section 2.5.2)")
     alpha: float = option(0.05, "significance threshold", bounds=(0.0, 1.0))
     harmonized_method: str = option("hbr", "scale of the harmonized comparison", choices=METHODS)

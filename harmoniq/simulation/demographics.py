@@ -70,7 +70,8 @@ def simulate_participants(
         For numbers out of range.
     """
     checked_seed(seed)
-    for key, given, least in (("sites", sites, 1), ("subjects-per-site", subjects_per_site, 1), ("patients", patients, 0)):
+    limits = (("sites", sites, 1), ("subjects-per-site", subjects_per_site, 1), ("patients", patients, 0))
+    for key, given, least in limits:
         if given is not None and given < least:
             raise InputError(f"must be {least} or above", key=key, value=given)
     defaults = demographic_defaults()
@@ -117,7 +118,7 @@ def edss_residual(participants: pd.DataFrame) -> tuple[np.ndarray, float]:
 def _controls(number: int, count: int | None, seed: int) -> pd.DataFrame:
     defaults = demographic_defaults()
     site = f"site{number}"
-    if f"site{number}" in defaults:
+    if site in defaults:
         model = defaults[site][CONTROL_GROUP]
     else:
         model = _between(defaults["site1"][CONTROL_GROUP], defaults["site2"][CONTROL_GROUP])
@@ -132,9 +133,7 @@ def _controls(number: int, count: int | None, seed: int) -> pd.DataFrame:
 
 def _between(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     """Return the demographics of a site that has one control of the first for each of the second."""
-    ages = [
-        {**one, "count": one["count"] / model["count"]} for model in (first, second) for one in model["ages"]
-    ]
+    ages = [{**one, "count": one["count"] / model["count"]} for model in (first, second) for one in model["ages"]]
     female = (first["female"] / first["count"] + second["female"] / second["count"]) / 2 * second["count"]
     return {"count": second["count"], "female": female, "without_r2star": 0, "ages": ages}
 

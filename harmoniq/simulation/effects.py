@@ -116,7 +116,7 @@ def _baseline_ranks(seed: int, metric: str, tissue: str) -> np.ndarray:
     # One draw for cortex and the white matter below it, a smaller one for each, so that the two go together.
     shared = named_generator(seed, metric, "cortex" if tissue != "WM" else "bundles", "baseline")
     score = 0.7 * shared.standard_normal(len(regions))
-    score += 0.5 * named_generator(seed, metric, tissue, "baseline").standard_normal(len(regions))
+    score += 0.25 * named_generator(seed, metric, tissue, "baseline").standard_normal(len(regions))
     score += [2.0 * (region in order["high"]) - 2.0 * (region in order["low"]) for region in regions]
     return (np.argsort(np.argsort(score)) + 0.5) / len(regions)
 

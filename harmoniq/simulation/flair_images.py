@@ -1,8 +1,8 @@
 """FLAIR: fluid dark, lesions bright.
 
 Inversion recovery of a long TR with a T2-weighted readout: PD (1 - 2 exp(-TI R1) + exp(-TR R1)) exp(-TE R2)
-(Hajnal et al. 1992, doi:10.1097/00004728-199211000-00001). R2 is taken as a fixed part of R2*, since the anatomy
-holds no R2 of its own.
+(Hajnal et al. 1992, doi:10.1097/00004728-199211000-00001). The anatomy holds no R2: it is taken as R2* less what static
+fields add to it.
 """
 
 import numpy as np
@@ -18,8 +18,10 @@ from harmoniq.simulation.protocol_grid import Grid
 
 #: Signal of white matter over the noise's standard deviation per channel.
 SNR = 40.0
-#: R2 over R2*: T2 of 73 ms at T2* of 48 ms, as in white matter at 3 T.
-R2_OF_R2STAR = 0.65
+#: R2* - R2 in 1/s: T2 of 71 ms at T2* of 48 ms, as in white matter at 3 T (Wansapura 1999).
+STATIC_DEPHASING = 7.0
+#: R2 is never less than this part of R2*.
+LEAST_R2 = 0.3
 _WHITE_MATTER = (1.1, 0.7, 21.0)
 
 
@@ -51,7 +53,7 @@ class FLAIRScan:
         f, p = self.fields, self.protocol
         _scan(
             slab.r1, slab.r2star, slab.pd, slab.k0, slab.k1, self.grid.affine, f.center, f.radii, f.receive,
-            p.inversion_time, p.repetition_time, p.echo_time * R2_OF_R2STAR, self.sigma, self.scale, self.seed,
+            p.inversion_time, p.repetition_time, p.echo_time, self.sigma, self.scale, self.seed,
             normal_table(), self.image,
         )  # fmt: skip
 
@@ -59,7 +61,8 @@ class FLAIRScan:
 def flair_signal(r1: float, density: float, r2star: float, protocol: FLAIRProtocol) -> float:
     """Return the signal's magnitude for R1 and R2* (1/s) and a proton density relative to water."""
     recovered = 1 - 2 * np.exp(-protocol.inversion_time * r1) + np.exp(-protocol.repetition_time * r1)
-    return float(density * abs(recovered) * np.exp(-protocol.echo_time * R2_OF_R2STAR * r2star))
+    r2 = max(r2star - STATIC_DEPHASING, LEAST_R2 * r2star)
+    return float(density * abs(recovered) * np.exp(-protocol.echo_time * r2))
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -77,7 +80,9 @@ def _scan(r1, r2star, pd, k0, k1, affine, center, radii, receive, ti, tr, te, si
                             if density > 0:
                                 rate = r1[a, c, d]
                                 recovered = 1 - 2 * np.exp(np.float32(-ti) * rate) + np.exp(np.float32(-tr) * rate)
-                                total += density * recovered * np.exp(np.float32(-te) * r2star[a, c, d])
+                                star = r2star[a, c, d]
+                                r2 = max(star - np.float32(STATIC_DEPHASING), np.float32(LEAST_R2) * star)
+                                total += density * recovered * np.exp(np.float32(-te) * r2)
                 re = 0.0
                 if total != 0.0:
                     u = (affine[0, 0] * i + affine[0, 1] * j + affine[0, 2] * k + affine[0, 3] - center[0]) / radii[0]

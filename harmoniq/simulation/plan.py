@@ -96,7 +96,9 @@ class SimulationPlan:
 
     def record(self) -> dict[str, Any]:
         """Return what decides the dataset's content, for its record: all but where it lies."""
-        content = asdict(self) | {"subjects_per_site": self.controls, "patients": self.cases}
+        content = asdict(self)
+        if not self.tables_only:
+            content |= {"subjects_per_site": self.controls, "patients": self.cases}
         del content["out"], content["atlas"]
         return content | {"modalities": [name for name in MODALITIES if name in self.modalities]}
 

@@ -17,7 +17,7 @@ from harmoniq.simulation.values import OTHER_TISSUES, PROPERTIES, PropertyValues
 #: Signed distances from the white surface (mm, negative inside) between which a property runs linearly from the
 #: cortical value G to 2 S - G: odd-symmetric about -0.5 mm, where superficial white matter S is sampled, so that a
 #: symmetric blur leaves S unbiased there.
-RAMP_MM: Final = (0.4, -1.4)
+RAMP_MM: Final = (0.6, -1.6)
 #: Width over which superficial white matter goes over into the deep value, and into a bundle, mm.
 BLEND_MM: Final = (2.0, 0.3)
 

@@ -138,9 +138,7 @@ def region_rows(values: pd.DataFrame, participants: pd.DataFrame, seed: int) -> 
 
 def write_participants(participants: pd.DataFrame, folder: str | Path) -> Path:
     """Write ``participants.tsv`` and its sidecar as BIDS has them; return the path."""
-    return write_tsv(
-        participants, Path(folder) / "participants.tsv", columns=PARTICIPANT_DESCRIPTIONS, digits=_DIGITS
-    )
+    return write_tsv(participants, Path(folder) / "participants.tsv", columns=PARTICIPANT_DESCRIPTIONS, digits=_DIGITS)
 
 
 def write_effects(effects: pd.DataFrame, path: str | Path) -> Path:

@@ -68,7 +68,8 @@ def simulate_values(
     row, column, side = np.nonzero(sides)
     shift = half[row, column] * sign[column, side]
     labels = np.where(two_sided[column], np.array(HEMISPHERES, dtype=object)[side], "n/a")
-    return _rows(participants, effects, row, column, labels, value[row, column] + shift, biological[row, column] + shift)
+    read, true = value[row, column] + shift, biological[row, column] + shift
+    return _rows(participants, effects, row, column, labels, read, true)
 
 
 def tissue_arrays(values_of_one: pd.DataFrame, *, column: str = "value") -> dict[tuple[str, str], np.ndarray]:
@@ -108,8 +109,8 @@ def _array(part: pd.DataFrame, metric: str, tissue: str, column: str) -> np.ndar
     default = effect_defaults()[metric][tissue]["baseline"][0]
     regions = tissue_regions(tissue)
     if tissue == "WM":
-        found = part.set_index("region")[column].reindex(regions)
-        return found.fillna(default).to_numpy(dtype=np.float64)
+        bundles = part.set_index("region")[column].reindex(regions)
+        return bundles.fillna(default).to_numpy(dtype=np.float64)
     out = np.full((len(HEMISPHERES), len(BRODMANN_AREAS)), default, dtype=np.float64)
     for index, side in enumerate(HEMISPHERES):
         own = part[part["hemisphere"].isin([side, "n/a"]) | part["hemisphere"].isna()]
@@ -135,9 +136,7 @@ def _rows(
     return frame
 
 
-def _latent_noise(
-    participants: pd.DataFrame, effects: pd.DataFrame, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _latent_noise(participants: pd.DataFrame, effects: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return unit-variance noise correlated over regions, and asymmetry noise, each (participants, effects)."""
     defaults = effect_defaults()
     position, loadings = _layout()
@@ -157,8 +156,9 @@ def _latent_noise(
 
 @cache
 def _layout() -> tuple[dict[tuple[str, str, str], int], np.ndarray]:
-    """Return the place of each feature among all, and the column of each of its four shared factors, (4, features)."""
-    features = [(metric, tissue, region) for metric in METRICS for tissue in TISSUES for region in tissue_regions(tissue)]
+    """Return each feature's place among all, and the column of each of its four shared factors, (4, features)."""
+    kinds = [(metric, tissue) for metric in METRICS for tissue in TISSUES]
+    features = [(metric, tissue, region) for metric, tissue in kinds for region in tissue_regions(tissue)]
     frame = pd.DataFrame(features, columns=["metric", "tissue", "region"])
     loadings = [np.zeros(len(frame), dtype=int)]
     for keys in (["metric"], ["metric", "tissue"], ["metric", "region"]):
@@ -194,6 +194,7 @@ def _of_site(participants: pd.DataFrame, effects: pd.DataFrame, kind: str) -> np
     sites, index = np.unique(participants["site"].to_numpy(dtype=str), return_inverse=True)
     for site in sites:
         if f"{kind}_{site}" not in effects:
-            known = [name.removeprefix("additive_") for name in effects if name.startswith("additive_")]
+            names = [str(name) for name in effects.columns]
+            known = [name.removeprefix("additive_") for name in names if name.startswith("additive_")]
             raise InputError(f"has no planted effects (known: {', '.join(known)})", key="site", value=site)
     return np.stack([effects[f"{kind}_{site}"].to_numpy(dtype=np.float64) for site in sites])[index]

@@ -60,11 +60,11 @@ def bootstrap_peaks(
         for block, peaks in enumerate(peaks_of_chunks):
             part = values[:, block * _COLUMNS : (block + 1) * _COLUMNS]
             with np.errstate(divide="ignore", invalid="ignore"):
-                peaks.append((first @ part / (second @ part) * (-design.scale / 2)).astype(np.float64))
+                peaks.append(first @ part / (second @ part) * (-design.scale / 2))
     for block, chunks in enumerate(peaks_of_chunks):
-        peaks = np.concatenate(chunks).T if chunks else np.empty((0, 0))
+        by_region = np.ascontiguousarray(np.concatenate(chunks).T)
         chunks.clear()
-        for offset, row in enumerate(np.ascontiguousarray(peaks)):
+        for offset, row in enumerate(by_region):
             column, usable = block * _COLUMNS + offset, row[np.isfinite(row)]
             if usable.size >= 2:
                 se[column] = usable.std(ddof=1)

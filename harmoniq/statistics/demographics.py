@@ -9,8 +9,13 @@ from harmoniq.data.cohort import Cohort
 from harmoniq.data.names import METRICS
 from harmoniq.statistics.columns import ColumnDescriptions
 
-_BANDS: Final = ((0, 20, "below 20"), (20, 40, "20 to 39"), (40, 60, "40 to 59"), (60, 80, "60 to 79"))
-_OLDEST: Final = (80, np.inf, "80 and above")
+_BANDS: Final[tuple[tuple[float, float, str], ...]] = (
+    (0, 20, "below 20"),
+    (20, 40, "20 to 39"),
+    (40, 60, "40 to 59"),
+    (60, 80, "60 to 79"),
+)
+_OLDEST: Final[tuple[float, float, str]] = (80, np.inf, "80 and above")
 
 
 def demographics(cohort: Cohort, *, patient_group: str = "MS") -> pd.DataFrame:

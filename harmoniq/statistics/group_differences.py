@@ -51,6 +51,10 @@ TABLE3_COLUMNS: Final[ColumnDescriptions] = {
     "d_q75": "75th percentile over them",
     "n_hc_gt_ms": "Significant regions where controls are higher",
     "n_hc_lt_ms": "Significant regions where patients are higher",
+    "p_trend": {
+        "Description": "Of harmonized: the median p_fdr over all regions against that of within_site",
+        "Levels": {"down": "smaller after harmonization", "up": "larger after harmonization"},
+    },
 }
 
 
@@ -175,8 +179,15 @@ def table3(differences: pd.DataFrame, *, alpha: float = 0.05) -> pd.DataFrame:
             found = np.quantile(significant, [0.5, 0.25, 0.75]) if len(significant) else [np.nan] * 3
             counts = [len(significant), int(part["p"].notna().sum())]
             signs = [int((significant > 0).sum()), int((significant < 0).sum())]
-            rows.append([metric, tissue, comparison, *counts, *found, *signs])
+            trend = _p_trend(block) if comparison == "harmonized" else None
+            rows.append([metric, tissue, comparison, *counts, *found, *signs, trend])
     return pd.DataFrame(rows, columns=list(TABLE3_COLUMNS))
+
+
+def _p_trend(block: pd.DataFrame) -> str | None:
+    medians = block.groupby("comparison")["p_fdr"].median()
+    change = medians.get("harmonized", np.nan) - medians.get("within_site", np.nan)
+    return None if not np.isfinite(change) or change == 0 else ("down" if change < 0 else "up")
 
 
 def _sources(values: Values, harmonized_method: str) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -199,6 +210,7 @@ def _sources(values: Values, harmonized_method: str) -> tuple[dict[str, np.ndarr
 
 def _finished(out: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     d = out["d"]
-    direction = np.where(d > 0, "HC>MS", np.where(d < 0, "HC<MS", None))
+    direction = np.full(len(d), None, dtype=object)
+    direction[d > 0], direction[d < 0] = "HC>MS", "HC<MS"
     counts = {name: np.nan_to_num(out[name]).astype(int) for name in ("n_controls", "n_patients")}
     return {**out, **counts, "direction": direction}

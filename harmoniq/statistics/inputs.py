@@ -1,6 +1,7 @@
 """Check and cut what the statistics are given."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,7 +60,7 @@ def blocks(features: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
         yield str(metric), str(tissue), part.index.to_numpy()
 
 
-def feature_table(features: pd.DataFrame, by_label: Mapping[str, Mapping[str, np.ndarray]], label: str) -> pd.DataFrame:
+def feature_table(features: pd.DataFrame, by_label: Mapping[str, Mapping[str, Any]], label: str) -> pd.DataFrame:
     """Return one row per feature and label (data or comparison), features first, with the columns given for each."""
     parts = []
     for name, columns in by_label.items():

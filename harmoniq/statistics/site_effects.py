@@ -1,6 +1,6 @@
 """How much of the controls' variation lies between sites: intra-class correlations and eta squared."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -57,7 +57,7 @@ def site_effects(cohort: Cohort, values: Values) -> pd.DataFrame:
     return feature_table(controls.features, by_data, "data").reindex(columns=list(SITE_EFFECTS_COLUMNS))
 
 
-def _of_method(people: pd.DataFrame, values: np.ndarray) -> dict[str, np.ndarray]:
+def _of_method(people: pd.DataFrame, values: np.ndarray) -> dict[str, Any]:
     p = values.shape[1]
     out: dict[str, np.ndarray] = {"n": np.isfinite(values).sum(axis=0)}
     out |= {name: np.full(p, np.nan) for name in (*_NUMBERS, *_FLAGS)}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+
 from harmoniq.data.cohort import Cohort
 
 SITE_AGES = {"site1": (18, 79), "site2": (18, 68), "site3": (8, 25)}

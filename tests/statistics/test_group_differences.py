@@ -154,7 +154,10 @@ def test_table3_by_hand() -> None:
     ]
     frame = pd.DataFrame(rows, columns=["metric", "tissue", "region", "comparison", "d", "p", "p_fdr"])
     found = table3(frame)
-    assert found.iloc[0].tolist() == ["R1", "cGM", "cross_site", 3, 4, 0.5, -0.25, pytest.approx(0.6), 2, 1]
+    assert found.iloc[0].tolist() == ["R1", "cGM", "cross_site", 3, 4, 0.5, -0.25, pytest.approx(0.6), 2, 1, None]
+    within = frame[frame["comparison"] == "harmonized"].assign(comparison="within_site", p_fdr=0.95)
+    trend = table3(pd.concat([frame, within]))["p_trend"]
+    assert trend.isna().tolist() == [True, True, False] and trend.iloc[2] == "down"
     assert found.loc[1, ["n_significant", "n_regions"]].tolist() == [0, 1] and np.isnan(found.loc[1, "d_median"])
 
 

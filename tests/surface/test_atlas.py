@@ -15,7 +15,8 @@ from harmoniq.surface.atlas import find_atlas
 @pytest.fixture(scope="module")
 def truth(test_data):
     return {
-        side: np.load(test_data / "atlas" / f"{h}.pals_brodmann_fsaverage.npy") for side, h in (("L", "lh"), ("R", "rh"))
+        side: np.load(test_data / "atlas" / f"{h}.pals_brodmann_fsaverage.npy")
+        for side, h in (("L", "lh"), ("R", "rh"))
     }
 
 
@@ -74,5 +75,5 @@ def test_damaged_and_foreign_files_are_named(test_data, tmp_path):
     _copy(test_data, tmp_path, "*.labels.gii")
     file = Path(tmp_path / "lh.PALS_B12.labels.gii")
     file.write_bytes(file.read_bytes()[:5000])
-    with pytest.raises(InputError, match="lh.PALS_B12.labels.gii: cannot be read"):
+    with pytest.raises(InputError, match=r"lh.PALS_B12.labels.gii: cannot be read"):
         find_atlas(tmp_path)

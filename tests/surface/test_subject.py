@@ -21,7 +21,7 @@ def test_everything_is_read(make_subject):
 
 
 def test_tkr_to_scanner_is_the_shift_of_the_centre(make_subject):
-    # For a conformed orig.mgz both spaces have the same axes: tkRAS 0 is the middle of the volume (voxel 128, 128, 128).
+    # A conformed orig.mgz has the axes of both spaces: tkRAS 0 is the middle of the volume (voxel 128, 128, 128).
     subject = FreeSurferSubject.load(make_subject())
     np.testing.assert_allclose(subject.tkr_to_scanner[:3, :3], np.eye(3), atol=1e-6)
     centre = [131.5 - 128, -110.25 + 128, 140.75 - 128]
@@ -32,7 +32,10 @@ def test_tkr_to_scanner_is_the_shift_of_the_centre(make_subject):
     ("change", "sentence"),
     [
         (lambda f: (f / "surf/lh.white").unlink(), r"files are missing: surf/lh.white"),
-        (lambda f: [(f / p).unlink() for p in ("surf/rh.thickness", "mri/orig.mgz")], r"mri/orig.mgz, surf/rh.thickness"),
+        (
+            lambda f: [(f / p).unlink() for p in ("surf/rh.thickness", "mri/orig.mgz")],
+            r"mri/orig.mgz, surf/rh.thickness",
+        ),
         (lambda f: (f / "scripts/recon-all.done").unlink(), r"recon-all.done: recon-all has not finished"),
         (lambda f: (f / "scripts/recon-all.done").write_text("1\n"), "recon-all failed"),
         (lambda f: (f / "scripts/IsRunning.lh+rh").write_text(""), r"IsRunning.lh\+rh: recon-all is still at work"),

@@ -19,7 +19,9 @@ icc <- function(formula, data, ...) suppressMessages(suppressWarnings({
 }))
 unit_cohen <- function(d, n1, n2) {
   unit <- sqrt(1 / n1 + 1 / n2); t <- d / unit
-  ncp <- function(q) uniroot(function(x) pt(t, n1 + n2 - 2, x) - q, t + c(-12, 12), tol = 1e-11)$root * unit
+  # pt() is not defined far out: no interval then.
+  ncp <- function(q) tryCatch(
+    uniroot(function(x) pt(t, n1 + n2 - 2, x) - q, t + c(-12, 12), tol = 1e-11)$root * unit, error = function(e) NA_real_)
   c(ncp(0.975), ncp(0.025))
 }
 features <- unique(long[order(long$metric, long$tissue, long$region), c("metric", "tissue", "region")])

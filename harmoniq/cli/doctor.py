@@ -1,0 +1,105 @@
+"""``harmoniq doctor``: what is there, what is not, and what would mend it."""
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib import metadata, util
+from pathlib import Path
+from typing import NamedTuple
+
+import harmoniq
+from harmoniq.data.errors import InputError
+
+
+class Finding(NamedTuple):
+    """One line of the doctor's: what, whether it is there, and what to say of it."""
+
+    name: str
+    state: str
+    text: str
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Print what is there; exit with 2 when the config given is wrong, else 0."""
+    findings = [*_program(), *_engines(), *_atlas(), *_tools(), *_resources()]
+    code = 0
+    if args.config is not None:
+        findings.append(_config(args.config))
+        code = 2 if findings[-1].state == "error" else 0
+    width = max(len(finding.name) for finding in findings)
+    marks = {"ok": "found  ", "missing": "missing", "note": "note   ", "error": "error  "}
+    for finding in findings:
+        print(f"{marks[finding.state]} {finding.name:<{width}}  {finding.text}")
+    if code:
+        print(f"error: {findings[-1].text}", file=sys.stderr)
+    return code
+
+
+def _program() -> Iterator[Finding]:
+    python = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("harmoniq", "ok", f"{harmoniq.__version__} on Python {python}")
+    yield Finding("network", "note", "never used at run time; nothing needs to be fetched before a run on a cluster")
+
+
+def _engines() -> Iterator[Finding]:
+    yield Finding("R1: native", "ok", "lookup table of the sequence")
+    yield Finding("R2*: native", "ok", "nlls, iwls, arlo, trapezoidal, loglinear, rician")
+    yield Finding("surfaces: existing FreeSurfer", "ok", "give --fs-subjects-dir; no FreeSurfer installation is needed")
+    home = os.environ.get("FREESURFER_HOME")
+    if home and Path(home).is_dir():
+        yield Finding("FreeSurfer", "ok", home)
+    else:
+        yield Finding("FreeSurfer", "note", "FREESURFER_HOME is not set: recon-all has to be run elsewhere")
+    yield Finding("bundles: existing tractograms", "ok", "give --derivatives: pyAFQ, QSIPrep or QSIRecon results")
+    yield Finding("ComBat, ComBat-GAM: native", "ok", "the default")
+    try:
+        version = metadata.version("neuroHarmonize")
+        yield Finding("neuroHarmonize", "ok", f"{version}, with --combat-engine neuroharmonize")
+    except metadata.PackageNotFoundError:
+        remedy = "pip install --no-deps neuroHarmonize==2.5.2 neuroCombat==0.2.12"
+        yield Finding("neuroHarmonize", "missing", f"optional reference engine: {remedy}")
+
+
+def _atlas() -> Iterator[Finding]:
+    from harmoniq.surface.atlas import find_atlas
+
+    try:
+        yield Finding("atlas PALS-B12", "ok", str(find_atlas().source))
+    except InputError as error:
+        yield Finding("atlas PALS-B12", "missing", str(error))
+
+
+def _tools() -> Iterator[Finding]:
+    validator = Path(sys.executable).with_name("bids-validator-deno")
+    if validator.is_file() or shutil.which("bids-validator-deno"):
+        yield Finding("BIDS validator", "ok", "bids-validator-deno")
+    else:
+        yield Finding("BIDS validator", "missing", "optional: pip install bids-validator-deno")
+    if util.find_spec("SimpleITK") is None:
+        yield Finding("SimpleITK", "missing", "registration needs it: pip install SimpleITK")
+
+
+def _resources() -> Iterator[Finding]:
+    from harmoniq.cli.resources import memory_gb, process_count
+
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    yield Finding("processes", "note", f"{process_count(None)}, unless --nprocs says otherwise")
+    yield Finding(
+        "memory", "note", f"{memory_gb(None):.1f} GB, unless --mem says otherwise; 2 GB per process are enough at 1 mm"
+    )
+    yield Finding(
+        "disk", "ok" if free > 5 else "note", f"{free:.0f} GB free here; about 0.5 GB per participant are needed"
+    )
+
+
+def _config(path: Path) -> Finding:
+    from harmoniq.settings.load import load_settings
+
+    try:
+        settings = load_settings(path)
+    except InputError as error:
+        return Finding("config", "error", str(error))
+    sites = ", ".join(settings.sites) or "none"
+    return Finding("config", "ok", f"{path}: study {settings.study.name}, sites with values of their own: {sites}")

@@ -1,0 +1,157 @@
+"""The group level, on the participant level's derivatives or on tables alone."""
+
+import argparse
+import filecmp
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harmoniq.cli.folders import prepare_folder
+from harmoniq.cli.progress import Progress
+from harmoniq.cli.resources import limit_threads, memory_gb, process_count
+from harmoniq.data.errors import InputError
+from harmoniq.data.files import atomic_path
+from harmoniq.settings.schema import Settings
+
+#: Methods that this version has.
+AVAILABLE = ("raw", "combat", "gam")
+
+
+def run_group(args: argparse.Namespace, settings: Settings) -> int:
+    """Analyze the regional tables below OUT_DIR; write ``OUT_DIR/group``."""
+    from harmoniq.regions.collect import find_regions
+
+    out_dir = args.out_dir.absolute()
+    if not out_dir.is_dir():
+        raise InputError("folder not found", file=out_dir, key="OUT_DIR", remedy="run the participant level first")
+    tables = find_regions(out_dir)
+    if not tables:
+        raise InputError("has no *_regions.tsv", file=out_dir, key="OUT_DIR", remedy="run the participant level first")
+    tables = _chosen(tables, args.participant_label, args.session_label)
+    beside = [folder / "participants.tsv" for folder in (out_dir, args.bids_dir.absolute())]
+    participants = next((path for path in beside if path.is_file()), None)
+    if participants is None:
+        raise InputError("file not found", file=beside[0], remedy="the group level needs site, group, age and sex")
+    return analyze_tables(args, settings, tables, participants, out_dir / "group", title="Group report")
+
+
+def _chosen(tables: Sequence[Path], participants: Sequence[str] | None, sessions: Sequence[str] | None) -> list[Path]:
+    chosen = list(tables)
+    for labels, prefix, key in ((participants, "sub-", "--participant-label"), (sessions, "ses-", "--session-label")):
+        if labels:
+            wanted = {prefix + label.removeprefix(prefix) for label in labels}
+            chosen = [path for path in chosen if wanted & set(path.name.split("_"))]
+            if not chosen:
+                raise InputError("no regional table fits", key=key, value=" ".join(labels))
+    return chosen
+
+
+def analyze_tables(
+    args: argparse.Namespace,
+    settings: Settings,
+    regions: Sequence[Path],
+    participants: Path,
+    out_dir: Path,
+    *,
+    title: str,
+) -> int:
+    """Run the group workflow on tables and put its results at `out_dir`, all or none.
+
+    Returns
+    -------
+    int
+        Exit code: 0, or 2 when the input is refused, or 1 when a step failed.
+    """
+    from harmoniq.regions.cohort import cohort_from_files
+
+    settings, methods, notes = choose_methods(settings)
+    nprocs, memory = process_count(args.nprocs), memory_gb(args.mem)
+    limit_threads(args.omp_nthreads)
+    # What is wrong with the input is said before anything is written.
+    cohort_from_files(
+        regions, participants, columns=settings.columns, control_group=settings.study.control_group,
+        allow_mixed=args.allow_mixed_engines,
+    )  # fmt: skip
+    out_dir = prepare_folder(out_dir, "OUT_DIR")
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="harmoniq-") as temporary:
+        work_dir = prepare_folder(args.work_dir, "--work-dir") if args.work_dir else Path(temporary)
+        folder = _run(args, settings, methods, notes, regions, participants, work_dir, nprocs, memory, title)
+        if folder is None:
+            return 1
+        publish(folder, out_dir)
+    print(f"Group level done in {time.monotonic() - started:.0f} s: {', '.join(methods)}.")
+    for note in notes:
+        print(f"  note: {note}")
+    print(f"Results: {out_dir}\nNext: open {out_dir / 'report.html'}")
+    return 0
+
+
+def choose_methods(settings: Settings) -> tuple[Settings, list[str], list[str]]:
+    """Return the settings, the methods that are run, and what has to be said about those that are not.
+
+    Raises
+    ------
+    InputError
+        For a method that this version does not have, when it is asked for by name.
+    """
+    wanted = settings.study.methods
+    missing = [method for method in wanted if method not in AVAILABLE]
+    if missing:
+        raise InputError(
+            f"not part of this version, which has {', '.join(AVAILABLE)}", key="--methods", value=missing[0],
+            remedy="leave it out: what needs it uses gam",
+        )  # fmt: skip
+    methods = list(dict.fromkeys(("raw", *wanted)))
+    notes = []
+    if settings.statistics.harmonized_method not in methods:
+        instead = next((method for method in ("gam", "combat") if method in methods), "raw")
+        notes.append(
+            f"{settings.statistics.harmonized_method} was not run: the harmonized comparison uses {instead}; "
+            "Z-scores and EDSS are left out"
+        )
+    return replace(settings, study=replace(settings.study, methods=tuple(methods))), methods, notes
+
+
+def _run(
+    args: argparse.Namespace, settings: Settings, methods: list[str], notes: list[str], regions: Sequence[Path],
+    participants: Path, work_dir: Path, nprocs: int, memory: float, title: str,
+) -> Path | None:  # fmt: skip
+    from harmoniq.workflows.group import group_inputs, init_group_wf
+    from harmoniq.workflows.study import configure_nipype, explain, run_nodes
+
+    configure_nipype(log_dir=work_dir / "logs", stop_on_first_crash=True, verbose=args.verbose)
+    workflow = init_group_wf(
+        settings=settings, methods=methods, notes=notes, allow_mixed_engines=args.allow_mixed_engines,
+        seed=args.seed, title=title,
+    )  # fmt: skip
+    workflow.base_dir = str(work_dir)
+    for name, value in group_inputs(regions, participants).items():
+        setattr(workflow.inputs.inputnode, name, value)
+    with Progress("group", len(workflow.list_node_names())) as progress:
+        failures, _ = run_nodes(
+            workflow,
+            nprocs=nprocs,
+            mem_gb=memory,
+            on_node=lambda node, ok: progress.step(node.name if ok else f"{node.name} FAILED"),
+        )
+    for failure in map(explain, failures):
+        if failure.bad_input:
+            raise InputError(failure.sentence)
+        print(f"error: {failure.sentence}\n{failure.traceback}", file=sys.stderr)
+    if failures:
+        return None
+    return work_dir / workflow.name / "report" / "group"
+
+
+def publish(source: Path, target: Path) -> None:
+    """Copy a folder's files to `target`, each whole, leaving equal ones alone."""
+    for file in sorted(path for path in source.rglob("*") if path.is_file()):
+        place = target / file.relative_to(source)
+        if not place.is_file() or not filecmp.cmp(file, place, shallow=False):
+            with atomic_path(place) as temporary:
+                shutil.copyfile(file, temporary)

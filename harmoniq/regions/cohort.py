@@ -1,0 +1,52 @@
+"""The cohort out of the files of the participant level, or of another pipeline."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harmoniq.data.cohort import Cohort, build_cohort, read_participants
+from harmoniq.data.tables import read_tsv
+from harmoniq.regions.engines import check_engines
+from harmoniq.regions.table import read_regions_tables
+
+
+def cohort_from_files(
+    regions: Sequence[str | Path],
+    participants: str | Path,
+    *,
+    columns: Mapping[str, str],
+    control_group: str,
+    allow_mixed: bool = False,
+) -> tuple[Cohort, list[str]]:
+    """Read, join and check regional tables and participants.
+
+    Parameters
+    ----------
+    regions : sequence of path
+        One table of many participants, or one per session.
+    participants : path
+        ``participants.tsv``.
+    columns : mapping
+        Our names of its columns to the file's.
+    control_group : str
+        Label of the controls.
+    allow_mixed : bool
+        Pool values of different engines.
+
+    Returns
+    -------
+    Cohort, list of str
+        And what has to be said about it.
+
+    Raises
+    ------
+    InputError
+        For files that cannot be used; see `harmoniq.data.cohort.build_cohort`.
+    """
+    table = read_tsv(regions[0]) if len(regions) == 1 else read_regions_tables(regions)
+    people = read_participants(read_tsv(participants), file=participants, rename=columns)
+    cohort, notes = build_cohort(
+        table, people,
+        regions_file=regions[0] if len(regions) == 1 else Path(regions[0]).parent,
+        participants_file=participants, control_group=control_group,
+    )  # fmt: skip
+    return cohort, [*notes, *check_engines(table, allow_mixed)]

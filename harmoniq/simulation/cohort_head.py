@@ -1,0 +1,139 @@
+"""One participant's head, ready to be scanned: anatomy, tissue values, fields, and where it lies in each scan."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from harmoniq.simulation.anatomy import Anatomy, place_lesions
+from harmoniq.simulation.deformation import random_deformation
+from harmoniq.simulation.fields import AIR_SPACES, HeadFields, draw_fields
+from harmoniq.simulation.noise import derived_seed, generator
+from harmoniq.simulation.protocol import SiteProtocol
+from harmoniq.simulation.protocol_grid import Grid, oblique_grid, random_motion
+from harmoniq.simulation.rasterize import ParameterSlab, parameter_slabs
+from harmoniq.simulation.template import Template
+from harmoniq.simulation.values import TissueValues, property_values
+
+#: An ellipsoid around brain, skull and scalp, in the template's coordinates (mm). Chin and neck are left out.
+_CENTER, _RADII = np.array([0.0, -15.0, 5.0]), np.array([84.0, 108.0, 92.0])
+#: Median number of a patient's lesions, and the spread of its logarithm.
+_LESIONS = (20.0, 0.5)
+#: Sub-voxels are never finer than this (mm), nor are voxels split into less than halves.
+_FINEST_MM = 0.5
+
+
+@dataclass(frozen=True)
+class Head:
+    """One participant's head in the scanner.
+
+    Parameters
+    ----------
+    label : str
+        Of the participant.
+    seed : int
+        Of the run.
+    anatomy : Anatomy
+        Its coordinates are the scanner's during MP2RAGE, FLAIR, B1+ and diffusion.
+    values : TissueValues
+    center, radii : (3,) array
+        Of the ellipsoid around the head, in mm.
+    fields : HeadFields
+    motion : (4, 4) array
+        From the head's place during MP2RAGE to that during the multi-echo GRE, in scanner coordinates (RAS, mm).
+    """
+
+    label: str
+    seed: int
+    anatomy: Anatomy
+    values: TissueValues
+    center: NDArray[np.float64]
+    radii: NDArray[np.float64]
+    fields: HeadFields
+    motion: NDArray[np.float64]
+
+    def noise_seed(self, image: str) -> int:
+        """Return the seed of one image's noise."""
+        return derived_seed(self.seed, self.label, image)
+
+    def generator(self, purpose: str) -> np.random.Generator:
+        """Return the random numbers for one purpose."""
+        return generator(self.seed, self.label, purpose)
+
+    def grid(self, image: str, voxel_size: ArrayLike, *, flip_x: bool = False) -> Grid:
+        """Return a slightly oblique grid around the head, in the scanner's coordinates during MP2RAGE."""
+        degrees = self.generator(f"grid {image}").uniform(-4, 4, 3)
+        return oblique_grid(self.center, self.radii, voxel_size, degrees, flip_x=flip_x)
+
+    def moved_grid(self, image: str, voxel_size: ArrayLike) -> Grid:
+        """Return a grid around the head where it lies during the multi-echo GRE."""
+        center = (self.motion @ [*self.center, 1.0])[:3]
+        degrees = self.generator(f"grid {image}").uniform(-4, 4, 3)
+        return oblique_grid(center, self.radii, voxel_size, degrees, flip_x=True)
+
+    def slabs(self, grid: Grid) -> Iterator[ParameterSlab]:
+        """Yield the tissue's parameters in a grid of the head's coordinates."""
+        return parameter_slabs(self.anatomy, self.values, grid.affine, grid.shape, sub_voxels(grid))
+
+
+def sub_voxels(grid: Grid) -> tuple[int, int, int]:
+    """Return into how many parts each edge of a voxel is split: parts of half the smallest edge, 0.5 mm at least."""
+    part = max(_FINEST_MM, grid.voxel_size.min() / 2)
+    x, y, z = (max(1, int(edge / part + 0.5 + 1e-9)) for edge in grid.voxel_size)
+    return (x, y, z)
+
+
+def make_head(
+    label: str,
+    template: Template,
+    protocol: SiteProtocol,
+    regional: Mapping[tuple[str, str], NDArray[np.float64]],
+    *,
+    patient: bool,
+    b1_inhomogeneity: float,
+    seed: int,
+) -> Head:
+    """Make a participant's head.
+
+    Parameters
+    ----------
+    label : str
+        Of the participant; with `seed` it decides the head's shape, place, lesions and fields.
+    template : Template
+    protocol : SiteProtocol
+    regional : mapping
+        As `harmoniq.simulation.truth.tissue_arrays` makes it.
+    patient : bool
+        Whether to place lesions.
+    b1_inhomogeneity : float
+        As in `harmoniq.simulation.fields.draw_fields`.
+    seed : int
+
+    Returns
+    -------
+    Head
+    """
+    deformation = random_deformation(generator(seed, label, "shape"))
+    rng = generator(seed, label, "lesions")
+    count = int(np.clip(_LESIONS[0] * np.exp(rng.normal(0, _LESIONS[1])), 5, 80)) if patient else 0
+    anatomy = Anatomy(template, deformation, place_lesions(template, deformation, count, rng))
+    center = deformation.push(_CENTER)
+    ends = [deformation.push(_CENTER + sign * np.diag(_RADII)) for sign in (1, -1)]
+    radii = 0.5 * np.linalg.norm(ends[0] - ends[1], axis=1)
+    air = np.column_stack([deformation.push(AIR_SPACES[:, :3]), AIR_SPACES[:, 3]])
+    fields = draw_fields(
+        generator(seed, label, "fields"), center, radii, air,
+        b1_inhomogeneity=b1_inhomogeneity, field_strength=protocol.scanner.field_strength,
+    )  # fmt: skip
+    motion = random_motion(generator(seed, label, "motion"), center)
+    return Head(label, seed, anatomy, tissue_values(regional), center, radii, fields, motion)
+
+
+def tissue_values(regional: Mapping[tuple[str, str], NDArray[np.float64]]) -> TissueValues:
+    """Return the values that are painted: the participant's R1 and R2*, and typical proton densities."""
+    r1, r2star = (
+        property_values(name, cgm=regional[metric, "cGM"], swm=regional[metric, "sWM"], bundles=regional[metric, "WM"])
+        for name, metric in (("r1", "R1"), ("r2star", "R2star"))
+    )
+    return TissueValues(r1, r2star, property_values("pd"))

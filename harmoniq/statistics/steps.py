@@ -1,0 +1,113 @@
+"""The group level's steps, each from a cohort and its values to the contract's tables."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from harmoniq.data.cohort import Cohort
+from harmoniq.statistics import age_summaries
+from harmoniq.statistics.age_models import AGE_MODELS_COLUMNS, age_models
+from harmoniq.statistics.columns import FEATURE_COLUMNS, ColumnDescriptions
+from harmoniq.statistics.demographics import demographics, demographics_columns
+from harmoniq.statistics.group_differences import GROUP_DIFFERENCES_COLUMNS, TABLE3_COLUMNS, group_differences, table3
+from harmoniq.statistics.pca import PCA_COLUMNS, PCA_SUMMARY_COLUMNS, pca
+from harmoniq.statistics.site_effects import SITE_EFFECTS_COLUMNS, site_effects
+
+Values = Mapping[str, np.ndarray]
+Options = Mapping[str, Any]
+
+
+class Table(NamedTuple):
+    """A table of the contract: its file's name, content, and what its columns mean."""
+
+    name: str
+    frame: pd.DataFrame
+    columns: ColumnDescriptions
+    digits: int | None = 10
+
+
+def run_step(step: str, cohort: Cohort, values: Values, options: Options) -> tuple[list[Table], list[str]]:
+    """Run one step of the group level.
+
+    Parameters
+    ----------
+    step : str
+        A key of ``STEPS``.
+    cohort : Cohort
+        Controls and patients.
+    values : mapping of str to numpy.ndarray
+        By harmonization method.
+    options : mapping
+        The study's settings that the step needs.
+
+    Returns
+    -------
+    tables, notes
+        What is to be written, and what has to be said.
+    """
+    return STEPS[step](cohort, values, options)
+
+
+def _harmonized(cohort: Cohort, values: Values, options: Options) -> tuple[list[Table], list[str]]:
+    columns: ColumnDescriptions = {"participant_id": "Participant", **FEATURE_COLUMNS}
+    missing = np.full(cohort.values.shape, np.nan)
+    methods = {name: values.get(name, missing) for name in ("raw", "combat", "gam", "hbr")}
+    for name, title in (("raw", "As measured"), ("combat", "ComBat"), ("gam", "ComBat-GAM"), ("hbr", "HBR")):
+        columns[name] = {"Description": f"{title}; n/a where it was not run", "Units": "1/s"}
+    frame = cohort.long(**methods)
+    return [Table("regions_harmonized", frame[np.isfinite(frame["raw"])], columns, None)], []
+
+
+def _site_effects(cohort: Cohort, values: Values, options: Options) -> tuple[list[Table], list[str]]:
+    return [Table("site_effects", site_effects(cohort, values), SITE_EFFECTS_COLUMNS)], []
+
+
+def _pca(cohort: Cohort, values: Values, options: Options) -> tuple[list[Table], list[str]]:
+    scores, summary = pca(cohort, values)
+    return [Table("pca", scores, PCA_COLUMNS), Table("pca_summary", summary, PCA_SUMMARY_COLUMNS)], []
+
+
+def _age_models(cohort: Cohort, values: Values, options: Options) -> tuple[list[Table], list[str]]:
+    models = age_models(
+        cohort, values, standardize_r2star=options["standardize_r2star"], alpha=options["alpha"],
+        n_bootstrap=options["bootstrap"], seed=options["seed"],
+    )  # fmt: skip
+    return [
+        Table("age_models", models, AGE_MODELS_COLUMNS),
+        Table("peak_age_summary", age_summaries.peak_age_summary(models), age_summaries.PEAK_AGE_SUMMARY_COLUMNS),
+        Table(
+            "peak_age_correlation",
+            age_summaries.peak_age_correlation(models),
+            age_summaries.PEAK_AGE_CORRELATION_COLUMNS,
+        ),
+        Table("rmse_change", age_summaries.rmse_change(models), age_summaries.RMSE_CHANGE_COLUMNS),
+    ], []
+
+
+def _group_differences(cohort: Cohort, values: Values, options: Options) -> tuple[list[Table], list[str]]:
+    differences, notes = group_differences(
+        cohort, values, reference_site=options["reference_site"], patient_group=options["patient_group"],
+        harmonized_method=options["harmonized_method"], overlap_only=options["overlap_only"],
+    )  # fmt: skip
+    summary = table3(differences, alpha=options["alpha"])
+    return [
+        Table("group_differences", differences, GROUP_DIFFERENCES_COLUMNS),
+        Table("table3_group_differences", summary, TABLE3_COLUMNS),
+    ], notes
+
+
+def _demographics(cohort: Cohort, values: Values, options: Options) -> tuple[list[Table], list[str]]:
+    frame = demographics(cohort, patient_group=options["patient_group"])
+    return [Table("table1_demographics", frame, demographics_columns(frame))], []
+
+
+STEPS: dict[str, Callable[[Cohort, Values, Options], tuple[list[Table], list[str]]]] = {
+    "harmonized": _harmonized,
+    "site_effects": _site_effects,
+    "pca": _pca,
+    "age_models": _age_models,
+    "group_differences": _group_differences,
+    "demographics": _demographics,
+}

@@ -1,0 +1,130 @@
+"""Small tables in the columns of the contract, with made-up numbers: the reports show, they do not compute."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+METRICS = {"R1": 0.9, "R2star": 19.0}
+REGIONS = {"cGM": ["BA1", "BA4", "BA10"], "sWM": ["BA1", "BA4", "BA10"], "WM": ["FA", "ARC_R", "CST_L"]}
+METHODS = ("raw", "combat", "gam")
+
+
+@pytest.fixture(scope="session")
+def people() -> pd.DataFrame:
+    rng = np.random.default_rng(7)
+    sites = np.repeat(["site1", "site2", "site3"], [30, 40, 20])
+    groups = np.where((sites == "site2") & (np.arange(90) % 2 == 0), "MS", "HC")
+    return pd.DataFrame(
+        {
+            "participant_id": [f"sub-{i:03d}" for i in range(90)],
+            "site": sites,
+            "group": groups,
+            "age": np.round(rng.uniform(18, 75, 90), 1),
+            "sex": rng.choice(["F", "M"], 90),
+        }
+    )
+
+
+def make_tables(people: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    rng = np.random.default_rng(11)
+    keys = [(m, t, r) for m in METRICS for t, names in REGIONS.items() for r in names]
+    tables: dict[str, list[dict]] = {
+        name: [] for name in ("regions_harmonized", "site_effects", "age_models", "group_differences")
+    }
+    shift = people["site"].map({"site1": 0.0, "site2": 0.05, "site3": -0.04}).to_numpy()
+    for metric, tissue, region in keys:
+        base = METRICS[metric] * (
+            1 - 0.0001 * (people["age"].to_numpy() - 50) ** 2 + 0.03 * rng.normal(size=len(people))
+        )
+        values = {"raw": base * (1 + shift), "combat": base * (1 + 0.5 * shift), "gam": base}
+        key = {"metric": metric, "tissue": tissue, "region": region}
+        measured = ~((metric == "R2star") & (people["site"] == "site3").to_numpy())
+        for i in np.flatnonzero(measured):
+            row = {"participant_id": people["participant_id"][i], **key}
+            tables["regions_harmonized"].append({**row, **{m: v[i] for m, v in values.items()}})
+        for k, method in enumerate(METHODS):
+            left = 1 / (1 + 3 * k)
+            tables["site_effects"].append(
+                {**key, "data": method, "n": 80, "icc_unadjusted": 0.6 * left, "icc_adjusted": 0.5 * left * rng.random(),
+                 "singular_unadjusted": False, "singular_adjusted": k == 2, "eta2": 0.2 * left, "partial_eta2": 0.3 * left}
+            )  # fmt: skip
+            peak = np.nan if region == "BA10" else 45 + 8 * rng.random()
+            tables["age_models"].append(
+                {**key, "data": method, "n": 80, "b_age": 0.01, "b_age2": -1e-4, "lrt_p": 1e-9, "peak_age": peak,
+                 "se_peak": 1.2, "se_peak_boot": 1.3, "kept": bool(np.isfinite(peak)), "rmse": 0.03}
+            )  # fmt: skip
+        for comparison in ("cross_site", "within_site", "harmonized"):
+            d = rng.normal(0.5, 0.4)
+            tables["group_differences"].append(
+                {**key, "comparison": comparison, "n_controls": 30, "n_patients": 20, "d": d, "ci_low": d - 0.3,
+                 "ci_high": d + 0.3, "p": 0.01, "p_fdr": 0.2 if d < 0.3 else 0.01, "direction": "HC>MS" if d > 0 else "HC<MS"}
+            )  # fmt: skip
+    frames = {name: pd.DataFrame(rows) for name, rows in tables.items()}
+    frames["participants"] = people
+    frames["pca"], frames["pca_summary"] = _pca(people, rng)
+    blocks = frames["age_models"].groupby(["metric", "tissue", "data"], sort=False)
+    frames["peak_age_summary"] = (
+        blocks["peak_age"].agg(mean="mean", se="sem", n_kept="count", n_regions="size").reset_index()
+    )
+    frames["rmse_change"] = pd.DataFrame(
+        [
+            {"metric": m, "tissue": t, "data": d, "mean": 8.0, "q25": 5.0, "q75": 11.0}
+            for m in METRICS
+            for t in REGIONS
+            for d in METHODS[1:]
+        ]
+    )
+    frames["peak_age_correlation"] = pd.DataFrame(
+        [
+            {"metric": m, "tissue": t, "data_x": "raw", "data_y": "gam", "n": 2, "rho": 0.9, "p": 0.01}
+            for m in METRICS
+            for t in REGIONS
+        ]
+    )
+    frames["table1_demographics"] = pd.DataFrame(
+        {"description": ["participants, n"], "site1_HC": ["30"], "total_HC": ["70"]}
+    )
+    return frames
+
+
+def _pca(people: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    scores, summary = [], []
+    controls = people[people["group"] == "HC"]
+    for metric in METRICS:
+        for tissue in REGIONS:
+            for method in METHODS:
+                n = len(controls)
+                scores.append(
+                    pd.DataFrame({"metric": metric, "tissue": tissue, "data": method, "participant_id": controls["participant_id"],
+                                  "site": controls["site"], "PC1": rng.normal(size=n), "PC2": rng.normal(size=n)})
+                )  # fmt: skip
+                summary.append({"metric": metric, "tissue": tissue, "data": method, "variance_PC1": 0.6, "variance_PC2": 0.1,
+                                "eta2_PC1": 0.4, "eta2_PC2": 0.05})  # fmt: skip
+    return pd.concat(scores, ignore_index=True), pd.DataFrame(summary)
+
+
+@pytest.fixture
+def group_folder(tmp_path: Path, people: pd.DataFrame) -> Path:
+    for name, frame in make_tables(people).items():
+        frame.to_csv(tmp_path / f"{name}.tsv", sep="\t", index=False, na_rep="n/a")
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def tables(people: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return make_tables(people)
+
+
+@pytest.fixture(scope="session")
+def recovery() -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    rows = []
+    for who in ("sub-01", "sub-02", "sub-03"):
+        for metric, level in METRICS.items():
+            for tissue, names in REGIONS.items():
+                for region in names:
+                    true = level * rng.uniform(0.8, 1.2)
+                    rows.append((who, metric, tissue, region, true, true * (1 + 0.01 * rng.normal())))
+    return pd.DataFrame(rows, columns=["participant_id", "metric", "tissue", "region", "true", "recovered"])

@@ -1,0 +1,227 @@
+"""The pages: complete, self-contained, honest about what is absent, and at home on any screen."""
+
+import html
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harmoniq.report.demo import write_demo_report
+from harmoniq.report.group import write_group_report
+from harmoniq.report.images import ReportFigure, figure_bytes
+from harmoniq.report.mosaic import figure_map_mosaic
+from harmoniq.report.participant import ParticipantReport, write_participant_report
+
+SETTINGS = {
+    "study": {"reference_site": "site1", "control_group": "HC", "patient_group": "MS"},
+    "statistics": {
+        "alpha": 0.05,
+        "bootstrap": 10000,
+        "harmonized_method": "hbr",
+        "standardize_r2star": True,
+        "overlap_only": True,
+    },
+    "r2star": {"method": "arlo"},
+}
+VERSIONS = {"harmoniq": "0.1.0", "numpy": "2.3.5"}
+
+
+def report(folder, **changes):
+    arguments = {"settings": SETTINGS, "notes": ["a note"], "versions": VERSIONS, **changes}
+    return write_group_report(folder, **arguments)
+
+
+def assert_self_contained(text: str) -> None:
+    for target in re.findall(r'(?:src|srcset|xlink:href)="([^"]*)"', text):
+        assert target.startswith("data:"), target[:80]
+    assert not re.search(r"@import|url\(\s*['\"]?http|<script[^>]+src|<link[^>]+stylesheet", text)
+    for tag in re.findall(r"<img [^>]*>", text):
+        assert re.search(r'alt="[^"]{20,}"', tag), tag[-200:]
+
+
+def test_group_report_is_complete(group_folder):
+    path = report(group_folder)
+    text = path.read_text()
+    assert path == group_folder / "report.html"
+    assert_self_contained(text)
+    for name in ("figure1_pca", "figureS1_pca_combat", "figureS1_pca_gam", "site_effects", "figure2_distributions",
+                 "figure2_age_curves", "figure3_peak_ages", "group_differences_R1", "group_differences_R2star"):  # fmt: skip
+        for suffix in ("svg", "png"):
+            assert (group_folder / "figures" / f"{name}.{suffix}").stat().st_size > 1000
+            assert f'href="figures/{name}.{suffix}"' in text
+    assert text.count("<img ") == 9
+    for target in re.findall(r'href="([^"#:]+)"', text):
+        assert (group_folder / target).is_file(), target
+    assert "a note" in text
+    assert "10.1016/j.neuroimage.2019.116450" in text
+    # HBR was not run: it is neither described nor cited, and the comparison is said to be on the scale of ComBat-GAM.
+    assert "Bayesian" not in text
+    assert "on the scale of ComBat-GAM" in text
+    assert path.stat().st_size < 15e6
+
+
+def test_group_report_is_the_same_each_time(group_folder):
+    first = report(group_folder).read_bytes()
+    assert report(group_folder).read_bytes() == first
+
+
+def test_an_empty_folder_still_makes_a_report(tmp_path):
+    text = report(tmp_path).read_text()
+    assert "site_effects.tsv was not written" in text
+    assert "<img " not in text
+
+
+def test_a_broken_table_is_named_and_stops_nothing(group_folder):
+    (group_folder / "pca.tsv").write_text("metric\ttissue\nR1\tcGM\n")
+    (group_folder / "edss.tsv").write_text("")
+    text = report(group_folder).read_text()
+    assert "pca.tsv is not shown: column missing" in text
+    assert "edss.tsv is not shown" in text
+    assert text.count("<img ") == 6
+
+
+def test_participants_come_from_the_harmonized_table_or_the_call(group_folder, people):
+    (group_folder / "participants.tsv").unlink()
+    assert "figure2_distributions" not in report(group_folder).read_text()
+    assert "figure2_distributions" in report(group_folder, participants=people).read_text()
+    table = group_folder / "regions_harmonized.tsv"
+    wide = pd.read_csv(table, sep="\t").merge(people, on="participant_id")
+    wide.to_csv(table, sep="\t", index=False)
+    assert "figure2_distributions" in report(group_folder).read_text()
+
+
+def test_one_site_and_one_method(group_folder, people):
+    for path in group_folder.glob("*.tsv"):
+        frame = pd.read_csv(path, sep="\t", keep_default_na=False)
+        if "data" in frame:
+            frame = frame[frame["data"] == "raw"]
+        if "site" in frame:
+            frame = frame[frame["site"] == "site1"]
+        if path.stem == "pca_summary":
+            frame[["eta2_PC1", "eta2_PC2"]] = "n/a"
+        if path.stem == "regions_harmonized":
+            frame = frame.drop(columns=["combat", "gam"])
+        frame.to_csv(path, sep="\t", index=False)
+    text = report(group_folder).read_text()
+    assert "figure1_pca.svg" in text
+    assert "figureS1" not in text
+
+
+def _regions() -> pd.DataFrame:
+    rows = [("sub-01", "n/a", m, "cGM", f"BA{i}", h, v + 0.01 * i, 0.05, 200, i) for m, v in (("R1", 0.6), ("R2star", 16.0))
+            for i in range(1, 8) for h in "LR"]  # fmt: skip
+    names = [
+        "participant_id",
+        "session_id",
+        "metric",
+        "tissue",
+        "region",
+        "hemisphere",
+        "value",
+        "sd",
+        "n",
+        "n_excluded",
+    ]
+    frame = pd.DataFrame(rows, columns=names).assign(engine="native 0.1.0; freesurfer 7.3.2")
+    return frame.assign(session_id=np.nan)
+
+
+def participant_context(**changes) -> ParticipantReport:
+    volume = np.random.default_rng(0).uniform(0, 1, (12, 14, 10))
+    picture = figure_bytes(figure_map_mosaic(volume, np.eye(4), "R1", 0, 1.6, "R1 (1/s)"))
+    content = {
+        "participant_id": "sub-01",
+        "inputs": [{"acquisition": "MP2RAGE", "file": "sub-01/anat/sub-01_UNIT1.nii.gz", "used": "yes"}],
+        "engines": [{"stage": "R1", "engine": "native", "version": "0.1.0", "why": "no MATLAB was found"}],
+        "figures": [
+            ReportFigure("R1 map", "Slices of the R1 map in three planes, 0 to 1.6 per second.", picture, "magma")
+        ],
+        "regions": _regions(),
+        "notes": ["no diffusion"],
+        "warnings": ["B1 <b>missing</b> & R1 not corrected"],
+        "timings": {"r1_wf.fit": 3.2, "r2star_wf.fit": 12.0},
+        "settings": SETTINGS,
+        "versions": VERSIONS,
+    }
+    return ParticipantReport(**{**content, **changes})
+
+
+def test_participant_report(tmp_path):
+    text = write_participant_report(tmp_path / "sub-01.html", participant_context()).read_text()
+    assert_self_contained(text)
+    assert 'class="badge done"' in text
+    assert "B1 &lt;b&gt;missing&lt;/b&gt; &amp; R1" in text
+    assert "auto-regression on linear operations" in text
+    # Columns that hold nothing, and the label that stands in the heading, take no width.
+    assert ">session</button>" not in text
+    assert ">participant</button>" not in text
+    assert "15 seconds in all" in text
+
+
+def test_participant_that_failed(tmp_path):
+    context = ParticipantReport("02", error="InputError: x_UNIT1.nii.gz: truncated <gzip>", notes=["nothing was made"])
+    text = write_participant_report(tmp_path / "sub-02.html", context).read_text()
+    assert "<h1>sub-02" in text
+    assert 'class="badge failed"' in text
+    assert "truncated &lt;gzip&gt;" in text
+    some = write_participant_report(tmp_path / "p.html", participant_context(error="surfaces: crashed")).read_text()
+    assert 'class="badge partial"' in some
+
+
+def test_demo_report(tmp_path, recovery):
+    path = write_demo_report(
+        tmp_path / "report.html", recovery=recovery, cohort_report="cohort/report.html", group_report="derivatives/group/report.html",
+        participants={"sub-01": "derivatives/sub-01.html"}, timings={"simulate": 60.0}, versions=VERSIONS, figures=tmp_path / "figures",
+    )  # fmt: skip
+    text = path.read_text()
+    assert_self_contained(text)
+    assert 'href="cohort/report.html"' in text
+    assert '<a href="derivatives/sub-01.html">sub-01</a>' in text
+    assert (tmp_path / "figures" / "recovery.svg").is_file()
+    empty = write_demo_report(tmp_path / "empty.html", recovery=recovery.iloc[:0]).read_text()
+    assert "no recovered values" in empty
+
+
+@pytest.mark.slow
+def test_no_page_is_wider_than_its_screen(tmp_path, group_folder, recovery):
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no chromium")
+    pages = {
+        "group": report(group_folder),
+        "participant": write_participant_report(tmp_path / "p" / "sub-01.html", participant_context(error="e" * 500)),
+        "demo": write_demo_report(
+            tmp_path / "d" / "report.html", recovery=recovery, cohort_report="c.html", versions=VERSIONS
+        ),
+    }
+    frames = "".join(
+        f'<iframe name="{name}-{width}" style="width:{width}px;height:800px" srcdoc="{html.escape(path.read_text())}"></iframe>'
+        for name, path in pages.items()
+        for width in (390, 1400)
+    )
+    # The frames share this page's origin, so that it can open every folded table, sort, filter and measure.
+    script = """
+      addEventListener("load", () => { document.title = Array.from(document.querySelectorAll("iframe"), f => {
+        const d = f.contentDocument, e = d.documentElement;
+        d.querySelectorAll("details").forEach(x => { x.open = true; });
+        const head = d.querySelector("th.num button"); head.click(); head.click();
+        const input = d.querySelector("input"); input.value = "R1 cGM"; input.dispatchEvent(new Event("input"));
+        const shown = d.querySelector(".shown").textContent;
+        return [f.name, e.scrollWidth <= e.clientWidth, d.querySelector("[aria-sort=descending]") !== null, shown !== ""].join(" ");
+      }).join(";"); });
+    """
+    wrapper = tmp_path / "wrapper.html"
+    wrapper.write_text(f"<!DOCTYPE html><title>not measured</title><body>{frames}<script>{script}</script>")
+    run = subprocess.run(
+        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+         "--disable-sync", "--no-first-run", "--enable-logging=stderr", f"--user-data-dir={tmp_path / 'profile'}",
+         "--window-size=1600,1000", "--virtual-time-budget=20000", "--dump-dom", wrapper.as_uri()],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    title = re.search(r"<title>(.*?)</title>", run.stdout)
+    assert title is not None
+    assert title.group(1).split(";") == [f"{name}-{width} true true true" for name in pages for width in (390, 1400)]
+    assert "CONSOLE" not in run.stderr

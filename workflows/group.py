@@ -1,0 +1,123 @@
+"""The group level: cohort, harmonization, statistics in parallel, report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harmoniq.interfaces.group import BuildCohort, GroupReport, GroupStep, Harmonize
+from nipype.interfaces.utility import IdentityInterface, Merge
+from nipype.pipeline.engine import Node, Workflow
+
+from harmoniq.data.provenance import versions
+from harmoniq.settings.load import as_dict
+from harmoniq.settings.schema import Settings
+
+STEPS = ("harmonized", "site_effects", "pca", "age_models", "group_differences", "demographics")
+
+
+def init_group_wf(
+    *,
+    settings: Settings,
+    methods: Sequence[str],
+    notes: Sequence[str] = (),
+    allow_mixed_engines: bool = False,
+    seed: int = 0,
+    title: str = "Group report",
+    name: str = "group_wf",
+) -> Workflow:
+    """Analyze a cohort.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of the study.
+    methods : sequence of str
+        Harmonization methods that are run; ``raw`` is always among them.
+    notes : sequence of str
+        What has to be said in the report besides what the nodes say.
+    allow_mixed_engines : bool
+        Pool values of different engines.
+    seed : int
+        Of the bootstrap.
+    title : str
+        Of the report.
+
+    Inputs
+    ------
+    regions
+        Regional tables.
+    participants
+        ``participants.tsv``.
+
+    Outputs
+    -------
+    folder
+        With the tables, models, figures and ``report.html``.
+    """
+    workflow = Workflow(name=name)
+    inputnode = Node(IdentityInterface(fields=["regions", "participants"]), name="inputnode")
+    outputnode = Node(IdentityInterface(fields=["folder"]), name="outputnode")
+    statistics = settings.statistics
+    harmonized_method = next(
+        (method for method in (statistics.harmonized_method, "hbr", "gam", "combat") if method in methods), "raw"
+    )
+    build_cohort = Node(
+        BuildCohort(
+            columns=dict(settings.columns),
+            control_group=settings.study.control_group,
+            allow_mixed_engines=allow_mixed_engines,
+        ),
+        name="build_cohort",
+    )
+    harmonize = Node(
+        Harmonize(
+            methods=list(methods),
+            reference_site=settings.study.reference_site,
+            engine=statistics.combat_engine,
+            seed=seed,
+        ),
+        name="harmonize",
+    )
+    options = {
+        "reference_site": settings.study.reference_site,
+        "patient_group": settings.study.patient_group,
+        "harmonized_method": harmonized_method,
+        "standardize_r2star": statistics.standardize_r2star,
+        "overlap_only": statistics.overlap_only,
+        "alpha": statistics.alpha,
+        "bootstrap": statistics.bootstrap,
+        "seed": seed,
+    }
+    merge_files = Node(Merge(len(STEPS)), name="merge_files", run_without_submitting=True)
+    merge_notes = Node(Merge(len(STEPS) + 3), name="merge_notes", run_without_submitting=True)
+    merge_notes.inputs.in1 = list(notes)
+    report = Node(GroupReport(settings=as_dict(settings), versions=versions(), title=title), name="report")
+    workflow.connect([
+        (inputnode, build_cohort, [("regions", "regions"), ("participants", "participants")]),
+        (build_cohort, harmonize, [("cohort", "cohort"), (("cohort", values_file), "cohort_values")]),
+        (build_cohort, merge_notes, [("notes", "in2")]),
+        (harmonize, merge_notes, [("notes", "in3")]),
+        (harmonize, report, [("cohort", "cohort"), ("models", "models")]),
+        (merge_files, report, [("out", "files")]),
+        (merge_notes, report, [("out", "notes")]),
+        (report, outputnode, [("folder", "folder")]),
+    ])  # fmt: skip
+    for index, step in enumerate(STEPS, start=1):
+        node = Node(GroupStep(step=step, options=options), name=step)
+        workflow.connect([
+            (harmonize, node, [("cohort", "cohort")]),
+            (node, merge_files, [("files", f"in{index}")]),
+            (node, merge_notes, [("notes", f"in{index + 3}")]),
+        ])  # fmt: skip
+    return workflow
+
+
+def values_file(cohort: str) -> str:
+    """Return the file of a cohort's values, whose content decides whether a node is run again."""
+    from pathlib import Path
+
+    return str(Path(cohort) / "values.npz")
+
+
+def group_inputs(regions: Sequence[Path], participants: Path) -> dict[str, object]:
+    """Return the inputs of the workflow's ``inputnode``."""
+    return {"regions": [str(path) for path in regions], "participants": str(participants)}
