@@ -191,10 +191,10 @@ class _Parts:
         self.put((bundles_wf, "outputnode.profiles"), f"{metric.lower()}_profiles", path, self.sidecars["profiles"])
 
     def add_table(self) -> None:
-        merge = Node(Merge(len(self.rows)), name="merge_rows", run_without_submitting=True)
+        merge_rows = Node(Merge(len(self.rows)), name="merge_rows", run_without_submitting=True)
         for index, (source, field) in enumerate(self.rows, start=1):
-            self.workflow.connect([(source, merge, [(field, f"in{index}")])])
-        table = Node(
+            self.workflow.connect([(source, merge_rows, [(field, f"in{index}")])])
+        regional_table = Node(
             RegionalTable(
                 participant_id=f"sub-{self.inputs.participant}",
                 session_id=f"ses-{self.inputs.session}" if self.inputs.session else "",
@@ -203,10 +203,10 @@ class _Parts:
             ),
             name="regional_table",
         )
-        self.workflow.connect([(merge, table, [("out", "rows")])])
+        self.workflow.connect([(merge_rows, regional_table, [("out", "rows")])])
         path = self.path("regions", ".tsv", folder="")
-        self.put((table, "table"), "regions", path)
-        self.put((table, "sidecar"), "regions_json", path.with_suffix(".json"))
+        self.put((regional_table, "table"), "regions", path)
+        self.put((regional_table, "sidecar"), "regions_json", path.with_suffix(".json"))
 
     def add_figures(self) -> None:
         titles = {"R1": "R1", "R2star": "R2*"}

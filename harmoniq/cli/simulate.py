@@ -42,4 +42,4 @@ def simulate(plan, nprocs: int) -> int:  # type: ignore[no-untyped-def]
             progress.step(message)
 
         summary = simulate_cohort(plan, nprocs=nprocs, progress=show)
-    return int(summary["participants"])
+    return len(summary["participants"])

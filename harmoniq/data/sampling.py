@@ -45,7 +45,7 @@ def sample_volume(
     inverse = np.linalg.inv(np.asarray(affine, dtype=np.float64))
     voxels = inverse[:3, :3] @ np.asarray(points, dtype=np.float64).T + inverse[:3, 3:]
     size = np.array(volume.shape, dtype=np.float64)[:, None]
-    inside = ((voxels >= -0.5) & (voxels < size - 0.5)).all(axis=0)
+    inside: npt.NDArray[np.bool_] = np.asarray(((voxels >= -0.5) & (voxels < size - 0.5)).all(axis=0))
     values = np.full(voxels.shape[1], np.nan)
     within = voxels[:, inside]
     if interpolation == "nearest":

@@ -53,8 +53,8 @@ class NeuroHarmonize(SiteHarmonizer):
     """ComBat or ComBat-GAM as neuroHarmonize estimates it.
 
     Regions with missing values cannot be given to it with the others. They are fitted in groups of regions that were
-    measured in the same controls; the empirical Bayes step is then the native one, over all groups together. Without missing
-    values it is neuroCombat's own.
+    measured in the same controls; the empirical Bayes step is then the native one, over all groups together. Without
+    missing values it is neuroCombat's own. The folds that choose a region's penalty depend on the regions before it.
 
     Parameters
     ----------

@@ -29,7 +29,8 @@ def fit_r2star_files(
     InputError
         For images that cannot be read or are not on one grid; the file is named.
     """
-    from harmoniq.r2star.fit import estimate_noise, fit_r2star
+    from harmoniq.r2star.fit import fit_r2star
+    from harmoniq.r2star.noise import estimate_noise
 
     images = [load_image(path) for path in magnitudes]
     for image in images[1:]:

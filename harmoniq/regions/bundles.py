@@ -14,7 +14,7 @@ from harmoniq.registration.itk import read_itk
 from harmoniq.tract.profile import Profile, bundle_profile
 from harmoniq.tract.streamlines import load_streamlines
 
-PROFILE_COLUMNS = {
+PROFILE_COLUMNS: dict[str, dict[str, object]] = {
     "bundle": {"Description": "Bundle, in the names of AFQ"},
     "node": {"Description": "Node along the bundle, from 0"},
     "value": {"Description": "Gaussian-weighted mean over the streamlines", "Units": "1/s"},
@@ -63,7 +63,7 @@ def sample_bundles(
     Returns
     -------
     profiles, rows : path
-        TSV, and a JSON list of the regional table's rows.
+        TSV, and JSON with the regional table's ``rows`` and ``notes``.
 
     Raises
     ------
@@ -74,8 +74,10 @@ def sample_bundles(
     space = None if reference is None else load_image(reference, ndim=3)
     to_map = None if transform is None else read_itk(transform)
     profiles: dict[str, Profile] = {}
+    notes: list[str] = []
     for name, path in tractograms.items():
-        streamlines, _ = load_streamlines(path, space)
+        streamlines, said = load_streamlines(path, space)
+        notes += [f"{name}: {note}" for note in said]
         profiles[name] = bundle_profile(
             streamlines, image.data, image.affine,
             nodes=nodes, central=central, world_to_map=to_map, valid_range=plausible,
@@ -84,7 +86,7 @@ def sample_bundles(
     rows = bundle_rows(profiles, metric=metric, engine=engine)
     return (
         write_tsv(table, out_dir / "profiles.tsv", columns=PROFILE_COLUMNS),
-        write_json(out_dir / "rows.json", rows),
+        write_json(out_dir / "rows.json", {"rows": rows, "notes": notes}),
     )
 
 

@@ -62,7 +62,7 @@ def sample_cortex(
     samples : list of path
         hemi-L cGM, hemi-L sWM, hemi-R cGM, hemi-R sWM.
     rows : path
-        JSON list of the regional table's rows.
+        JSON with the regional table's ``rows`` and ``notes``.
 
     Raises
     ------
@@ -89,4 +89,4 @@ def sample_cortex(
                 values, areas, inside,
                 metric=metric, tissue=tissue, hemisphere=side, engine=engine, plausible_range=plausible,
             )  # fmt: skip
-    return samples, write_json(out_dir / "rows.json", rows)
+    return samples, write_json(out_dir / "rows.json", {"rows": rows, "notes": []})

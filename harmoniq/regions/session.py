@@ -24,7 +24,7 @@ def write_session_table(
     out : path
         The table; the sidecar lies beside it.
     rows : sequence of path
-        JSON lists of rows, as `sample_cortex` and `sample_bundles` write them.
+        JSON with rows and notes, as `sample_cortex` and `sample_bundles` write them.
     participant_id, session_id : str
         Whose.
     engines : mapping
@@ -32,8 +32,10 @@ def write_session_table(
     notes : sequence of str
         What has to be said about the session.
     """
+    parts = [read_json(path) for path in rows]
     table = assemble(
-        [row for path in rows for row in read_json(path)], participant_id=participant_id, session_id=session_id
+        [row for part in parts for row in part["rows"]], participant_id=participant_id, session_id=session_id
     )
-    metadata = {"Engines": dict(engines), "Versions": versions(), "Notes": list(notes)}
+    said = dict.fromkeys([*notes, *(note for part in parts for note in part["notes"])])
+    metadata = {"Engines": dict(engines), "Versions": versions(), "Notes": list(said)}
     write_regions(out, table, metadata)

@@ -107,22 +107,27 @@ def read_regions_tables(paths: Sequence[str | Path]) -> pd.DataFrame:
     """
     if not paths:
         raise InputError("no regional table found", remedy="run the participant level first")
-    frames, owners = [], {}
-    for path in map(Path, paths):
-        frame = read_tsv(path, required=_REQUIRED)
-        named = re.match(r"(sub-[A-Za-z0-9]+)_", path.name)
-        wrong = [who for who in frame["participant_id"].unique() if named is not None and who != named[1]]
-        if wrong:
-            raise InputError(
-                f"must be {named[1] if named else ''}, as the file's name says", file=path, key="participant_id",
-                value=wrong[0],
-            )  # fmt: skip
+    frames = []
+    owners: dict[tuple[str, str], Path] = {}
+    for path, frame in ((Path(path), read_tsv(path, required=_REQUIRED)) for path in paths):
+        _check_participant(frame, path)
         sessions = frame["session_id"].fillna("n/a") if "session_id" in frame else pd.Series("n/a", index=frame.index)
-        for key in set(zip(frame["participant_id"], sessions, strict=True)):
+        for key in pd.unique(pd.MultiIndex.from_arrays([frame["participant_id"], sessions])):
             if key in owners:
                 raise InputError(
-                    f"{' '.join(key)} stands in {owners[key]} too", file=path, remedy="remove one of the two tables"
+                    f"{' '.join(map(str, key))} stands in {owners[key]} too",
+                    file=path,
+                    remedy="remove one of the two tables",
                 )
             owners[key] = path
         frames.append(frame)
     return sort_regions(pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True))
+
+
+def _check_participant(frame: pd.DataFrame, path: Path) -> None:
+    named = re.match(r"(sub-[A-Za-z0-9]+)_", path.name)
+    wrong = [] if named is None else [who for who in frame["participant_id"].unique() if who != named[1]]
+    if named is not None and wrong:
+        raise InputError(
+            f"must be {named[1]}, as the file's name says", file=path, key="participant_id", value=wrong[0]
+        )

@@ -53,23 +53,32 @@ def write_demo_report(
     """
     summary = recovery_summary(recovery)
     sections = [
-        Section("summary", "Summary", [_tiles(summary, participants or {}), *_ways(cohort_report, group_report), Notes(notes, title="Notes")]),
+        Section(
+            "summary",
+            "Summary",
+            [_tiles(summary, participants or {}), *_ways(cohort_report, group_report), Notes(notes, title="Notes")],
+        ),
         Section("recovery", "Recovered against true", _recovery(recovery, summary, figures)),
         Section("participants", "Participants", _participants(recovery, participants or {})),
         Section("timings", "Timings", _timings(timings or {})),
         methods_section(_METHODS, settings or {}, versions or {}, title="How it was made"),
-    ]  # fmt: skip
+    ]
     return write_page(
-        path, title="Demonstration", subtitle="Raw images of a simulated cohort, through the whole of harmoniq",
-        sections=sections, version=str((versions or {}).get("harmoniq", "")),
-    )  # fmt: skip
+        path,
+        title="Demonstration",
+        subtitle="Raw images of a simulated cohort, through the whole of harmoniq",
+        sections=sections,
+        version=str((versions or {}).get("harmoniq", "")),
+    )
 
 
 _METHODS = [
-    "A small cohort of several sites was simulated as raw BIDS: MP2RAGE and multi-echo gradient echo from the sequences' "
-    "equations with noise, and the truth beside them. The participant level then measured R1 and R2* in the images alone; "
-    "recovered values are compared with the truth region by region. The error is recovered minus true, in percent of true.",
-    "The group level was run on those participants, and on a larger cohort whose regional tables were simulated directly.",
+    "A small cohort of several sites was simulated as raw BIDS: MP2RAGE and multi-echo gradient echo from the "
+    "sequences' equations with noise, and the truth beside them. The participant level then measured R1 and R2* in "
+    "the images alone; recovered values are compared with the truth region by region. The error is recovered minus "
+    "true, in percent of true.",
+    "The group level was run on those participants, and on a larger cohort whose regional tables were simulated "
+    "directly.",
 ]
 
 
@@ -101,10 +110,11 @@ def _recovery(recovery: pd.DataFrame, summary: pd.DataFrame, figures: str | Path
         for r in summary.itertuples()
     )
     figure = ReportFigure(
-        title="Recovered against true regional values", image=image,
+        title="Recovered against true regional values",
+        image=image,
         caption="Each point is a region of a participant; the dashed line is identity.",
         alt=f"Scatter plots of recovered against true values per metric and tissue. {numbers}.",
-    )  # fmt: skip
+    )
     complete = recovery.dropna(subset=["true", "recovered"])
     every = complete.assign(error_percent=100 * (complete["recovered"] - complete["true"]) / complete["true"])
     worst = every.reindex(every["error_percent"].abs().sort_values(ascending=False).index).head(300)

@@ -69,9 +69,12 @@ def write_group_report(
     ]
     methods = ", ".join(METHOD_TITLES.get(name, name) for name in tables.methods())
     return write_page(
-        Path(folder) / "report.html", title=title, subtitle=f"Regional R1 and R2* across sites: {methods or 'no tables found'}",
-        sections=sections, version=str(versions.get("harmoniq", "")),
-    )  # fmt: skip
+        Path(folder) / "report.html",
+        title=title,
+        subtitle=f"Regional R1 and R2* across sites: {methods or 'no tables found'}",
+        sections=sections,
+        version=str(versions.get("harmoniq", "")),
+    )
 
 
 def _summary(tables: GroupTables, people: pd.DataFrame | None, control: str, notes: list[str]) -> Section:
@@ -79,9 +82,11 @@ def _summary(tables: GroupTables, people: pd.DataFrame | None, control: str, not
     if people is not None:
         controls = int((people["group"] == control).sum())
         tiles += [
-            (str(controls), "controls"), (str(len(people) - controls), "patients"), (str(people["site"].nunique()), "sites"),
+            (str(controls), "controls"),
+            (str(len(people) - controls), "patients"),
+            (str(people["site"].nunique()), "sites"),
             (f"{people['age'].min():.0f}–{people['age'].max():.0f}", "years of age"),
-        ]  # fmt: skip
+        ]
     effects = tables.get("site_effects")
     if effects is not None:
         tiles.append((str(len(effects[["metric", "tissue", "region"]].drop_duplicates())), "regional measures"))

@@ -68,11 +68,11 @@ class FigureMaker:
                 "figure1_pca" if raw else f"figureS1_pca_{data}",
                 figure_pca(pca, summary, data=data, sites=self.sites),
                 f"Figure {'1' if raw else 'S1'}. Principal components of {words}",
-                "Each point is a participant, each color and marker a site. Ellipses hold 95 % of a normal distribution with "
-                "the site's covariance. η² is the share of a component's variance that lies between sites; it includes what "
-                "age and sex contribute where sites differ in them.",
-                f"Scatter plots of the first two principal components of {words} by site, for R1 and R2* in three tissues. "
-                + _pca_numbers(summary, data),
+                "Each point is a participant, each color and marker a site. Ellipses hold 95 % of a normal "
+                "distribution with the site's covariance. η² is the share of a component's variance that lies "
+                "between sites; it includes what age and sex contribute where sites differ in them.",
+                f"Scatter plots of the first two principal components of {words} by site, for R1 and R2* in three "
+                "tissues. " + _pca_numbers(summary, data),
                 pca[pca["data"] == data],
             )
 
@@ -83,11 +83,14 @@ class FigureMaker:
         means = effects.groupby("data", sort=False)["eta2"].mean()
         numbers = ", ".join(f"{METHOD_TITLES.get(str(name), name)} {value:.3f}" for name, value in means.items())
         self._keep(
-            "site_effects", figure_site_effects(effects), "Site effects before and after harmonization",
-            "Each point is a region; boxes span the quartiles, whiskers reach the last region within 1.5 interquartile ranges. "
-            "ICC adjusted and η² are given age, age² and sex.",
-            f"Box plots of the intra-class correlation and eta squared of site per tissue and method. Mean eta squared: {numbers}.",
-        )  # fmt: skip
+            "site_effects",
+            figure_site_effects(effects),
+            "Site effects before and after harmonization",
+            "Each point is a region; boxes span the quartiles, whiskers reach the last region within 1.5 "
+            "interquartile ranges. ICC adjusted and η² are given age, age² and sex.",
+            "Box plots of the intra-class correlation and eta squared of site per tissue and method. Mean eta "
+            f"squared: {numbers}.",
+        )
 
     def _examples(self) -> None:
         regions = self.tables.get("regions_harmonized")
@@ -101,18 +104,23 @@ class FigureMaker:
         shown = values[["metric", "tissue", "region"]].drop_duplicates()
         names = ", ".join(f"{METRIC_WORDS.get(r.metric, r.metric)} {r.tissue} {r.region}" for r in shown.itertuples())
         self._keep(
-            "figure2_distributions", figure_distributions(values, sites=self.sites),
+            "figure2_distributions",
+            figure_distributions(values, sites=self.sites),
             "Figure 2 (a, b). Distributions of example regions",
-            "Controls, one density per site (Gaussian kernel, Scott's bandwidth), one column per method; a row has one scale.",
-            f"Density curves per site and method for {names}.", values,
-        )  # fmt: skip
+            "Controls, one density per site (Gaussian kernel, Scott's bandwidth), one column per method; a row has "
+            "one scale.",
+            f"Density curves per site and method for {names}.",
+            values,
+        )
         self._keep(
-            "figure2_age_curves", figure_age_curves(values, curves, sites=self.sites),
+            "figure2_age_curves",
+            figure_age_curves(values, curves, sites=self.sites),
             "Figure 2 (c, d). Age curves of example regions",
-            "Controls. Each curve is the quadratic fit of a site (value ~ age + age² + sex, drawn midway between the sexes) over "
-            "the site's ages.",
-            f"Scatter plots of values against age with a quadratic curve per site, one column per method, for {names}.", curves,
-        )  # fmt: skip
+            "Controls. Each curve is the quadratic fit of a site (value ~ age + age² + sex, drawn midway between the "
+            "sexes) over the site's ages.",
+            f"Scatter plots of values against age with a quadratic curve per site, one column per method, for {names}.",
+            curves,
+        )
 
     def _peak_ages(self) -> None:
         models = self.tables.get("age_models")
@@ -120,12 +128,14 @@ class FigureMaker:
         if pairs is None or pairs.empty:
             return
         self._keep(
-            "figure3_peak_ages", figure_peak_ages(pairs, self.tables.get("peak_age_correlation")),
+            "figure3_peak_ages",
+            figure_peak_ages(pairs, self.tables.get("peak_age_correlation")),
             "Figure 3. Peak ages between methods",
-            "Each point is a region that is kept and has a peak under both methods. Lines are least-squares fits with pointwise "
-            "95 % bands; ρ is Spearman's rank correlation.",
-            "Scatter plots of the regions' peak ages under one method against another, by tissue, with regression lines.", pairs,
-        )  # fmt: skip
+            "Each point is a region that is kept and has a peak under both methods. Lines are least-squares fits "
+            "with pointwise 95 % bands; ρ is Spearman's rank correlation.",
+            "Scatter plots of the regions' peak ages under one method against another, with lines per tissue.",
+            pairs,
+        )
 
     def _differences(self) -> None:
         differences = self.tables.get("group_differences")
@@ -139,8 +149,8 @@ class FigureMaker:
                 figure_group_differences(differences[differences["metric"] == metric], alpha=self.alpha),
                 f"Controls against patients, {METRIC_WORDS[metric]}",
                 f"Cohen's d with its 95 % interval; above zero: higher in controls. Filled: p FDR < {self.alpha:g}.",
-                f"Dot plot of Cohen's d per region of {METRIC_WORDS[metric]} in the comparisons. Significant over both metrics: "
-                f"{numbers}.",
+                f"Dot plot of Cohen's d per region of {METRIC_WORDS[metric]} in the comparisons. Significant over "
+                f"both metrics: {numbers}.",
             )
 
 

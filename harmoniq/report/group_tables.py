@@ -66,7 +66,7 @@ class GroupTables:
         return None if frame is None or frame.empty else frame
 
     def people(self, participants: pd.DataFrame | None = None) -> pd.DataFrame | None:
-        """Return ``participant_id site group age sex``: as given, from participants.tsv, or from the harmonized table."""
+        """Return ``participant_id site group age sex``: as given, of participants.tsv or of the harmonized table."""
         columns = list(REQUIRED["participants"])
         for frame in (participants, self.get("participants"), self.get("regions_harmonized")):
             if frame is not None and set(columns) <= set(frame.columns):

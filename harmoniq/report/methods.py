@@ -50,15 +50,15 @@ def group_methods(settings: Mapping[str, object], methods: Iterable[str], tables
     controls = escape(get("study.control_group", "HC"))
     patients = escape(get("study.patient_group", "patients"))
     out = [
-        f"The analysis follows {cite('chen2026')[1:-1]}. Regional R1 and R2* come from the participants' regional tables; the "
-        "two sides of a Brodmann area are averaged."
+        f"The analysis follows {cite('chen2026')[1:-1]}. Regional R1 and R2* come from the participants' regional "
+        "tables; the two sides of a Brodmann area are averaged."
     ]
     if "site_effects" in have:
         out.append(
-            "Site effects were measured per region in the controls: the intra-class correlation of a random site intercept "
-            "(restricted maximum likelihood), without covariates and with age, age² and sex; and η² from type II sums of "
-            "squares of site in a linear model with age, age² and sex. A fit at the boundary counts as zero and is marked "
-            "singular."
+            "Site effects were measured per region in the controls: the intra-class correlation of a random site "
+            "intercept (restricted maximum likelihood), without covariates and with age, age² and sex; and η² from "
+            "type II sums of squares of site in a linear model with age, age² and sex. A fit at the boundary counts "
+            "as zero and is marked singular."
         )
     harmonized = [name for name in done if name != "raw"]
     if harmonized:
@@ -69,8 +69,9 @@ def group_methods(settings: Mapping[str, object], methods: Iterable[str], tables
         out.append(_differences(get, reference, patients, done))
     if "edss" in have:
         out.append(
-            "In patients, EDSS was regressed on the regional Z-score, phenotype, disease duration and sex; the false discovery "
-            f"rate {cite('benjamini1995')} covers the regions that are significant in the harmonized comparison."
+            "In patients, EDSS was regressed on the regional Z-score, phenotype, disease duration and sex; the false "
+            f"discovery rate {cite('benjamini1995')} covers the regions that are significant in the harmonized "
+            "comparison."
         )
     return out
 
@@ -84,8 +85,8 @@ def _harmonization(names: list[str], reference: str, controls: str, engine: str)
     listed = "; ".join(said.get(name, escape(METHOD_TITLES.get(name, name))) for name in names)
     by = f" ComBat's engine was {engine}." if {"combat", "gam"} & set(names) else ""
     return (
-        f"Values were harmonized by: {listed}. {reference} is the reference site, whose values ComBat leaves as they are. "
-        f"Models were fitted to the controls ({controls}) alone and then applied to the patients.{by}"
+        f"Values were harmonized by: {listed}. {reference} is the reference site, whose values ComBat leaves as they "
+        f"are. Models were fitted to the controls ({controls}) alone and then applied to the patients.{by}"
     )
 
 
@@ -98,10 +99,11 @@ def _age_models(get: Lookup) -> str:
     return (
         "In the controls each region was modeled as value ~ age + age² + sex. "
         + (scaled if get("statistics.standardize_r2star", True) else "")
-        + "A likelihood-ratio test decides on age² (1 degree of freedom); where it is not significant there is no peak age. "
-        "The peak age is −b_age / (2 b_age²); its standard error is by the delta method with the coefficients' covariance, and"
-        f"{resamples}. Regions whose bootstrap error exceeds the third quartile by more than 1.5 interquartile ranges (of their "
-        "metric, tissue and data) are not kept in the means and correlations of peak ages."
+        + "A likelihood-ratio test decides on age² (1 degree of freedom); where it is not significant there is no "
+        "peak age. The peak age is −b_age / (2 b_age²); its standard error is by the delta method with the "
+        f"coefficients' covariance, and{resamples}. Regions whose bootstrap error exceeds the third quartile by more "
+        "than 1.5 interquartile ranges (of their metric, tissue and data) are not kept in the means and correlations "
+        "of peak ages."
     )
 
 
@@ -110,11 +112,11 @@ def _differences(get: Lookup, reference: str, patients: str, done: list[str]) ->
     # The group level takes ComBat-GAM where the wanted method was not run.
     scale = METHOD_TITLES[wanted if wanted in done else "gam"]
     return (
-        f"Groups were compared on the residuals of value ~ age + sex: Cohen's d (controls minus {patients}, pooled standard "
-        "deviation) and a two-sample t-test with equal variances, with the false discovery rate "
-        f"{cite('benjamini1995')} within metric, tissue and comparison at {escape(get('statistics.alpha', 0.05))}. Cross-site: raw "
-        f"patients with the controls of {reference}; within-site: with the controls of their own site; harmonized: on the scale of "
-        f"{scale} with the controls of "
+        f"Groups were compared on the residuals of value ~ age + sex: Cohen's d (controls minus {patients}, pooled "
+        "standard deviation) and a two-sample t-test with equal variances, with the false discovery rate "
+        f"{cite('benjamini1995')} within metric, tissue and comparison at {escape(get('statistics.alpha', 0.05))}. "
+        f"Cross-site: raw patients with the controls of {reference}; within-site: with the controls of their own "
+        f"site; harmonized: on the scale of {scale} with the controls of "
         + ("the sites whose ages overlap the patients'." if get("statistics.overlap_only", True) else "all sites.")
     )
 
@@ -136,8 +138,9 @@ def participant_methods(settings: Mapping[str, object], metrics: Iterable[str], 
         method = str(get("r2star.method", "nlls"))
         source = f" {cite('pei2015')}" if method == "arlo" else ""
         out.append(
-            f"R2* is fitted to the multi-echo magnitudes by {_R2STAR_FITS.get(method, escape(method))}{source}; the paper used SEPIA "
-            f"{cite('chan2021')}. The multi-echo images are aligned with MP2RAGE by a rigid registration."
+            f"R2* is fitted to the multi-echo magnitudes by {_R2STAR_FITS.get(method, escape(method))}{source}; the "
+            f"paper used SEPIA {cite('chan2021')}. The multi-echo images are aligned with MP2RAGE by a rigid "
+            "registration."
         )
     if sampled & {"cGM", "sWM"}:
         out.append(_surface_text(get))
@@ -148,21 +151,24 @@ def participant_methods(settings: Mapping[str, object], metrics: Iterable[str], 
             f"{escape(get('bundles.nodes', 100))} nodes, of which the central {share:.0f} % are averaged."
         )
     out.append(
-        "Vertices and nodes in lesions, outside the field of view or outside the plausible range are left out and counted."
+        "Vertices and nodes in lesions, outside the field of view or outside the plausible range are left out and "
+        "counted."
     )
     return out
 
 
 def _surface_text(get: Lookup) -> str:
     depth = (
-        f"at {100 * float(str(get('surfaces.cgm_fraction', 0.5))):.0f} % of the thickness along the white surface's normal"
+        f"at {100 * float(str(get('surfaces.cgm_fraction', 0.5))):.0f} % of the thickness along the white surface's "
+        "normal"
         if get("surfaces.cgm_depth", "projfrac") == "projfrac"
         else "midway between the white and the pial surface"
     )
     return (
-        f"Cortical gray matter is sampled {depth}, superficial white matter {abs(float(str(get('surfaces.swm_distance', -0.5)))):g} mm "
-        f"below the white surface {cite('fischl2012')}, {escape(get('surfaces.interpolation', 'trilinear'))} in the map's own space, "
-        f"and averaged per Brodmann area of the PALS-B12 atlas {cite('vanessen2005')}."
+        f"Cortical gray matter is sampled {depth}, superficial white matter "
+        f"{abs(float(str(get('surfaces.swm_distance', -0.5)))):g} mm below the white surface {cite('fischl2012')}, "
+        f"{escape(get('surfaces.interpolation', 'trilinear'))} in the map's own space, and averaged per Brodmann area "
+        f"of the PALS-B12 atlas {cite('vanessen2005')}."
     )
 
 

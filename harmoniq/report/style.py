@@ -1,4 +1,4 @@
-"""How every figure looks: the palette of Okabe and Ito, sizes for print, and the words for metrics, tissues and methods.
+"""How every figure looks: the palette of Okabe and Ito, sizes for print, and words for metrics and methods.
 
 Colors carry no meaning alone: each goes with a marker or a label.
 """

@@ -27,7 +27,10 @@ def acquire_mp2rage(head: Head, site: SiteProtocol, root: Path, *, flair: bool) 
 
     grid = head.grid("mp2rage", site.mp2rage.voxel_size)
     mp2rage = MP2RAGEScan(site.mp2rage, head.fields, grid, seed=head.noise_seed("mp2rage"))
-    bright = FLAIRScan(site.flair, head.fields, grid, seed=head.noise_seed("flair")) if flair else None
+    lesions = lesion_share(head, grid) if head.anatomy.lesions else None
+    bright = None
+    if flair:
+        bright = FLAIRScan(site.flair, head.fields, grid, seed=head.noise_seed("flair"), lesions=lesions)
     for slab in head.slabs(grid):
         mp2rage.add(slab)
         if bright is not None:
@@ -46,13 +49,13 @@ def acquire_mp2rage(head: Head, site: SiteProtocol, root: Path, *, flair: bool) 
         write_json(raw_path(root, head.label, "anat", "FLAIR.json"), sidecars.flair_sidecar(site))
     for name, volume in (("R1map", images.r1), ("R2starmap", images.r2star)):
         write_nifti(truth_map_path(root, head.label, f"{name}.nii.gz"), grid.affine, volume)
-    if head.anatomy.lesions:
-        _write_lesions(head, grid, root)
+    if lesions is not None:
+        _write_lesions(head, lesions, grid, root)
 
 
-def _write_lesions(head: Head, grid: Grid, root: Path) -> None:
+def _write_lesions(head: Head, share: NDArray[np.float32], grid: Grid, root: Path) -> None:
     path = lesion_mask_path(root, head.label)
-    write_nifti(path, grid.affine, np.ascontiguousarray(lesion_mask(head, grid).T))
+    write_nifti(path, grid.affine, np.ascontiguousarray(share.T >= 0.5).astype(np.uint8))
     content = {
         "Type": "Lesion",
         "Description": "True lesions: voxels of which a lesion fills half or more",
@@ -62,11 +65,11 @@ def _write_lesions(head: Head, grid: Grid, root: Path) -> None:
     write_json(path.with_name(path.name.replace(".nii.gz", ".json")), content)
 
 
-def lesion_mask(head: Head, grid: Grid) -> NDArray[np.uint8]:
-    """Return the voxels (x, y, z) of which lesions fill half or more; only boxes around the lesions are painted."""
+def lesion_share(head: Head, grid: Grid) -> NDArray[np.float32]:
+    """Return the share of each voxel (x, y, z) that lesions fill; only boxes around the lesions are painted."""
     from harmoniq.simulation.rasterize import tissue_fractions
 
-    mask = np.zeros(grid.shape, dtype=np.uint8)
+    share = np.zeros(grid.shape, dtype=np.float32)
     to_voxel = np.linalg.inv(grid.affine)
     for lesion in head.anatomy.lesions:
         middle = (to_voxel @ [*lesion.center_subject_mm, 1.0])[:3]
@@ -78,9 +81,9 @@ def lesion_mask(head: Head, grid: Grid) -> NDArray[np.uint8]:
         corner = grid.affine.copy()
         corner[:3, 3] = (grid.affine @ [*low, 1.0])[:3]
         x, y, z = (int(n) for n in high - low)
-        share = tissue_fractions(head.anatomy, corner, (x, y, z), sub_voxels(grid))["lesion"]
-        mask[low[0] : high[0], low[1] : high[1], low[2] : high[2]] |= (share >= 0.5).astype(np.uint8)
-    return mask
+        box = tissue_fractions(head.anatomy, corner, (x, y, z), sub_voxels(grid))["lesion"]
+        share[low[0] : high[0], low[1] : high[1], low[2] : high[2]] = box
+    return share
 
 
 def acquire_megre(head: Head, site: SiteProtocol, root: Path) -> None:

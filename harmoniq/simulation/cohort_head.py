@@ -73,8 +73,12 @@ class Head:
         return oblique_grid(center, self.radii, voxel_size, degrees, flip_x=True)
 
     def slabs(self, grid: Grid) -> Iterator[ParameterSlab]:
-        """Yield the tissue's parameters in a grid of the head's coordinates."""
-        return parameter_slabs(self.anatomy, self.values, grid.affine, grid.shape, sub_voxels(grid))
+        """Yield the tissue's parameters in a grid of the head's coordinates; sinuses and ear canals are empty."""
+        factors = np.array(sub_voxels(grid))
+        for slab in parameter_slabs(self.anatomy, self.values, grid.affine, grid.shape, sub_voxels(grid)):
+            for x, y, z, radius in self.fields.dipoles[:, [0, 1, 2, 4]]:
+                _empty_ball(slab, grid, factors, np.array([x, y, z]), radius)
+            yield slab
 
 
 def sub_voxels(grid: Grid) -> tuple[int, int, int]:
@@ -82,6 +86,19 @@ def sub_voxels(grid: Grid) -> tuple[int, int, int]:
     part = max(_FINEST_MM, grid.voxel_size.min() / 2)
     x, y, z = (max(1, int(edge / part + 0.5 + 1e-9)) for edge in grid.voxel_size)
     return (x, y, z)
+
+
+def _empty_ball(slab: ParameterSlab, grid: Grid, factors: NDArray[np.intp], center: NDArray, radius: float) -> None:
+    """Take the tissue out of a ball: only the box around it is looked at."""
+    edges = grid.voxel_size / factors
+    middle = ((np.linalg.inv(grid.affine) @ [*center, 1.0])[:3] - [0, 0, slab.k0] + 0.5) * factors - 0.5
+    low = np.clip(np.floor(middle - radius / edges), 0, slab.pd.shape).astype(int)
+    high = np.clip(np.ceil(middle + radius / edges) + 1, 0, slab.pd.shape).astype(int)
+    if (high > low).all():
+        x, y, z = np.ogrid[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+        away = [(axis - m) * edge for axis, m, edge in zip((x, y, z), middle, edges, strict=True)]
+        inside = away[0] ** 2 + away[1] ** 2 + away[2] ** 2 < radius**2
+        slab.pd[low[0] : high[0], low[1] : high[1], low[2] : high[2]][inside] = 0.0
 
 
 def make_head(

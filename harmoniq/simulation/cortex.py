@@ -72,7 +72,7 @@ def thicken(
     faces: NDArray[np.int64],
     cortex: NDArray[np.bool_],
     minimum_mm: float = MINIMUM_THICKNESS_MM,
-    iterations: int = 40,
+    iterations: int = 25,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Move both surfaces apart along their normals until the cortex is `minimum_mm` thick.
 
@@ -84,7 +84,7 @@ def thicken(
     """
     white, pial = white.copy(), pial.copy()
     for _ in range(iterations):
-        lack = np.where(cortex, np.clip(minimum_mm - cortical_thickness(white, pial, faces), 0.0, None), 0.0)
+        lack = np.where(cortex, np.clip(minimum_mm - cortical_thickness(white, pial, faces, 12), 0.0, None), 0.0)
         lack = np.maximum(lack, neighbours_mean(faces, lack))
         lack = np.where(cortex, 0.5 * lack + 0.5 * neighbours_mean(faces, lack), 0.0)
         if lack.max() < 0.02:

@@ -124,7 +124,9 @@ def sample_mni(name: str, grid: Grid) -> NDArray[np.float32]:
     return affine_transform(data, matrix[:3, :3], matrix[:3, 3], output_shape=grid.shape, order=1)
 
 
-def hindbrain(grid: Grid, away: NDArray[np.bool_], gm: NDArray[np.float32], wm: NDArray[np.float32]) -> NDArray[np.uint8]:
+def hindbrain(
+    grid: Grid, away: NDArray[np.bool_], gm: NDArray[np.float32], wm: NDArray[np.float32]
+) -> NDArray[np.uint8]:
     """Return cerebellum and brainstem as tissue classes on a grid; 0 elsewhere.
 
     Parameters
@@ -163,7 +165,7 @@ def head_shells(grid: Grid, brain: NDArray[np.bool_]) -> NDArray[np.uint8]:
     brain : array of bool
         Cerebrum, cerebellum and brainstem on the grid.
     """
-    from scipy.ndimage import distance_transform_edt, zoom
+    from scipy.ndimage import distance_transform_edt, gaussian_filter, zoom
 
     coarse = brain[::2, ::2, ::2]
     step = 2.0 * grid.spacing
@@ -171,6 +173,8 @@ def head_shells(grid: Grid, brain: NDArray[np.bool_]) -> NDArray[np.uint8]:
     grown = distance_transform_edt(~coarse, sampling=step) <= 14.0
     hull = distance_transform_edt(grown, sampling=step) > 14.0
     distance = distance_transform_edt(~hull, sampling=step) - distance_transform_edt(hull, sampling=step)
+    # Bone is smooth: what is left of the gyri's print is filtered away, but never the brain's own room.
+    distance = np.minimum(gaussian_filter(distance, 4.0), np.where(coarse, -0.5, 99.0))
     distance = zoom(distance.astype(np.float32), 2.0, order=1, grid_mode=True, mode="nearest")
     distance = distance[tuple(slice(n) for n in grid.shape)]
     distance = np.pad(distance, [(0, n - m) for n, m in zip(grid.shape, distance.shape)], mode="edge")

@@ -102,7 +102,7 @@ def mean_curvature(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> N
 
 
 def cortical_thickness(
-    white: NDArray[np.float64], pial: NDArray[np.float64], faces: NDArray[np.int64]
+    white: NDArray[np.float64], pial: NDArray[np.float64], faces: NDArray[np.int64], candidates: int = 24
 ) -> NDArray[np.float64]:
     """Return FreeSurfer's thickness per vertex (n,), mm.
 
@@ -111,6 +111,6 @@ def cortical_thickness(
     """
     from harmoniq.simulation.distance import distance_to_surface
 
-    there = distance_to_surface(white, pial, faces)
-    back = distance_to_surface(pial, white, faces)
+    there = distance_to_surface(white, pial, faces, candidates)
+    back = distance_to_surface(pial, white, faces, candidates)
     return np.minimum(0.5 * (there + back), MAXIMUM_THICKNESS_MM)

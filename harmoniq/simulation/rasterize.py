@@ -1,6 +1,6 @@
 """From an anatomy and its tissue values to volumes: parameters at sub-voxel positions, tissue fractions, truth maps."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,7 @@ from harmoniq.simulation.values import OTHER_TISSUES, PROPERTIES, PropertyValues
 #: Signed distances from the white surface (mm, negative inside) between which a property runs linearly from the
 #: cortical value G to 2 S - G: odd-symmetric about -0.5 mm, where superficial white matter S is sampled, so that a
 #: symmetric blur leaves S unbiased there.
-RAMP_MM: Final = (0.6, -1.6)
+RAMP_MM: Final = (0.5, -1.5)
 #: Width over which superficial white matter goes over into the deep value, and into a bundle, mm.
 BLEND_MM: Final = (2.0, 0.3)
 
@@ -151,6 +151,44 @@ def tissue_fractions(
         for name, part in zip(FRACTIONS, block):
             fractions[name][:, :, k0:k1] = block_mean(part, supersample)
     return fractions
+
+
+def paint_table(
+    anatomy: Anatomy,
+    table: NDArray[np.float64],
+    affine: ArrayLike,
+    shape: tuple[int, int, int],
+    *,
+    lesion_factor: ArrayLike,
+    lesion_add: ArrayLike | None = None,
+    hard: bool = False,
+) -> list[NDArray[np.float32]]:
+    """Return a volume per column of a table, at the voxels' centres without partial volume.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+    table : (rows, columns) array
+        A row for each tissue class, set of bundles, cortical label, and cortical label at the ramp's inner end.
+    affine, shape
+        The grid, as in `parameter_slabs`.
+    lesion_factor, lesion_add : (columns,) array
+        In lesions a value becomes ``value * factor + add``.
+    hard : bool
+        Whether the white surface is an edge instead of a ramp.
+
+    Raises
+    ------
+    InputError
+        When the affine is singular.
+    """
+    factor = np.asarray(lesion_factor, dtype=np.float64)
+    add = np.zeros_like(factor) if lesion_add is None else np.asarray(lesion_add, dtype=np.float64)
+    volumes = [np.empty(shape, np.float32) for _ in factor]
+    for k0, k1, block in _paint(anatomy, table, factor, add, affine, shape, 1, 32, hard):
+        for volume, part in zip(volumes, block):
+            volume[:, :, k0:k1] = part
+    return volumes
 
 
 def _rows(template: Template) -> int:

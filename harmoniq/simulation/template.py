@@ -108,8 +108,7 @@ def build_template(cortex: Mapping[str, Hemisphere]) -> Template:
     low[2] = -62.0  # the corticospinal tracts go down into the brainstem
     grid = grid_over(low, high, _GRID_MM)
     white, pial, label = _cortical_fields(cortex, grid)
-    gm, wm = sample_mni("gm", grid), sample_mni("wm", grid)
-    tissue = _classes(grid, white, pial, gm, wm)
+    tissue = _classes(grid, white, pial, sample_mni("gm", grid), sample_mni("wm", grid))
     head_grid = grid_over(*_HEAD_BOX, 1.0)
     head = _head(head_grid, grid, pial, tissue)
     empty = tissue == 0
@@ -122,9 +121,7 @@ def build_template(cortex: Mapping[str, Hemisphere]) -> Template:
     if len(CLASS_NUMBER) + len(bundle_sets) > 255:
         raise RuntimeError(f"{len(bundle_sets)} combinations of bundles do not fit into 8 bits")
     tissue[bits > 0] = len(CLASS_NUMBER) + index
-    return Template(
-        cortex, tuple(tubes), grid, _pack(white), _pack(pial), label, tissue, bundle_sets, head_grid, head
-    )
+    return Template(cortex, tuple(tubes), grid, _pack(white), _pack(pial), label, tissue, bundle_sets, head_grid, head)
 
 
 def _cortical_fields(

@@ -10,7 +10,7 @@ from harmoniq.data.errors import InputError
 from harmoniq.data.files import atomic_path, write_json
 from harmoniq.data.names import BUNDLES
 from harmoniq.simulation.anatomy import Anatomy
-from harmoniq.simulation.tubes import LEAST_RADIUS_MM, Tube
+from harmoniq.simulation.tubes import LEAST_RADIUS_MM
 
 #: The names of the bundles in pyAFQ 3.4 without their side; SLF is the single one of AFQ's original templates.
 PYAFQ_NAMES: Final = {
@@ -178,9 +178,3 @@ def _save(path: Path, lines: list[NDArray[np.float32]]) -> None:
     }
     with atomic_path(path) as temporary:
         TrkFile(Tractogram(lines, affine_to_rasmm=np.eye(4)), header).save(str(temporary))
-
-
-def tube_tangents(tube: Tube) -> NDArray[np.float64]:
-    """Return the unit tangent at each point of a tube's centre line (n, 3)."""
-    tangents = np.gradient(tube.points, axis=0)
-    return tangents / np.linalg.norm(tangents, axis=1, keepdims=True)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -133,7 +134,7 @@ def _read_gifti(file: Path) -> npt.NDArray[np.int16]:
     import nibabel as nib
 
     try:
-        img = nib.load(file)  # type: ignore[attr-defined]
+        img: Any = nib.load(file)  # type: ignore[attr-defined]
         arrays = [a for a in img.darrays if str(a.meta.get("Name", "")).startswith("Brodmann")]
         names = dict(img.labeltable.get_labels_as_dict())
     except Exception as error:  # nibabel and expat raise whatever a damaged file provokes

@@ -28,14 +28,14 @@ def vertex_normals(vertices: npt.ArrayLike, faces: npt.ArrayLike) -> Points:
     """
     points, triangles = np.asarray(vertices, dtype=np.float64), np.asarray(faces)
     a, b, c = (points[triangles[:, k]] for k in range(3))
-    normals = np.cross(b - a, c - a)
+    normals: Points = np.cross(b - a, c - a)
     # The enclosed volume is positive when the faces turn anticlockwise seen from outside; a sixth is left out.
     outward = 1.0 if np.einsum("ij,ij->", a - points.mean(axis=0), normals) >= 0 else -1.0
     normals = _unit(normals)
     corners = triangles.ravel()
-    total = np.column_stack(
-        [np.bincount(corners, weights=np.repeat(normals[:, axis], 3), minlength=len(points)) for axis in range(3)]
-    )
+    total = np.zeros_like(points)
+    for axis in range(3):
+        total[:, axis] = np.bincount(corners, weights=np.repeat(normals[:, axis], 3), minlength=len(points))
     return outward * _unit(total)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -136,8 +137,8 @@ def _orig(file: Path) -> tuple[Points, Points]:
     import nibabel as nib
 
     try:
-        header = nib.load(file).header  # type: ignore[attr-defined]
-        return np.asarray(header.get_vox2ras(), dtype=float), np.asarray(header.get_vox2ras_tkr(), dtype=float)
+        header: Any = nib.load(file).header  # type: ignore[attr-defined]
+        return np.array(header.get_vox2ras(), np.float64), np.array(header.get_vox2ras_tkr(), np.float64)
     except Exception as error:  # nibabel raises whatever a damaged file provokes
         raise InputError(f"cannot be read ({error})", file=file, remedy=_RERUN) from error
 

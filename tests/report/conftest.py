@@ -47,20 +47,50 @@ def make_tables(people: pd.DataFrame) -> dict[str, pd.DataFrame]:
         for k, method in enumerate(METHODS):
             left = 1 / (1 + 3 * k)
             tables["site_effects"].append(
-                {**key, "data": method, "n": 80, "icc_unadjusted": 0.6 * left, "icc_adjusted": 0.5 * left * rng.random(),
-                 "singular_unadjusted": False, "singular_adjusted": k == 2, "eta2": 0.2 * left, "partial_eta2": 0.3 * left}
-            )  # fmt: skip
+                {
+                    **key,
+                    "data": method,
+                    "n": 80,
+                    "icc_unadjusted": 0.6 * left,
+                    "icc_adjusted": 0.5 * left * rng.random(),
+                    "singular_unadjusted": False,
+                    "singular_adjusted": k == 2,
+                    "eta2": 0.2 * left,
+                    "partial_eta2": 0.3 * left,
+                }
+            )
             peak = np.nan if region == "BA10" else 45 + 8 * rng.random()
             tables["age_models"].append(
-                {**key, "data": method, "n": 80, "b_age": 0.01, "b_age2": -1e-4, "lrt_p": 1e-9, "peak_age": peak,
-                 "se_peak": 1.2, "se_peak_boot": 1.3, "kept": bool(np.isfinite(peak)), "rmse": 0.03}
-            )  # fmt: skip
+                {
+                    **key,
+                    "data": method,
+                    "n": 80,
+                    "b_age": 0.01,
+                    "b_age2": -1e-4,
+                    "lrt_p": 1e-9,
+                    "peak_age": peak,
+                    "se_peak": 1.2,
+                    "se_peak_boot": 1.3,
+                    "kept": bool(np.isfinite(peak)),
+                    "rmse": 0.03,
+                }
+            )
         for comparison in ("cross_site", "within_site", "harmonized"):
             d = rng.normal(0.5, 0.4)
             tables["group_differences"].append(
-                {**key, "comparison": comparison, "n_controls": 30, "n_patients": 20, "d": d, "ci_low": d - 0.3,
-                 "ci_high": d + 0.3, "p": 0.01, "p_fdr": 0.2 if d < 0.3 else 0.01, "direction": "HC>MS" if d > 0 else "HC<MS"}
-            )  # fmt: skip
+                {
+                    **key,
+                    "comparison": comparison,
+                    "n_controls": 30,
+                    "n_patients": 20,
+                    "d": d,
+                    "ci_low": d - 0.3,
+                    "ci_high": d + 0.3,
+                    "p": 0.01,
+                    "p_fdr": 0.2 if d < 0.3 else 0.01,
+                    "direction": "HC>MS" if d > 0 else "HC<MS",
+                }
+            )
     frames = {name: pd.DataFrame(rows) for name, rows in tables.items()}
     frames["participants"] = people
     frames["pca"], frames["pca_summary"] = _pca(people, rng)
@@ -97,19 +127,49 @@ def _pca(people: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFrame, 
             for method in METHODS:
                 n = len(controls)
                 scores.append(
-                    pd.DataFrame({"metric": metric, "tissue": tissue, "data": method, "participant_id": controls["participant_id"],
-                                  "site": controls["site"], "PC1": rng.normal(size=n), "PC2": rng.normal(size=n)})
-                )  # fmt: skip
-                summary.append({"metric": metric, "tissue": tissue, "data": method, "variance_PC1": 0.6, "variance_PC2": 0.1,
-                                "eta2_PC1": 0.4, "eta2_PC2": 0.05})  # fmt: skip
+                    pd.DataFrame(
+                        {
+                            "metric": metric,
+                            "tissue": tissue,
+                            "data": method,
+                            "participant_id": controls["participant_id"],
+                            "site": controls["site"],
+                            "PC1": rng.normal(size=n),
+                            "PC2": rng.normal(size=n),
+                        }
+                    )
+                )
+                summary.append(
+                    {
+                        "metric": metric,
+                        "tissue": tissue,
+                        "data": method,
+                        "variance_PC1": 0.6,
+                        "variance_PC2": 0.1,
+                        "eta2_PC1": 0.4,
+                        "eta2_PC2": 0.05,
+                    }
+                )
     return pd.concat(scores, ignore_index=True), pd.DataFrame(summary)
 
 
+def write_tables(folder: Path, frames: dict[str, pd.DataFrame]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in frames.items():
+        frame.to_csv(folder / f"{name}.tsv", sep="\t", index=False, na_rep="n/a")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def group_folder(tmp_path_factory: pytest.TempPathFactory, tables: dict[str, pd.DataFrame]) -> Path:
+    """Return a folder with every table; nobody may change it."""
+    return write_tables(tmp_path_factory.mktemp("group"), tables)
+
+
 @pytest.fixture
-def group_folder(tmp_path: Path, people: pd.DataFrame) -> Path:
-    for name, frame in make_tables(people).items():
-        frame.to_csv(tmp_path / f"{name}.tsv", sep="\t", index=False, na_rep="n/a")
-    return tmp_path
+def folder_of(tmp_path: Path):
+    """Return a function that writes some tables to a folder of its own."""
+    return lambda frames: write_tables(tmp_path / "some", frames)
 
 
 @pytest.fixture(scope="session")

@@ -82,11 +82,13 @@ def test_example_values_leave_patients_out_and_take_a_region_that_exists(tables,
 
 def test_peak_pairs_need_both_peaks_and_both_kept():
     models = pd.DataFrame(
-        [("R1", "cGM", region, data, peak, kept)
-         for region, peaks in {"BA1": (50, 52, True), "BA2": (51, np.nan, True), "BA3": (40, 41, False)}.items()
-         for data, peak, kept in (("raw", peaks[0], True), ("gam", peaks[1], peaks[2]))],
+        [
+            ("R1", "cGM", region, data, peak, kept)
+            for region, peaks in {"BA1": (50, 52, True), "BA2": (51, np.nan, True), "BA3": (40, 41, False)}.items()
+            for data, peak, kept in (("raw", peaks[0], True), ("gam", peaks[1], peaks[2]))
+        ],
         columns=["metric", "tissue", "region", "data", "peak_age", "kept"],
-    )  # fmt: skip
+    )
     pairs = peak_pairs(models)
     assert pairs[["region", "peak_x", "peak_y"]].to_numpy().tolist() == [["BA1", 50.0, 52.0]]
     # As read from a table, flags are text.
@@ -96,8 +98,16 @@ def test_peak_pairs_need_both_peaks_and_both_kept():
 def test_recovery_summary_by_hand():
     true = np.array([1.0, 2.0, 4.0, 5.0, 8.0])
     error = np.array([0.01, -0.02, 0.03, -0.04, 0.10])
-    frame = pd.DataFrame({"participant_id": "sub-1", "metric": "R1", "tissue": "WM", "region": list("abcde"), "true": true,
-                          "recovered": true * (1 + error)})  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "participant_id": "sub-1",
+            "metric": "R1",
+            "tissue": "WM",
+            "region": list("abcde"),
+            "true": true,
+            "recovered": true * (1 + error),
+        }
+    )
     frame.loc[5] = ["sub-1", "R1", "WM", "f", 3.0, np.nan]
     row = recovery_summary(frame).iloc[0]
     assert row["n"] == 5
@@ -119,8 +129,16 @@ def test_site_effect_summary(tables):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0"), (530.0, "530"), (0.5, "0.500"), (57.653, "57.7"), (1234.5, "1234"), (-0.01234, "-0.0123"), (3e-9, "3e-09"),
-     (float("nan"), "n/a")],
-)  # fmt: skip
+    [
+        (0.0, "0"),
+        (530.0, "530"),
+        (0.5, "0.500"),
+        (57.653, "57.7"),
+        (1234.5, "1234"),
+        (-0.01234, "-0.0123"),
+        (3e-9, "3e-09"),
+        (float("nan"), "n/a"),
+    ],
+)
 def test_format_number(value, text):
     assert format_number(value) == text
