@@ -1,9 +1,12 @@
 """Nodes that relate spaces: a rough brain mask, and the rigid transform from ME-GRE to MP2RAGE."""
 
+import sys
 from typing import Any
 
 from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface, given
 from nipype.interfaces.base import File, TraitedSpec, traits
+
+from harmoniq.data.errors import InputError
 
 
 class BrainMaskInputSpec(VersionedInputSpec):
@@ -39,13 +42,14 @@ class RegisterRigidInputSpec(VersionedInputSpec):
     fixed = File(exists=True, mandatory=True, desc="MP2RAGE image")
     moving = File(exists=True, mandatory=True, desc="first echo's magnitude")
     fixed_mask = File(exists=True, desc="where the metric is evaluated")
+    required = traits.Bool(True, usedefault=True, desc="fail when the images cannot be registered, or only say so")
     seed = traits.Int(0, usedefault=True)
 
 
 class RegisterRigidOutputSpec(TraitedSpec):
     """The transform, as ITK writes it: it maps points of the fixed space into the moving one."""
 
-    transform = File(exists=True)
+    transform = File(exists=True, desc="not set when it is not required and the images cannot be registered")
     metric = traits.Float(desc="mutual information at the end, lower is better")
 
 
@@ -59,7 +63,15 @@ class RegisterRigid(VersionedInterface):
         from harmoniq.registration.rigid import register_rigid
 
         inputs = self.inputs
-        result = register_rigid(inputs.fixed, inputs.moving, fixed_mask_path=given(inputs.fixed_mask), seed=inputs.seed)
+        try:
+            result = register_rigid(
+                inputs.fixed, inputs.moving, fixed_mask_path=given(inputs.fixed_mask), seed=inputs.seed
+            )
+        except InputError as error:
+            if inputs.required:
+                raise
+            print(f"warning: {error}; no transform is written", file=sys.stderr)
+            return runtime
         out = self.output_path(runtime, "from-MEGRE_to-UNIT1_xfm.txt")
         write_itk(result.matrix, out)
         self._results.update(transform=str(out), metric=float(result.metric))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harmoniq.interfaces.base import VersionedInputSpec
-from nipype.interfaces.base import File, SimpleInterface, TraitedSpec, traits
+from nipype.interfaces.base import File, SimpleInterface, TraitedSpec, isdefined, traits
 
 from harmoniq.data.files import atomic_path, write_json
 
@@ -14,7 +14,7 @@ from harmoniq.data.files import atomic_path, write_json
 class SinkInputSpec(VersionedInputSpec):
     """A file, where it goes, and what its sidecar says."""
 
-    in_file = File(exists=True, mandatory=True)
+    in_file = File(exists=True, desc="nothing is written when it is not set")
     out_file = traits.Str(mandatory=True, desc="absolute path of the derivative")
     sidecar = traits.Dict(desc="content of the JSON sidecar; none is written when empty")
 
@@ -22,7 +22,7 @@ class SinkInputSpec(VersionedInputSpec):
 class SinkOutputSpec(TraitedSpec):
     """The derivative."""
 
-    out_file = File(exists=True)
+    out_file = File()
 
 
 class Sink(SimpleInterface):
@@ -35,6 +35,8 @@ class Sink(SimpleInterface):
     _always_run = True
 
     def _run_interface(self, runtime: Any) -> Any:
+        if not isdefined(self.inputs.in_file):
+            return runtime
         source, target = Path(self.inputs.in_file), Path(self.inputs.out_file)
         if not target.is_file() or not filecmp.cmp(source, target, shallow=False):
             with atomic_path(target) as temporary:

@@ -101,11 +101,15 @@ def init_r2star_wf(
     return workflow
 
 
-def init_coregistration_wf(*, seed: int = 0, mem_gb: float = 1.0, name: str = "coregistration_wf") -> Workflow:
+def init_coregistration_wf(
+    *, required: bool = True, seed: int = 0, mem_gb: float = 1.0, name: str = "coregistration_wf"
+) -> Workflow:
     """Register the multi-echo images to MP2RAGE rigidly.
 
     Parameters
     ----------
+    required : bool
+        Whether images that cannot be registered (a phantom, say) are a failure, or only a warning.
     seed : int
         Of the metric's samples.
     mem_gb : float
@@ -128,7 +132,7 @@ def init_coregistration_wf(*, seed: int = 0, mem_gb: float = 1.0, name: str = "c
     workflow = Workflow(name=name)
     inputnode = Node(IdentityInterface(fields=["fixed", "moving", "mask"]), name="inputnode")
     outputnode = Node(IdentityInterface(fields=["transform"]), name="outputnode")
-    register = Node(RegisterRigid(seed=seed), name="register", mem_gb=mem_gb)
+    register = Node(RegisterRigid(required=required, seed=seed), name="register", mem_gb=mem_gb)
     workflow.connect([
         (inputnode, register, [("fixed", "fixed"), ("moving", "moving"), ("mask", "fixed_mask")]),
         (register, outputnode, [("transform", "transform")]),

@@ -28,9 +28,10 @@ class ReportingMultiProc(MultiProcPlugin):
     def __init__(self, plugin_args: dict[str, Any] | None = None) -> None:
         super().__init__(plugin_args=plugin_args)
         self.failures: list[NodeFailure] = []
-        self.reused: int = 0
+        self.computed = self.reused = 0
 
     def _submit_job(self, node: Any, updatehash: bool = False) -> int:
+        self.computed += 1
         try:
             return super()._submit_job(node, updatehash)
         except Exception as error:  # the pool is broken: no further job can be sent

@@ -61,7 +61,7 @@ def init_session_wf(
     if inputs.megre is not None:
         parts.add_r2star()
     if inputs.mp2rage is not None and inputs.megre is not None:
-        parts.add_coregistration()
+        parts.add_coregistration(required=set(stages) != {"maps"})
     if inputs.mp2rage is not None:
         for metric in parts.maps:
             if "surfaces" in stages and inputs.freesurfer is not None:
@@ -136,13 +136,15 @@ class _Parts:
         self.put((r2star_wf, "outputnode.r2star_map"), "r2star", r2star_path, self.sidecars["R2star"])
         self.put((r2star_wf, "outputnode.s0_map"), "s0", s0_path, self.sidecars["S0"])
 
-    def add_coregistration(self) -> None:
+    def add_coregistration(self, *, required: bool) -> None:
+        """Register ME-GRE to MP2RAGE; maps alone need no transform, and no brain."""
         assert self.inputs.megre is not None
-        coregistration_wf = init_coregistration_wf(seed=self.seed, mem_gb=self.mem_gb)
+        coregistration_wf = init_coregistration_wf(required=required, seed=self.seed, mem_gb=self.mem_gb)
         coregistration_wf.inputs.inputnode.fixed = self.reference
         coregistration_wf.inputs.inputnode.moving = str(self.inputs.megre.magnitudes[0])
         self.workflow.connect([(self.r1_wf, coregistration_wf, [("outputnode.mask", "inputnode.mask")])])
         self.coregistration = coregistration_wf
+        self.registered = required
         path = self.path("xfm", ".txt", from_="MEGRE", to="UNIT1", mode="image")
         self.put((coregistration_wf, "outputnode.transform"), "xfm", path, self.sidecars["xfm"])
 
@@ -217,7 +219,7 @@ class _Parts:
             )
             self.workflow.connect([(source, figure, [(field, "in_map")])])
             self.put((figure, "figure"), name, self._figure_path(metric))
-        if self.coregistration is not None:
+        if self.coregistration is not None and self.registered:
             assert self.inputs.megre is not None
             figure = Node(
                 RegistrationFigure(

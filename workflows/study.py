@@ -34,9 +34,10 @@ class SessionFailure:
 
 @dataclass
 class RunSummary:
-    """What a run did: failures by session label, and nodes reused from an earlier run."""
+    """What a run did: failures by session label, nodes computed, and nodes reused from an earlier run."""
 
     failures: dict[str, SessionFailure] = field(default_factory=dict)
+    computed: int = 0
     reused: int = 0
 
 
@@ -123,7 +124,7 @@ def run_study(
         if not ok:
             summary.failures.setdefault(label, SessionFailure(f"{node.name} failed; see the logs", node.name))
 
-    failures, summary.reused = run_nodes(
+    failures, summary.computed, summary.reused = run_nodes(
         workflow, nprocs=nprocs, mem_gb=mem_gb, on_node=node_done, plugin=plugin, plugin_args=plugin_args
     )
     for failure in reversed(failures):
@@ -139,8 +140,8 @@ def run_nodes(
     on_node: Callable[[Any, bool], None],
     plugin: str | None = None,
     plugin_args: dict[str, Any] | None = None,
-) -> tuple[list[NodeFailure], int]:
-    """Run a workflow; return the nodes that failed, and how many were reused from the cache."""
+) -> tuple[list[NodeFailure], int, int]:
+    """Run a workflow; return the nodes that failed, and how many were computed and reused from the work folder."""
     failed = False
 
     def callback(node: Any, status: str) -> None:
@@ -159,7 +160,7 @@ def run_nodes(
         # Nipype raises the first node's error at the end; each is told to the user from the list of failures.
         if not failed:
             raise
-    return runner.failures, runner.reused
+    return runner.failures, runner.computed, runner.reused
 
 
 def explain(failure: NodeFailure) -> SessionFailure:

@@ -133,7 +133,7 @@ def _run(
     for name, value in group_inputs(regions, participants).items():
         setattr(workflow.inputs.inputnode, name, value)
     with Progress("group", len(workflow.list_node_names())) as progress:
-        failures, _ = run_nodes(
+        failures, *_ = run_nodes(
             workflow,
             nprocs=nprocs,
             mem_gb=memory,

@@ -192,7 +192,8 @@ def _print_summary(found: Discovery, summary: "RunSummary", out_dir: Path, secon
     for label, failure in sorted(summary.failures.items()):
         crash = f" (crash file: {failure.crash_file})" if failure.crash_file else ""
         print(f"error: {label}: {failure.sentence}{crash}", file=sys.stderr)
-    print(f"{total - failed} of {total} sessions done in {seconds:.0f} s; {summary.reused} nodes reused.")
+    nodes = f"{summary.computed} nodes computed, {summary.reused} reused"
+    print(f"{total - failed} of {total} sessions done in {seconds:.0f} s; {nodes}.")
     for inputs in found.sessions:
         if inputs.label not in summary.failures and inputs.notes:
             print(f"  {inputs.label}: " + "; ".join(inputs.notes))

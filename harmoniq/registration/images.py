@@ -50,3 +50,36 @@ def to_sitk(data: ArrayLike, affine: NDArray) -> Any:
     image.SetOrigin((RAS_TO_LPS @ affine[:3, 3]).tolist())
     image.SetDirection((RAS_TO_LPS @ affine[:3, :3] / spacing).ravel().tolist())
     return image
+
+
+def average_blocks(data: NDArray, affine: NDArray, width: float) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Average blocks of voxels so that they come near `width` mm; coarser axes are left as they are.
+
+    What does not fill a last block is repeated from the edge.
+
+    Parameters
+    ----------
+    data : ndarray, shape (x, y, z)
+        Image.
+    affine : ndarray, shape (4, 4)
+        Of its grid.
+    width : float
+        In mm.
+
+    Returns
+    -------
+    tuple of ndarray
+        The averages and the affine of their grid.
+    """
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    factors = np.maximum(np.round(width / sizes), 1).astype(int)
+    if (factors == 1).all():
+        return data.astype(np.float32, copy=False), affine
+    widths = [(0, int(-size % factor)) for size, factor in zip(data.shape, factors, strict=True)]
+    padded = np.pad(data, widths, mode="edge")
+    nx, ny, nz = (size // factor for size, factor in zip(padded.shape, factors, strict=True))
+    blocks = padded.reshape(nx, factors[0], ny, factors[1], nz, factors[2]).mean(axis=(1, 3, 5), dtype=np.float32)
+    scaled = affine.astype(np.float64, copy=True)
+    scaled[:3, :3] = affine[:3, :3] * factors
+    scaled[:3, 3] = affine[:3, 3] + affine[:3, :3] @ ((factors - 1) / 2.0)
+    return blocks, scaled

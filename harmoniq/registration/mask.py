@@ -3,20 +3,27 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# Widths in mm: of what joins brain and scalp and is to be cut, and of the gaps to be filled afterwards.
-OPENING_MM = 3.0
-CLOSING_MM = 5.0
-# The opened core must keep this part of the foreground, or the opening took more than the scalp.
-SMALLEST_CORE = 0.1
+from harmoniq.registration.images import average_blocks
+
+# Radii in mm of the openings that are tried to cut the scalp from the brain, from gentle to rough.
+OPENINGS_MM = (2.0, 4.0, 6.0, 8.0, 10.0)
+# Gaps to be filled: sulci of dark cerebrospinal fluid.
+CLOSING_MM = 6.0
+# The scalp is the outer shell of the head; it is cut when this part of it or less is left.
+SHELL_MM = 5.0
+SHELL_LEFT = 0.1
+# A brain is at least this part of the head in the field of view; less means that the opening took it, too.
+SMALLEST_CORE = 0.15
 WORKING_MM = 2.0
 
 
 def brain_mask(image: ArrayLike, voxel_sizes: tuple[float, float, float]) -> NDArray[np.bool_]:
     """Mask the brain in an image that is bright in the head and dark in air.
 
-    Otsu's threshold, opening, the largest component, closing, and filling, on a grid of about 2 mm. The mask is
-    rough: cerebrospinal fluid, skull base and scalp can be in it. An image without a brain gives its foreground, and
-    one without a foreground is all inside, so that what follows always has voxels to work with.
+    Otsu's threshold; the gentlest opening that cuts off the head's outer shell; the largest component, closing and
+    filling, on a grid of about 2 mm. The mask is rough: cerebrospinal fluid, meninges and skull base can be in it. An
+    image without a scalp (a phantom, a stripped brain) gives its foreground, and one without a foreground is all
+    inside, so that what follows always has voxels to work with.
 
     Parameters
     ----------
@@ -34,20 +41,35 @@ def brain_mask(image: ArrayLike, voxel_sizes: tuple[float, float, float]) -> NDA
     from scipy import ndimage
 
     image = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
-    sizes = np.asarray(voxel_sizes, dtype=float)
-    factors = np.maximum(np.round(WORKING_MM / sizes), 1).astype(int)
-    small = _block_means(image, factors)
+    small, affine = average_blocks(image, np.diag([*voxel_sizes, 1.0]), WORKING_MM)
+    spacing = np.diag(affine)[:3]
     foreground = small > _otsu(small)
     if not foreground.any():
         return np.ones(image.shape, np.bool_)
-    spacing = sizes * factors
-    core = _largest(_erode(foreground, OPENING_MM, spacing))
-    if core.sum() > 0:
-        core = _dilate(core, OPENING_MM, spacing) & foreground
-    if core.sum() < SMALLEST_CORE * foreground.sum():
-        core = _largest(foreground)
-    mask = ndimage.binary_fill_holes(_erode(_dilate(core, CLOSING_MM, spacing), CLOSING_MM, spacing))
-    return _expand(mask, factors, image.shape)
+    head = ndimage.binary_fill_holes(_close(_largest(foreground), spacing))
+    core = _without_scalp(foreground, head, spacing)
+    mask = head if core is None else ndimage.binary_fill_holes(_close(core, spacing))
+    return _expand(mask, image.shape)
+
+
+def _without_scalp(foreground: NDArray, head: NDArray, spacing: NDArray) -> NDArray | None:
+    """Return what is left in the middle once an opening has cut the scalp off, or None when none does."""
+    from scipy import ndimage
+
+    depth = ndimage.distance_transform_edt(head, sampling=spacing)
+    shell = head & (depth <= SHELL_MM)
+    # Distances inside the foreground; the image's edge does not count as background, since a neck reaches it.
+    thickness = ndimage.distance_transform_edt(foreground, sampling=spacing)
+    for radius in OPENINGS_MM:
+        core = _largest(thickness > radius)
+        if not core.any():
+            return None
+        opened = foreground & (ndimage.distance_transform_edt(~core, sampling=spacing) <= radius)
+        if opened.sum() < SMALLEST_CORE * head.sum():
+            return None
+        if (opened & shell).sum() <= SHELL_LEFT * shell.sum():
+            return opened
+    return None
 
 
 def _otsu(image: NDArray) -> float:
@@ -67,33 +89,19 @@ def _otsu(image: NDArray) -> float:
     return float(edges[int(np.argmax(between)) + 1])
 
 
-def _block_means(image: NDArray, factors: NDArray) -> NDArray:
-    """Average blocks of voxels; what does not fill a last block is repeated from its edge."""
-    widths = [(0, int(-size % factor)) for size, factor in zip(image.shape, factors, strict=True)]
-    padded = np.pad(image, widths, mode="edge")
-    nx, ny, nz = (size // factor for size, factor in zip(padded.shape, factors, strict=True))
-    return padded.reshape(nx, factors[0], ny, factors[1], nz, factors[2]).mean(axis=(1, 3, 5))
-
-
-def _expand(mask: NDArray, factors: NDArray, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def _expand(mask: NDArray, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Repeat each voxel back onto the full grid."""
-    for axis, factor in enumerate(factors):
-        mask = np.repeat(mask, factor, axis=axis)
+    for axis, size in enumerate(shape):
+        mask = np.repeat(mask, -(-size // mask.shape[axis]), axis=axis)
     return np.ascontiguousarray(mask[tuple(slice(size) for size in shape)])
 
 
-def _erode(mask: NDArray, radius: float, spacing: NDArray) -> NDArray:
-    """Shrink by `radius` mm; beyond the image's edge counts as inside, since a head may touch it."""
+def _close(mask: NDArray, spacing: NDArray) -> NDArray:
+    """Fill gaps of up to twice CLOSING_MM; the image's edge does not count as outside."""
     from scipy import ndimage
 
-    return mask if mask.all() else ndimage.distance_transform_edt(mask, sampling=spacing) > radius
-
-
-def _dilate(mask: NDArray, radius: float, spacing: NDArray) -> NDArray:
-    """Grow by `radius` mm."""
-    from scipy import ndimage
-
-    return ndimage.distance_transform_edt(~mask, sampling=spacing) <= radius if mask.any() else mask
+    grown = ndimage.distance_transform_edt(~mask, sampling=spacing) <= CLOSING_MM
+    return grown if grown.all() else ndimage.distance_transform_edt(grown, sampling=spacing) > CLOSING_MM
 
 
 def _largest(mask: NDArray) -> NDArray:

@@ -10,7 +10,7 @@ from harmoniq.report.images import ReportFigure, figure_bytes, save_figure
 from harmoniq.report.methods import methods_section
 from harmoniq.report.page import write_page
 from harmoniq.report.recovery import figure_recovery, recovery_summary
-from harmoniq.report.style import METRIC_WORDS
+from harmoniq.report.style import METRIC_WORDS, metric_word, records
 
 
 def write_demo_report(
@@ -84,9 +84,9 @@ _METHODS = [
 
 def _tiles(summary: pd.DataFrame, participants: Mapping[str, str]) -> Tiles:
     tiles = [(str(len(participants)), "participants")] if participants else []
-    for row in summary.itertuples():
-        where = f"{METRIC_WORDS.get(row.metric, row.metric)} {row.tissue}"
-        tiles.append((f"{row.median_abs_error_percent:.1f} %", f"median |error|, {where} (r {row.r:.3f})"))
+    for row in records(summary):
+        where = f"{metric_word(row.metric)} {row.tissue}"
+        tiles.append((f"{row.median_abs_error_percent:.1f} %", f"median |error|, {where} (r\u00a0{row.r:.3f})"))
     return Tiles(tiles)
 
 
@@ -105,9 +105,9 @@ def _recovery(recovery: pd.DataFrame, summary: pd.DataFrame, figures: str | Path
     drawn = figure_recovery(recovery, summary)
     image = save_figure(drawn, figures, "recovery") if figures is not None else figure_bytes(drawn)
     numbers = "; ".join(
-        f"{METRIC_WORDS.get(r.metric, r.metric)} {r.tissue}: r {r.r:.3f}, median absolute error "
+        f"{metric_word(r.metric)} {r.tissue}: r {r.r:.3f}, median absolute error "
         f"{r.median_abs_error_percent:.1f} percent"
-        for r in summary.itertuples()
+        for r in records(summary)
     )
     figure = ReportFigure(
         title="Recovered against true regional values",
@@ -124,8 +124,8 @@ def _recovery(recovery: pd.DataFrame, summary: pd.DataFrame, figures: str | Path
         else f"The {len(worst)} largest errors of {len(every)}"
     )
     return [
-        table_block(summary, "Recovery per metric and tissue"),
         Image(figure),
+        table_block(summary, "Recovery per metric and tissue"),
         table_block(worst, title, folded=True),
     ]
 

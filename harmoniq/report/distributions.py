@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from harmoniq.report.style import (
@@ -15,6 +16,7 @@ from harmoniq.report.style import (
     SiteStyle,
     in_order,
     metric_label,
+    records,
     site_styles,
     styled,
 )
@@ -86,7 +88,7 @@ def figure_age_curves(values: pd.DataFrame, curves: pd.DataFrame, *, sites: Sequ
             )
         first = rows.iloc[0]
         same = (curves[[*_ROW_KEYS, "data"]] == first[[*_ROW_KEYS, "data"]].to_numpy()).all(axis=1)
-        for curve in curves[same].itertuples():
+        for curve in records(curves[same]):
             age = np.linspace(curve.age_low, curve.age_high, 60)
             fitted = curve.b0 + curve.b_age * age + curve.b_age2 * age**2
             ax.plot(age, fitted, color="white", linewidth=3.0)
@@ -128,10 +130,10 @@ def _method_grid(
 ) -> tuple[Figure, list[_Row]]:
     """Lay out regions in rows and methods in columns, and draw each panel within its row's limits."""
     methods = in_order(values["data"], tuple(METHOD_TITLES))
-    regions = list(values.groupby(_ROW_KEYS, sort=False))
+    regions: list[Any] = list(values.groupby(_ROW_KEYS, sort=False))
     styles = site_styles(sites if sites is not None else values["site"])
-    figure = Figure(figsize=(PAGE_WIDTH, 1.42 * max(len(regions), 1) + 0.5), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03)
+    layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03)
+    figure = Figure(figsize=(PAGE_WIDTH, 1.42 * max(len(regions), 1) + 0.5), layout=layout)
     grid = figure.subplots(max(len(regions), 1), max(len(methods), 1), squeeze=False)
     found = []
     for i, ((metric, tissue, region), rows) in enumerate(regions):

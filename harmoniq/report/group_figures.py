@@ -14,7 +14,7 @@ from harmoniq.report.images import ReportFigure, save_figure
 from harmoniq.report.pca_figure import figure_pca
 from harmoniq.report.peak_ages import figure_peak_ages, peak_pairs
 from harmoniq.report.site_effects import figure_site_effects
-from harmoniq.report.style import METHOD_TITLES, METRIC_WORDS
+from harmoniq.report.style import METHOD_TITLES, METRIC_WORDS, metric_word, records
 
 
 class FigureMaker:
@@ -102,13 +102,13 @@ class FigureMaker:
             return
         curves = example_curves(values)
         shown = values[["metric", "tissue", "region"]].drop_duplicates()
-        names = ", ".join(f"{METRIC_WORDS.get(r.metric, r.metric)} {r.tissue} {r.region}" for r in shown.itertuples())
+        names = ", ".join(f"{metric_word(r.metric)} {r.tissue} {r.region}" for r in records(shown))
         self._keep(
             "figure2_distributions",
             figure_distributions(values, sites=self.sites),
             "Figure 2 (a, b). Distributions of example regions",
             "Controls, one density per site (Gaussian kernel, Scott's bandwidth), one column per method; a row has "
-            "one scale.",
+            "one scale, which spans 99.5 % of its values.",
             f"Density curves per site and method for {names}.",
             values,
         )
@@ -117,7 +117,7 @@ class FigureMaker:
             figure_age_curves(values, curves, sites=self.sites),
             "Figure 2 (c, d). Age curves of example regions",
             "Controls. Each curve is the quadratic fit of a site (value ~ age + age² + sex, drawn midway between the "
-            "sexes) over the site's ages.",
+            "sexes) over the site's ages; the scale spans 99.5 % of a row's values.",
             f"Scatter plots of values against age with a quadratic curve per site, one column per method, for {names}.",
             curves,
         )
@@ -159,5 +159,5 @@ def _pca_numbers(summary: pd.DataFrame | None, data: str) -> str:
         return ""
     rows = summary[summary["data"] == data]
     return "Eta squared of site on PC1: " + ", ".join(
-        f"{METRIC_WORDS.get(r.metric, r.metric)} {r.tissue} {r.eta2_PC1:.2f}" for r in rows.itertuples()
+        f"{metric_word(r.metric)} {r.tissue} {r.eta2_PC1:.2f}" for r in records(rows)
     )

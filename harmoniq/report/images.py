@@ -100,6 +100,7 @@ def figure_bytes(figure: Figure) -> bytes:
 
 def _freeze_layout(figure: Figure) -> None:
     # The constrained layout is the slow part of drawing: once is enough for both formats.
-    if figure.get_layout_engine() is not None:
-        figure.get_layout_engine().execute(figure)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
         figure.set_layout_engine("none")

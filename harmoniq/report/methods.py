@@ -150,10 +150,11 @@ def participant_methods(settings: Mapping[str, object], metrics: Iterable[str], 
             f"Bundles are sampled along their length {cite('yeatman2012', 'kruper2021')} at "
             f"{escape(get('bundles.nodes', 100))} nodes, of which the central {share:.0f} % are averaged."
         )
-    out.append(
-        "Vertices and nodes in lesions, outside the field of view or outside the plausible range are left out and "
-        "counted."
-    )
+    if sampled:
+        out.append(
+            "Vertices and nodes in lesions, outside the field of view or outside the plausible range are left out and "
+            "counted."
+        )
     return out
 
 

@@ -52,13 +52,17 @@ def figure_map_mosaic(
         Neurological convention: left is left.
     """
     data, zooms = _canonical(np.asarray(volume, dtype=np.float32), affine)
-    shown = _canonical(np.asarray(mask), affine)[0] > 0 if mask is not None else _foreground(data)
-    figure, grid = _grid(data.shape, zooms, slices, title)
-    image = None
+    box = _bounding_box(_foreground(data), zooms)
+    shown = _canonical(np.asarray(mask), affine)[0][box] > 0 if mask is not None else _foreground(data)[box]
+    # The scale's lower end stands for no value: a map is zero where nothing was fitted.
+    data = np.where(data[box] > vmin, data[box], np.nan)
+    figure, grid = _grid(data.shape, zooms, slices, title, right=0.92)
+    image: Any = None
     for ax, (plane, index) in _positions(grid, shown, slices):
         image = _show(ax, data, zooms, plane, index, cmap=cmap, vmin=vmin, vmax=vmax)
-    bar = figure.colorbar(image, ax=grid, shrink=0.6, pad=0.015, extend="max", aspect=30)
+    bar = figure.colorbar(image, cax=figure.add_axes((0.93, 0.2, 0.015, 0.6)), extend="max")
     bar.set_label(label, color="white")
+    figure.text(0.995, 0.01, f"colors: {cmap}", color="#BBBBBB", fontsize=7, ha="right")
     bar.ax.tick_params(colors="white")
     bar.outline.set_edgecolor("white")
     return figure
@@ -98,10 +102,11 @@ def figure_registration_overlay(
     if moved.shape != reference.shape:
         raise ValueError(f"shape {moved.shape} of the moved image is not {reference.shape} of the reference")
     data, zooms = _canonical(np.asarray(moved, dtype=np.float32), affine)
-    edges_of, _ = _canonical(np.asarray(reference, dtype=np.float32), affine)
-    shown = _canonical(np.asarray(mask), affine)[0] > 0 if mask is not None else _foreground(data)
+    box = _bounding_box(_foreground(data), zooms)
+    shown = _canonical(np.asarray(mask), affine)[0][box] > 0 if mask is not None else _foreground(data)[box]
+    data, edges_of = data[box], _canonical(np.asarray(reference, dtype=np.float32), affine)[0][box]
     top = float(np.quantile(data[shown], 0.99)) if shown.any() else 1.0
-    figure, grid = _grid(data.shape, zooms, slices, title)
+    figure, grid = _grid(data.shape, zooms, slices, title, right=0.995)
     for ax, (plane, index) in _positions(grid, shown, slices):
         _show(ax, data, zooms, plane, index, cmap="gray", vmin=0.0, vmax=top)
         outline = edges(np.take(edges_of, index, axis=plane), np.take(shown, index, axis=plane))
@@ -154,15 +159,35 @@ def _foreground(data: np.ndarray) -> np.ndarray:
     return finite > 0.1 * np.quantile(finite, 0.99)
 
 
-def _grid(shape: tuple[int, ...], zooms: np.ndarray, slices: int, title: str) -> tuple[Figure, Any]:
+def _bounding_box(shown: np.ndarray, zooms: np.ndarray, margin: float = 6.0) -> tuple[slice, ...]:
+    """Return what holds everything shown and `margin` mm around it: empty space would make the head small."""
+    found = []
+    for axis, zoom in enumerate(zooms):
+        inside = np.flatnonzero(shown.any(axis=tuple(other for other in range(3) if other != axis)))
+        if inside.size == 0:
+            return (slice(None),) * 3
+        pad = round(margin / zoom)
+        found.append(slice(max(inside[0] - pad, 0), inside[-1] + pad + 1))
+    return tuple(found)
+
+
+def _grid(
+    shape: tuple[int, ...], zooms: np.ndarray, slices: int, title: str, *, right: float
+) -> tuple[Figure, np.ndarray]:
+    """Return a black figure and its panels, a row per plane, the rows as high as their slices."""
     size = np.array(shape) * zooms
     heights = [size[vertical] / size[horizontal] for _, _, horizontal, vertical, _, _ in _PLANES]
-    width = 10.0
-    figure = Figure(figsize=(width, 0.9 * width / slices * sum(heights) + 0.45), layout="constrained")
-    figure.set_facecolor("black")
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.0, hspace=0.0)
-    grid = figure.subplots(3, slices, squeeze=False, gridspec_kw={"height_ratios": heights})
-    figure.suptitle(title, color="white", fontsize=10)
+    width, left, head = 10.0, 0.005, 0.4
+    height = width * (right - left) / slices * sum(heights) + head
+    # Places are known beforehand: a layout engine would take longer than all the drawing.
+    figure = Figure(figsize=(width, height), facecolor="black")
+    grid = figure.subplots(
+        3, slices, squeeze=False, gridspec_kw={
+            "height_ratios": heights, "left": left, "right": right, "bottom": 0.0, "top": 1 - head / height,
+            "wspace": 0.02, "hspace": 0.02,
+        },
+    )  # fmt: skip
+    figure.suptitle(title, color="white", fontsize=10, y=1 - 0.3 * head / height)
     return figure, grid
 
 
@@ -195,8 +220,8 @@ def _show(ax: Any, data: np.ndarray, zooms: np.ndarray, plane: int, index: int, 
     )  # fmt: skip
     ax.set_axis_off()
     _, _, _, _, low, high = _PLANES[plane]
-    ax.text(0.02, 0.5, low, transform=ax.transAxes, color="white", fontsize=7, va="center")
-    ax.text(0.98, 0.5, high, transform=ax.transAxes, color="white", fontsize=7, va="center", ha="right")
+    ax.text(0.02, 0.98, low, transform=ax.transAxes, color="white", fontsize=7, va="top")
+    ax.text(0.98, 0.98, high, transform=ax.transAxes, color="white", fontsize=7, va="top", ha="right")
     return image
 
 

@@ -10,7 +10,7 @@ from harmoniq.report.blocks import Image, Notes, Section, Text, Tiles, Verbatim,
 from harmoniq.report.images import ReportFigure
 from harmoniq.report.methods import methods_section, participant_methods
 from harmoniq.report.page import write_page
-from harmoniq.report.style import METRIC_WORDS, TISSUE_TITLES
+from harmoniq.report.style import METRIC_WORDS, TISSUE_TITLES, metric_word, records
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,11 @@ def write_participant_report(path: str | Path, context: ParticipantReport) -> Pa
     path
     """
     regions = context.regions
-    has_regions = regions is not None and not regions.empty
-    metrics = sorted(set(regions["metric"])) if has_regions else _metrics_of(context)
-    tissues = sorted(set(regions["tissue"])) if has_regions else []
-    status = "failed" if context.error and not has_regions else "partial" if context.error else "done"
+    if regions is None or regions.empty:
+        metrics, tissues, status = _metrics_of(context), [], "failed" if context.error else "done"
+    else:
+        metrics, tissues = sorted(set(regions["metric"])), sorted(set(regions["tissue"]))
+        status = "partial" if context.error else "done"
     label = context.participant_id if context.participant_id.startswith("sub-") else f"sub-{context.participant_id}"
     sessions = f", sessions {', '.join(context.sessions)}" if context.sessions else ""
     sections = [
@@ -105,12 +106,13 @@ def _summary(context: ParticipantReport, status: str) -> Section:
         blocks += [Notes([said], "error"), Verbatim(context.error, "Error")]
     regions = context.regions
     if regions is not None and not regions.empty:
-        means = regions.groupby(["metric", "tissue"], sort=False)["value"].mean()
         tiles = [
-            (f"{mean:.3f}" if metric == "R1" else f"{mean:.1f}",
-             f"mean {METRIC_WORDS.get(metric, metric)} of {TISSUE_TITLES.get(tissue, tissue)} (1/s)")
-            for (metric, tissue), mean in means.items()
-        ]  # fmt: skip
+            (
+                f"{part.value:.3f}" if part.metric == "R1" else f"{part.value:.1f}",
+                f"mean {metric_word(part.metric)} of {TISSUE_TITLES.get(part.tissue, part.tissue)} (1/s)",
+            )
+            for part in records(regions.groupby(["metric", "tissue"], sort=False)["value"].mean().reset_index())
+        ]
         blocks.append(Tiles(tiles))
     blocks += [Notes(context.warnings, "warning", "Warnings"), Notes(context.notes, title="Notes")]
     return Section("summary", "Summary", blocks)

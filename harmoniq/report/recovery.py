@@ -116,7 +116,9 @@ def _draw_panel(ax: Any, rows: pd.DataFrame, measured: pd.Series, tissue: str) -
     limits = (low - margin, high + margin)
     ax.plot(limits, limits, color="#666666", linewidth=0.9, linestyle="--", zorder=1)
     ax.scatter(both[:, 0], both[:, 1], s=7, c=color, marker=marker, alpha=0.45, linewidths=0, zorder=2)
-    ax.set(xlim=limits, ylim=limits, aspect="equal")
+    ax.set(xlim=limits, aspect="equal")
+    ax.set_yticks(ax.get_xticks())
+    ax.set(xlim=limits, ylim=limits)
     error = f"median |error| {measured['median_abs_error_percent']:.1f} %"
     text = f"r = {measured['r']:.3f}\n{error}\nn = {int(measured['n'])}"
     ax.text(0.04, 0.97, text, transform=ax.transAxes, va="top", fontsize=7.0)

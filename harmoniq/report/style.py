@@ -3,11 +3,12 @@
 Colors carry no meaning alone: each goes with a marker or a label.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 import matplotlib
+import pandas as pd
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,7 +42,7 @@ METRIC_TITLES: Final = {"R1": "$R_1$", "R2star": "$R_2^*$"}
 METRIC_WORDS: Final = {"R1": "R1", "R2star": "R2*"}
 
 #: Nothing below 7 pt: figures are made at the width at which they are printed.
-_RC: Final[dict[str, Any]] = {
+_RC: Final[Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8.0,
@@ -86,7 +87,7 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
-def site_styles(sites: Sequence[str]) -> dict[str, SiteStyle]:
+def site_styles(sites: Iterable[str]) -> dict[str, SiteStyle]:
     """Give each site its color and marker, by its place in the sorted list of all sites."""
     return {
         site: SiteStyle(
@@ -102,13 +103,23 @@ def metric_label(metric: str) -> str:
     return f"{METRIC_TITLES.get(metric, metric)} (1/s)"
 
 
-def in_order(found: Sequence[str], order: Sequence[str]) -> list[str]:
+def in_order(found: Iterable[str], order: Sequence[str]) -> list[str]:
     """Return what was found, in the study's order; unknown labels come last, sorted."""
     present = set(found)
     return [name for name in order if name in present] + sorted(present - set(order))
 
 
-def panel_letters(axes: Sequence[Any]) -> None:
+def records(frame: pd.DataFrame) -> list[Any]:
+    """Return the rows of a table as named tuples."""
+    return list(frame.itertuples(index=False))
+
+
+def metric_word(metric: object) -> str:
+    """Return a metric's name in plain text: R1 or R2*."""
+    return METRIC_WORDS.get(str(metric), str(metric))
+
+
+def panel_letters(axes: Iterable[Any]) -> None:
     """Write a, b, c ... at the upper left of each panel."""
     for i, ax in enumerate(axes):
         ax.set_title(chr(ord("a") + i), loc="left", fontweight="bold")

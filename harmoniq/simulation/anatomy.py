@@ -87,7 +87,8 @@ def place_lesions(
         Number of lesions.
     rng : numpy.random.Generator
     juxtacortical_share : float
-        Expected share of lesions 1 to 3 mm beneath the cortex; of the others nine tenths lie within 8 mm of a ventricle.
+        Expected share of lesions 1 to 3 mm beneath the cortex; nine tenths of the others lie within 8 mm of a
+        ventricle.
 
     Returns
     -------

@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -20,6 +20,10 @@ from harmoniq.simulation.plan import PLAN_FILE, SimulationPlan, check_folder
 from harmoniq.simulation.protocol import SiteProtocol, site_protocols
 from harmoniq.simulation.tables import write_cohort_tables, write_effects
 from harmoniq.simulation.truth import simulate_values, tissue_arrays
+
+if TYPE_CHECKING:
+    from harmoniq.simulation.cohort_participant import ParticipantJob
+    from harmoniq.surface.atlas import Atlas
 
 #: Told (label, done, total) after each participant.
 Progress = Callable[[str, int, int], None]
@@ -89,27 +93,37 @@ def _write_images(plan: SimulationPlan, nprocs: int, progress: Progress | None) 
         progress("", len(people) - len(todo), len(people))
     # Made once here, so that the workers find it in the cache.
     load_template(atlas.labels)
-    by_label = people.set_index("participant_id")
     absolute = replace(plan, out=plan.out.absolute())
-    jobs = []
-    for label, own in truth.groupby("participant_id", sort=False):
-        row = by_label.loc[label]
-        if label in todo:
-            jobs.append(
-                _job(absolute, str(label), protocols[row["site"]], row["group"] == PATIENT_GROUP, bool(row["megre"]), own, atlas.labels)
-            )  # fmt: skip
+    jobs = _jobs(absolute, people[people["participant_id"].isin(todo)], truth, protocols, atlas)
     for done, label in enumerate(_run(jobs, nprocs), start=len(people) - len(todo) + 1):
         if progress is not None:
             progress(label, done, len(people))
     return people, todo
 
 
-def _job(
-    plan: SimulationPlan, label: str, protocol: SiteProtocol, patient: bool, megre: bool, own: pd.DataFrame, labels: Any
-) -> "Any":
+def _jobs(
+    plan: SimulationPlan,
+    people: pd.DataFrame,
+    truth: pd.DataFrame,
+    protocols: dict[str, SiteProtocol],
+    atlas: "Atlas",
+) -> list["ParticipantJob"]:
     from harmoniq.simulation.cohort_participant import ParticipantJob
 
-    return ParticipantJob(label, plan, protocol, patient, megre, tissue_arrays(own), labels)
+    values = dict(tuple(truth.groupby("participant_id", sort=False)))
+    return [
+        ParticipantJob(
+            label=row.participant_id,
+            plan=plan,
+            protocol=protocols[row.site],
+            patient=row.group == PATIENT_GROUP,
+            megre=bool(row.megre),
+            values=tissue_arrays(values[row.participant_id]),
+            atlas_labels=atlas.labels,
+            atlas_folder=atlas.source,
+        )
+        for row in people.itertuples(index=False)
+    ]
 
 
 def _plant(plan: SimulationPlan, protocols: dict[str, SiteProtocol]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -128,7 +142,7 @@ def _derivatives(plan: SimulationPlan) -> list[Path]:
     return [folder for folder, is_wanted in wanted if is_wanted]
 
 
-def _run(jobs: list[Any], nprocs: int) -> Iterator[str]:
+def _run(jobs: list["ParticipantJob"], nprocs: int) -> Iterator[str]:
     """Yield labels as their participants are done."""
     from harmoniq.simulation.cohort_participant import simulate_participant
 

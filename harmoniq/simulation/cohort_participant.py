@@ -36,6 +36,8 @@ class ParticipantJob:
         As `harmoniq.simulation.truth.tissue_arrays` makes it.
     atlas_labels : mapping
         'L' and 'R' to the Brodmann number of each vertex of fsaverage5.
+    atlas_folder : Path
+        Where the atlas was found.
     """
 
     label: str
@@ -45,6 +47,7 @@ class ParticipantJob:
     megre: bool
     values: Mapping[tuple[str, str], NDArray[np.float64]]
     atlas_labels: Mapping[str, NDArray[np.int16]]
+    atlas_folder: Path
 
 
 def simulate_participant(job: ParticipantJob) -> str:
@@ -74,7 +77,7 @@ def simulate_participant(job: ParticipantJob) -> str:
             patient=job.patient, b1_inhomogeneity=job.plan.b1_inhomogeneity, seed=job.plan.seed,
         )  # fmt: skip
         _acquire(head, job, staging)
-        _derive(head, job.plan, staging)
+        _derive(head, job, staging)
         _publish(staging, out, job.label)
     except OSError as error:
         raise InputError(
@@ -97,11 +100,15 @@ def _acquire(head: Head, job: ParticipantJob, root: Path) -> None:
         acquire_dwi(head, site, root)
 
 
-def _derive(head: Head, plan: SimulationPlan, root: Path) -> None:
+def _derive(head: Head, job: ParticipantJob, root: Path) -> None:
+    plan = job.plan
     if plan.freesurfer:
         from harmoniq.simulation.freesurfer import write_freesurfer_subject
 
-        write_freesurfer_subject(head.anatomy, root / FREESURFER_DIR, head.label)
+        # Real parcels where the atlas's folder is fsaverage's own, coarse lobes elsewhere.
+        real = all((job.atlas_folder / f"{side}.aparc.annot").is_file() for side in ("lh", "rh"))
+        folder = job.atlas_folder if real else None
+        write_freesurfer_subject(head.anatomy, root / FREESURFER_DIR, head.label, fsaverage_label_dir=folder)
     if plan.tractograms:
         from harmoniq.simulation.tractograms import write_tractograms
 

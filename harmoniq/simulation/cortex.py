@@ -1,4 +1,4 @@
-"""The template's cortex: fsaverage5's surfaces, thickened where the average is thinner than real cortex, and their labels."""
+"""The template's cortex: fsaverage5's surfaces, thickened where averaging has made them too thin, and their labels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ def thicken(
     faces: NDArray[np.int64],
     cortex: NDArray[np.bool_],
     minimum_mm: float = MINIMUM_THICKNESS_MM,
-    iterations: int = 25,
+    iterations: int = 12,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Move both surfaces apart along their normals until the cortex is `minimum_mm` thick.
 
@@ -89,8 +89,8 @@ def thicken(
         lack = np.where(cortex, 0.5 * lack + 0.5 * neighbours_mean(faces, lack), 0.0)
         if lack.max() < 0.02:
             break
-        pial += 0.25 * lack[:, None] * vertex_normals(pial, faces)
-        white -= 0.25 * lack[:, None] * vertex_normals(white, faces)
+        pial += 0.4 * lack[:, None] * vertex_normals(pial, faces)
+        white -= 0.4 * lack[:, None] * vertex_normals(white, faces)
     return white, pial
 
 

@@ -1,4 +1,4 @@
-"""Smooth deformations that make subjects of the template: affine plus a few plane waves, analytic in both value and gradient."""
+"""Smooth deformations that make subjects of the template: affine plus a few plane waves, with analytic gradients."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,9 @@ _CENTRE = np.array([0.0, -18.0, 12.0])  # middle of the template's cerebrum, abo
 
 @dataclass(frozen=True)
 class Deformation:
-    """Map from a subject's RAS mm to the template's, ``matrix @ x + offset + sum_m amplitude_m sin(wave_m . x + phase_m)``.
+    """Map from a subject's RAS mm to the template's.
+
+    ``y = matrix @ x + offset + sum_m amplitude_m sin(wave_m . x + phase_m)``
 
     Parameters
     ----------

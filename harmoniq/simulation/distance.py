@@ -17,7 +17,7 @@ class Grid:
 
     def axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Return the coordinates of the nodes along x, y and z."""
-        x, y, z = (o + self.spacing * np.arange(n) for o, n in zip(self.origin, self.shape))
+        x, y, z = (o + self.spacing * np.arange(n, dtype=np.float64) for o, n in zip(self.origin, self.shape))
         return x, y, z
 
     def indices(self, points: NDArray[np.float64]) -> NDArray[np.float64]:

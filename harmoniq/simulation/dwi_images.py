@@ -37,10 +37,10 @@ class DiffusionTissue:
     ----------
     fluid, gray, white : array
         Volume fractions; `white` holds the bundles too.
-    fiber : array
-        Volume fraction that lies in bundles, part of `white`.
-    direction : array, shape (x, y, z, 3)
-        Unit vectors along the bundle, in the head's coordinates; anything where `fiber` is 0.
+    fiber : array, shape (x, y, z, n)
+        Volume fractions that run along each of `direction`, parts of `white`.
+    direction : array, shape (x, y, z, n, 3)
+        Unit vectors along the bundles, in the head's coordinates; anything where `fiber` is 0.
     """
 
     fluid: NDArray[np.float32]
@@ -111,13 +111,17 @@ def _scan(
         for j in range(ny):
             for i in range(nx):
                 signal = fluid[i, j, k] * from_fluid + gray[i, j, k] * from_gray
-                share = fiber[i, j, k]
-                signal += max(white[i, j, k] - share, 0.0) * from_white
-                if share > 0:
-                    t = direction[i, j, k, 0] * g[0] + direction[i, j, k, 1] * g[1] + direction[i, j, k, 2] * g[2]
-                    square = b * t * t
-                    signal += share * outside * np.exp(-square * (_AXIAL - _RADIAL))
-                    signal += share * inside * np.exp(-square * _INTRA)
+                rest = white[i, j, k]
+                for n in range(fiber.shape[3]):
+                    share = fiber[i, j, k, n]
+                    if share > 0:
+                        t = direction[i, j, k, n, 0] * g[0]
+                        t += direction[i, j, k, n, 1] * g[1] + direction[i, j, k, n, 2] * g[2]
+                        square = b * t * t
+                        signal += share * outside * np.exp(-square * (_AXIAL - _RADIAL))
+                        signal += share * inside * np.exp(-square * _INTRA)
+                        rest -= share
+                signal += max(rest, 0.0) * from_white
                 re = 0.0
                 if signal > 0:
                     u = (affine[0, 0] * i + affine[0, 1] * j + affine[0, 2] * k + affine[0, 3] - center[0]) / radii[0]

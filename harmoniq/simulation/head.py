@@ -1,4 +1,4 @@
-"""The template's tissues outside the cortex: deep nuclei, ventricles, cerebellum, brainstem, and the shells of the head."""
+"""The template's tissues outside the cortex: nuclei, ventricles, cerebellum, brainstem, and the shells of the head."""
 
 from typing import Final
 
@@ -25,6 +25,8 @@ CLASSES: Final[dict[str, str]] = {
     "pallidum": "pallidum",
     "ventral_dc": "deep_gray",
     "ventricle": "csf",
+    "spinal_cord": "brainstem",
+    "spinal_csf": "csf",
 }
 CLASS_NUMBER: Final = {name: number for number, name in enumerate(CLASSES)}
 
@@ -40,7 +42,7 @@ MNI305_TO_MNI152: Final = np.array(
 
 # Ellipsoids of the right side, mirrored: class, centre and half axes (mm), turn about z (degrees, frontal end outward).
 _ELLIPSOIDS: Final = (
-    ("thalamus", (11.0, -18.0, 6.0), (7.5, 13.5, 8.0), -25.0),
+    ("thalamus", (11.0, -18.0, 6.5), (8.5, 15.0, 9.0), -25.0),
     ("caudate", (12.5, 12.0, 7.0), (4.5, 9.0, 8.5), 0.0),
     ("caudate", (16.0, -4.0, 17.0), (3.2, 12.0, 4.0), -15.0),
     ("putamen", (27.0, 1.0, 0.0), (4.5, 14.5, 9.0), -10.0),
@@ -188,7 +190,7 @@ def head_shells(grid: Grid, brain: NDArray[np.bool_]) -> NDArray[np.uint8]:
     classes[(distance > 1.0) & (distance <= 7.0)] = CLASS_NUMBER["skull"]
     spine = np.sqrt(x**2 + (y + 44.0) ** 2) + np.where(z < -50.0, 0.0, 99.0)
     classes[(spine < 15.0) & (outline < -5.0)] = CLASS_NUMBER["skull"]
-    classes[spine < 9.0] = CLASS_NUMBER["csf"]
-    classes[spine < 5.0] = CLASS_NUMBER["brainstem"]
+    classes[spine < 9.0] = CLASS_NUMBER["spinal_csf"]
+    classes[spine < 5.0] = CLASS_NUMBER["spinal_cord"]
     classes[distance <= 1.0] = CLASS_NUMBER["csf"]
     return classes

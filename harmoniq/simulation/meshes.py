@@ -76,11 +76,11 @@ def vertex_areas(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDA
     """Return a third of the area of the faces around each vertex (n,), mm2."""
     a, b, c = (vertices[faces[:, corner]] for corner in range(3))
     area = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
-    return np.bincount(faces.ravel(), np.repeat(area / 3.0, 3), len(vertices))
+    return np.bincount(faces.ravel(), np.repeat(area / 3.0, 3), len(vertices)).astype(np.float64)
 
 
 def neighbours_mean(faces: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of `values` (n,) or (n, c) over each vertex's neighbours, edges shared by two faces counting once."""
+    """Return the mean of `values` (n,) or (n, c) over each vertex's neighbours on a closed mesh."""
     from scipy.sparse import csr_array
 
     n = len(values)

@@ -63,7 +63,7 @@ class FLAIRProtocol:
     voxel_size: VoxelSize
     repetition_time: float = 9.0
     inversion_time: float = 2.5
-    echo_time: float = 0.1
+    echo_time: float = 0.08
     flip_angle: float = 120.0
 
 

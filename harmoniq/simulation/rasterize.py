@@ -25,7 +25,7 @@ BLEND_MM: Final = (2.0, 0.3)
 FRACTIONS: Final = ("csf", "gm", "wm", "lesion", "head")
 
 _GREY: Final = ("thalamus", "caudate", "putamen", "pallidum", "ventral_dc", "cerebellum_gm")
-_WHITE: Final = ("deep_wm", "cerebellum_wm", "brainstem")
+_WHITE: Final = ("deep_wm", "cerebellum_wm", "brainstem", "spinal_cord")
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def _rows(template: Template) -> int:
 
 
 def _table(values: PropertyValues, template: Template) -> NDArray[np.float64]:
-    """Return a property's value per row: tissue classes, sets of bundles, cortical labels, and the ramp's inner ends."""
+    """Return a property's value per row: classes, sets of bundles, cortical labels, and the ramp's inner ends."""
     classes = [values.other[name] for name in CLASSES.values()]
     sets = [
         np.mean([value for bit, value in enumerate(values.bundles) if int(bits) >> bit & 1])

@@ -1,4 +1,4 @@
-"""The template head: cortex, tubes, and the fields on grids from which every subject is painted, built once and cached."""
+"""The template head: cortex, tubes, and the fields from which every subject is painted, built once and cached."""
 
 import hashlib
 from collections.abc import Mapping
@@ -83,6 +83,8 @@ def load_template(labels: Mapping[str, ArrayLike], cache_dir: str | Path | None 
     InputError
         When labels are wrong or nilearn's bundled surfaces are absent.
     """
+    from zipfile import BadZipFile
+
     from harmoniq.data.errors import InputError
 
     folder = Path(cache_dir) if cache_dir is not None else Path.home() / ".cache" / "harmoniq"
@@ -90,7 +92,7 @@ def load_template(labels: Mapping[str, ArrayLike], cache_dir: str | Path | None 
     try:
         with np.load(path) as stored:
             return _from_arrays(stored)
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         pass  # absent, or left damaged by something else: build it anew
     template = build_template(load_cortex(labels))
     try:
@@ -108,7 +110,7 @@ def build_template(cortex: Mapping[str, Hemisphere]) -> Template:
     low[2] = -62.0  # the corticospinal tracts go down into the brainstem
     grid = grid_over(low, high, _GRID_MM)
     white, pial, label = _cortical_fields(cortex, grid)
-    tissue = _classes(grid, white, pial, sample_mni("gm", grid), sample_mni("wm", grid))
+    tissue = _classes(grid, white, pial, label, sample_mni("gm", grid), sample_mni("wm", grid))
     head_grid = grid_over(*_HEAD_BOX, 1.0)
     head = _head(head_grid, grid, pial, tissue)
     empty = tissue == 0
@@ -171,6 +173,7 @@ def _classes(
     grid: Grid,
     white: NDArray[np.float32],
     pial: NDArray[np.float32],
+    label: NDArray[np.uint8],
     gm: NDArray[np.float32],
     wm: NDArray[np.float32],
 ) -> NDArray[np.uint8]:
@@ -186,7 +189,7 @@ def _classes(
     tissue[(white > 0.0) & (pial < 0.0)] = 0
     tissue[white <= 0.0] = CLASS_NUMBER["deep_wm"]
     depth = distance_transform_edt(tissue == CLASS_NUMBER["deep_wm"], sampling=grid.spacing).astype(np.float32)
-    deep = deep_structures(grid, np.where((white > -1.0) & (abs(x) < 14.0), 9.0, depth))
+    deep = deep_structures(grid, np.where(label == MEDIAL_WALL, 9.0, depth))
     deep[(white > 0.0) & (pial > 0.0) & (abs(x) > 8.0)] = 0
     return np.where(deep > 0, deep, tissue)
 
@@ -241,7 +244,7 @@ def _pack(distance: NDArray[np.float32]) -> NDArray[np.int16]:
 
 
 def _fingerprint(labels: Mapping[str, ArrayLike]) -> str:
-    """Return a hash of everything the template depends on: labels, centre lines, versions, and the code that builds it."""
+    """Return a hash of what the template depends on: labels, centre lines, versions, and the code that builds it."""
     from importlib.metadata import version
 
     digest = hashlib.sha256()
@@ -272,8 +275,8 @@ def _to_arrays(template: Template) -> dict[str, Any]:
 
 
 def _from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Template:
-    fields = {name: arrays[name] for name in _FIELDS}
-    grids = {}
+    fields: dict[str, Any] = {name: arrays[name] for name in _FIELDS}
+    grids: dict[str, Any] = {}
     for name, field in (("grid", "label"), ("head_grid", "head")):
         x, y, z, spacing = (float(v) for v in arrays[name])
         grids[name] = Grid((x, y, z), spacing, fields[field].shape)

@@ -1,4 +1,4 @@
-"""The 18 bundles as curved tubes: centre lines from control points, kept deep in white matter and apart from one another."""
+"""The 18 bundles as curved tubes: centre lines from control points, kept deep in white matter and apart."""
 
 from dataclasses import dataclass
 from importlib.resources import files

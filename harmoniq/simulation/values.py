@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from harmoniq.data.errors import InputError
 from harmoniq.data.names import BRODMANN_AREAS, BUNDLES
 
-#: The properties of tissue that make the images, in the order of `TissueValues.table_columns`.
+#: The properties of tissue that make the images, in the order of `TissueValues.properties`.
 PROPERTIES: Final = ("r1", "r2star", "pd")
 
 #: Tissues outside the study's regions, with typical (R1 1/s, R2* 1/s, PD relative to water) at 3 T
-#: (Wansapura 1999, J Magn Reson Imaging 9:531; Stanisz 2005, Magn Reson Med 54:507; Weiskopf 2013, Front Neurosci 7:95).
+#: (Wansapura 1999, J Magn Reson Imaging 9:531; Stanisz 2005, Magn Reson Med 54:507; Weiskopf 2013, Front Neurosci
+#: 7:95).
 OTHER_TISSUES: Final[dict[str, tuple[float, float, float]]] = {
     "cortex": (0.70, 17.0, 0.82),
     "swm": (0.98, 20.0, 0.73),

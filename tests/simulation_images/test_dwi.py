@@ -40,8 +40,8 @@ def test_dipy_finds_the_fiber_in_scanner_coordinates(flip: bool, fields) -> None
     grid = oblique_grid(fields.center, fields.radii / 4, (4, 4, 4), (10, -20, 30), flip_x=flip)
     fiber = np.array([0.5, 0.7, np.sqrt(1 - 0.74)])
     ones, none = np.ones(grid.shape, np.float32), np.zeros(grid.shape, np.float32)
-    direction = np.broadcast_to(fiber.astype(np.float32), (*grid.shape, 3)).copy()
-    scan = DWIScan(DiffusionTissue(none, none, ones, ones, direction), fields, grid, seed=1, snr=1e6)
+    direction = np.broadcast_to(fiber.astype(np.float32), (*grid.shape, 1, 3)).copy()
+    scan = DWIScan(DiffusionTissue(none, none, ones, ones[..., None], direction), fields, grid, seed=1, snr=1e6)
     b_values, directions = gradient_table(protocol, np.random.default_rng(0))
     data = np.array([scan.volume(n, b, g)[3, 4, 2] for n, (b, g) in enumerate(zip(b_values, directions))], dtype=float)
     written = fsl_directions(directions, grid.affine)
@@ -57,7 +57,7 @@ def test_dipy_finds_the_fiber_in_scanner_coordinates(flip: bool, fields) -> None
 def test_noise_differs_between_volumes(fields) -> None:
     grid = oblique_grid(fields.center, fields.radii, (6, 6, 6), (0, 0, 0))
     none = np.zeros(grid.shape, np.float32)
-    tissue = DiffusionTissue(none, none, none, none, np.zeros((*grid.shape, 3), np.float32))
+    tissue = DiffusionTissue(none, none, none, none[..., None], np.zeros((*grid.shape, 1, 3), np.float32))
     scan = DWIScan(tissue, fields, grid, seed=1)
     volumes = [scan.volume(n, 0.0, np.zeros(3)).ravel().copy() for n in range(4)]
     correlation = np.corrcoef(volumes) - np.eye(4)

@@ -8,7 +8,7 @@ import pytest
 from harmoniq.mp2rage.signal import inversion_signals, uniform_image
 from harmoniq.r2star.signal import decay
 from harmoniq.simulation.fields import sample_fields
-from harmoniq.simulation.flair_images import FLAIRScan, flair_signal
+from harmoniq.simulation.flair_images import LESION_GAIN, FLAIRScan, flair_signal
 from harmoniq.simulation.megre_images import MEGREScan, scan_megre, steady_state
 from harmoniq.simulation.mp2rage_images import scan_mp2rage
 from harmoniq.simulation.noise_receiver import PHASE_STEP
@@ -124,10 +124,13 @@ def test_flair_suppresses_fluid_and_brightens_lesions(grid, fields, uniform_slab
         flair_signal(*v, protocol) for v in ((1.1, 0.7, 21), (0.72, 0.78, 15), (0.7, 0.82, 17), (0.24, 1.0, 1.5))
     )
     assert fluid < 0.6 * white
-    assert lesion > 1.4 * white
-    assert white < gray < lesion
-    scan = FLAIRScan(protocol, fields, grid, seed=1, snr=NOISELESS)
+    assert LESION_GAIN * lesion > 1.5 * max(white, gray)
+    assert white < gray
+    share = np.zeros(grid.shape, np.float32)
+    share[:, 10] = 0.5
+    scan = FLAIRScan(protocol, fields, grid, seed=1, lesions=share, snr=NOISELESS)
     for slab in uniform_slabs(grid.shape, 0.72, 15.0, 0.78):
         scan.add(slab)
     receive = sample_fields(fields, points_of(grid))["receive"].transpose(2, 1, 0)
-    assert np.abs(scan.image - lesion * receive * scan.scale).max() < 0.6
+    gain = 1 + 0.5 * (LESION_GAIN - 1) * (share > 0).transpose(2, 1, 0)
+    assert np.abs(scan.image - lesion * receive * gain * scan.scale).max() < 0.6
