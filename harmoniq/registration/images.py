@@ -11,8 +11,15 @@ from harmoniq.data.errors import InputError
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
 
 
-def load(path: str | Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def load(path: str | Path, *, constant: bool = False) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Load the data (the first volume of several) and the affine of an image.
+
+    Parameters
+    ----------
+    path : path
+        NIfTI image.
+    constant : bool, optional
+        Whether an image of one value is allowed, as a mask may be.
 
     Raises
     ------
@@ -35,7 +42,7 @@ def load(path: str | Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     if data.ndim != 3:
         raise InputError(f"has shape {data.shape}, three dimensions are needed", file=path)
     data = np.nan_to_num(data, nan=0.0, posinf=0.0, neginf=0.0)
-    if data.size == 0 or data.min() == data.max():
+    if data.size == 0 or (data.min() == data.max() and not constant):
         raise InputError("is constant: nothing can be registered to it", file=path)
     return data, np.asarray(image.affine, dtype=np.float64)
 

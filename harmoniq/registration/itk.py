@@ -78,7 +78,9 @@ def read_itk(path: str | Path) -> NDArray[np.float64]:
         raise InputError("is not an ITK text transform that holds one linear transform", file=path)
     kind = fields[0][2].strip()
     if not kind.startswith(KINDS) or not kind.endswith("_3_3"):
-        raise InputError(f"must be one of {', '.join(KINDS)}, in three dimensions", file=path, key="Transform", value=kind)
+        raise InputError(
+            f"must be one of {', '.join(KINDS)}, in three dimensions", file=path, key="Transform", value=kind
+        )
     try:
         parameters, center = (np.array([float(text) for text in value.split()]) for _, _, value in fields[1:])
         rotation, translation = _linear_part(kind, parameters)

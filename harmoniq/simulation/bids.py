@@ -41,7 +41,10 @@ Made by `harmoniq simulate`, version {version}, seed {seed}.
 
 TRUTH_COLUMNS: dict[str, Any] = {
     **{name: REGION_COLUMNS[name] for name in ("participant_id", "metric", "tissue", "region", "hemisphere")},
-    "value": {"Description": "True value, as the site's scanner reads it: this is what the images hold", "Units": "1/s"},
+    "value": {
+        "Description": "True value, as the site's scanner reads it: this is what the images hold",
+        "Units": "1/s",
+    },
     "biological": {"Description": "True value of the same person on the reference site's scanner", "Units": "1/s"},
 }
 

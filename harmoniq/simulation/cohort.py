@@ -1,10 +1,13 @@
 """Simulate a cohort: participants in parallel processes, with the same bytes however many there are."""
 
 import multiprocessing
+import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +17,7 @@ import pandas as pd
 from harmoniq.data.errors import InputError
 from harmoniq.data.files import write_json
 from harmoniq.simulation.bids import FREESURFER_DIR, LESIONS_DIR, TRACTOGRAMS_DIR, write_dataset_files
+from harmoniq.simulation.cohort_participant import STAGING, ParticipantJob, simulate_participant
 from harmoniq.simulation.demographics import PATIENT_GROUP, simulate_participants
 from harmoniq.simulation.effects import planted_effects
 from harmoniq.simulation.plan import PLAN_FILE, SimulationPlan, check_folder
@@ -22,7 +26,6 @@ from harmoniq.simulation.tables import write_cohort_tables, write_effects
 from harmoniq.simulation.truth import simulate_values, tissue_arrays
 
 if TYPE_CHECKING:
-    from harmoniq.simulation.cohort_participant import ParticipantJob
     from harmoniq.surface.atlas import Atlas
 
 #: Told (label, done, total) after each participant.
@@ -91,14 +94,34 @@ def _write_images(plan: SimulationPlan, nprocs: int, progress: Progress | None) 
     todo = [label for label in people["participant_id"] if not (plan.out / label).is_dir()]
     if progress is not None:
         progress("", len(people) - len(todo), len(people))
-    # Made once here, so that the workers find it in the cache.
-    load_template(atlas.labels)
-    absolute = replace(plan, out=plan.out.absolute())
-    jobs = _jobs(absolute, people[people["participant_id"].isin(todo)], truth, protocols, atlas)
-    for done, label in enumerate(_run(jobs, nprocs), start=len(people) - len(todo) + 1):
-        if progress is not None:
-            progress(label, done, len(people))
+    with _template_cache(plan.out) as cache_dir:
+        # Made once here, so that the workers find it.
+        load_template(atlas.labels, cache_dir)
+        absolute = replace(plan, out=plan.out.absolute())
+        jobs = _jobs(absolute, people[people["participant_id"].isin(todo)], truth, protocols, atlas, cache_dir)
+        for done, label in enumerate(_run(jobs, nprocs), start=len(people) - len(todo) + 1):
+            if progress is not None:
+                progress(label, done, len(people))
     return people, todo
+
+
+@contextmanager
+def _template_cache(out: Path) -> Iterator[Path | None]:
+    """Yield where the template is kept: None is the user's cache; a home that cannot be written has a stand-in."""
+    home = Path.home() / ".cache" / "harmoniq"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        writable = os.access(home, os.W_OK)
+    except OSError:
+        writable = False
+    if writable:
+        yield None
+        return
+    folder = (out / f"{STAGING}template").absolute()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _jobs(
@@ -107,9 +130,8 @@ def _jobs(
     truth: pd.DataFrame,
     protocols: dict[str, SiteProtocol],
     atlas: "Atlas",
-) -> list["ParticipantJob"]:
-    from harmoniq.simulation.cohort_participant import ParticipantJob
-
+    cache_dir: Path | None,
+) -> list[ParticipantJob]:
     values = dict(tuple(truth.groupby("participant_id", sort=False)))
     return [
         ParticipantJob(
@@ -121,6 +143,7 @@ def _jobs(
             values=tissue_arrays(values[row.participant_id]),
             atlas_labels=atlas.labels,
             atlas_folder=atlas.source,
+            cache_dir=cache_dir,
         )
         for row in people.itertuples(index=False)
     ]
@@ -142,10 +165,8 @@ def _derivatives(plan: SimulationPlan) -> list[Path]:
     return [folder for folder, is_wanted in wanted if is_wanted]
 
 
-def _run(jobs: list["ParticipantJob"], nprocs: int) -> Iterator[str]:
+def _run(jobs: list[ParticipantJob], nprocs: int) -> Iterator[str]:
     """Yield labels as their participants are done."""
-    from harmoniq.simulation.cohort_participant import simulate_participant
-
     if nprocs == 1 or len(jobs) < 2:
         yield from map(simulate_participant, jobs)
         return

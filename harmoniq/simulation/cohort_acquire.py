@@ -104,9 +104,7 @@ def acquire_megre(head: Head, site: SiteProtocol, root: Path) -> None:
         ):
             path = raw_path(root, head.label, "anat", f"echo-{n + 1}_part-{part}_MEGRE")
             write_nifti(path.with_name(path.name + ".nii.gz"), grid.affine, volume, slope=slope)
-            write_json(
-                path.with_name(path.name + ".json"), sidecars.echo_sidecar(site, n + 1, phase=part == "phase")
-            )
+            write_json(path.with_name(path.name + ".json"), sidecars.echo_sidecar(site, n + 1, phase=part == "phase"))
     # Images are resampled from MEGRE to UNIT1 by the motion of points the other way.
     write_text(truth_map_path(root, head.label, "from-MEGRE_to-UNIT1_mode-image_xfm.txt"), itk_text(head.motion))
 
@@ -125,9 +123,7 @@ def acquire_b1(head: Head, site: SiteProtocol, root: Path) -> None:
     steps = np.where(tissue, np.rint(percent / _B1_STEP), 0).astype(np.int16)
     path = raw_path(root, head.label, "fmap", "TB1map.nii.gz")
     write_nifti(path, grid.affine, np.ascontiguousarray(steps.T), slope=_B1_STEP)
-    write_json(
-        raw_path(root, head.label, "fmap", "TB1map.json"), sidecars.transmit_sidecar(site, head.label)
-    )
+    write_json(raw_path(root, head.label, "fmap", "TB1map.json"), sidecars.transmit_sidecar(site, head.label))
 
 
 def acquire_dwi(head: Head, site: SiteProtocol, root: Path) -> None:

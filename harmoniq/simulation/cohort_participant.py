@@ -17,7 +17,8 @@ from harmoniq.simulation.plan import SimulationPlan
 from harmoniq.simulation.protocol import SiteProtocol
 from harmoniq.simulation.template import Template, load_template
 
-_STAGING = ".staging-"
+#: Before the name of what is not whole yet.
+STAGING = ".staging-"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class ParticipantJob:
         'L' and 'R' to the Brodmann number of each vertex of fsaverage5.
     atlas_folder : Path
         Where the atlas was found.
+    cache_dir : Path, optional
+        Where the template is; default: the user's cache.
     """
 
     label: str
@@ -48,6 +51,7 @@ class ParticipantJob:
     values: Mapping[tuple[str, str], NDArray[np.float64]]
     atlas_labels: Mapping[str, NDArray[np.int16]]
     atlas_folder: Path
+    cache_dir: Path | None = None
 
 
 def simulate_participant(job: ParticipantJob) -> str:
@@ -68,12 +72,12 @@ def simulate_participant(job: ParticipantJob) -> str:
         When the disk is full or the folder cannot be written.
     """
     out = job.plan.out
-    staging = out / f"{_STAGING}{job.label}"
+    staging = out / f"{STAGING}{job.label}"
     shutil.rmtree(staging, ignore_errors=True)
     try:
         staging.mkdir(parents=True)
         head = make_head(
-            job.label, _template(_Labels(job.atlas_labels)), job.protocol, job.values,
+            job.label, _template(_Labels(job.atlas_labels), job.cache_dir), job.protocol, job.values,
             patient=job.patient, b1_inhomogeneity=job.plan.b1_inhomogeneity, seed=job.plan.seed,
         )  # fmt: skip
         _acquire(head, job, staging)
@@ -140,6 +144,6 @@ class _Labels(dict[str, NDArray[np.int16]]):
 
 
 @lru_cache(maxsize=1)
-def _template(labels: _Labels) -> Template:
+def _template(labels: _Labels, cache_dir: Path | None) -> Template:
     """Return the template; it is read once in each worker."""
-    return load_template(labels)
+    return load_template(labels, cache_dir)

@@ -45,7 +45,7 @@ _ELLIPSOIDS: Final = (
     ("thalamus", (11.0, -18.0, 6.5), (8.5, 15.0, 9.0), -25.0),
     ("caudate", (12.5, 12.0, 7.0), (4.5, 9.0, 8.5), 0.0),
     ("caudate", (16.0, -4.0, 17.0), (3.2, 12.0, 4.0), -15.0),
-    ("putamen", (27.0, 1.0, 0.0), (4.5, 14.5, 9.0), -10.0),
+    ("putamen", (26.5, 1.0, 1.0), (5.8, 16.0, 10.5), -10.0),
     ("pallidum", (19.5, -4.0, -1.0), (4.0, 8.0, 5.5), -20.0),
 )
 # The lateral ventricle of the right side: a chain of balls (x, y, z, radius), and its temporal horn.

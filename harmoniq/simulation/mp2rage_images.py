@@ -133,17 +133,38 @@ def _place(value, start, step, count):
     return cell, position - np.float32(cell)
 
 
+@njit(inline="always")
+def _sums(r1, r2star, pd, i, j, k, fx, fy, fz, low, high, wb, te):
+    """Sum both signals, R1 and R2* over one voxel's sub-voxels; the last value is how many hold tissue."""
+    one = np.float32(1.0)
+    s1, s2, sum_r1, sum_r2, tissue = np.float32(0.0), np.float32(0.0), np.float32(0.0), np.float32(0.0), 0
+    for a in range(i * fx, i * fx + fx):
+        for c in range(j * fy, j * fy + fy):
+            for d in range(k * fz, k * fz + fz):
+                density = pd[a, c, d]
+                if density <= 0:
+                    continue
+                rate, decay = r1[a, c, d], r2star[a, c, d]
+                r, wr = _place(rate, _R1_AXIS[0], _R1_AXIS[1], _R1_AXIS[2])
+                weight = density * np.exp(-np.float32(te) * decay)
+                w00, w01 = (one - wb) * (one - wr) * weight, (one - wb) * wr * weight
+                w10, w11 = wb * (one - wr) * weight, wb * wr * weight
+                s1 += w00 * low[r, 0] + w01 * low[r + 1, 0] + w10 * high[r, 0] + w11 * high[r + 1, 0]
+                s2 += w00 * low[r, 1] + w01 * low[r + 1, 1] + w10 * high[r, 1] + w11 * high[r + 1, 1]
+                sum_r1 += rate
+                sum_r2 += decay
+                tissue += 1
+    return s1, s2, sum_r1, sum_r2, tissue
+
+
 @njit(cache=True, nogil=True, fastmath=True)
 def _scan(
-    r1, r2star, pd, k0, k1, affine, center, radii, transmit, receive, phase, table, echo_time, sigma, scale, seed,
-    normals, inv1, inv1_phase, inv2, inv2_phase, uni, mean_r1, mean_r2star,
+    r1, r2star, pd, k0, k1, affine, center, radii, transmit, receive, phase, table, te, sigma, scale, seed, normals,
+    inv1, inv1_phase, inv2, inv2_phase, uni, mean_r1, mean_r2star,
 ):  # fmt: skip
-    nz, ny, nx = uni.shape
+    ny, nx = uni.shape[1:]
     fx, fy, fz = r1.shape[0] // nx, r1.shape[1] // ny, r1.shape[2] // (k1 - k0)
     share = 1.0 / (fx * fy * fz)
-    r_start, r_step, r_count = _R1_AXIS
-    b_start, b_step, b_count = _B1_AXIS
-    one, te = np.float32(1.0), np.float32(-echo_time)
     # y outermost, x innermost: the sub-voxels of one y fit into the cache, and images are written along their lines.
     for j in range(ny):
         for k in range(k0, k1):
@@ -151,26 +172,10 @@ def _scan(
                 u = (affine[0, 0] * i + affine[0, 1] * j + affine[0, 2] * k + affine[0, 3] - center[0]) / radii[0]
                 v = (affine[1, 0] * i + affine[1, 1] * j + affine[1, 2] * k + affine[1, 3] - center[1]) / radii[1]
                 w = (affine[2, 0] * i + affine[2, 1] * j + affine[2, 2] * k + affine[2, 3] - center[2]) / radii[2]
-                b, wb = _place(quadratic(u, v, w, transmit), b_start, b_step, b_count)
-                low, high = table[b], table[b + 1]
-                s1, s2 = np.float32(0.0), np.float32(0.0)
-                sum_r1, sum_r2, tissue = np.float32(0.0), np.float32(0.0), 0
-                for a in range(i * fx, i * fx + fx):
-                    for c in range(j * fy, j * fy + fy):
-                        for d in range((k - k0) * fz, (k - k0) * fz + fz):
-                            density = pd[a, c, d]
-                            if density <= 0:
-                                continue
-                            rate, decay = r1[a, c, d], r2star[a, c, d]
-                            r, wr = _place(rate, r_start, r_step, r_count)
-                            weight = density * np.exp(te * decay)
-                            w00, w01 = (one - wb) * (one - wr) * weight, (one - wb) * wr * weight
-                            w10, w11 = wb * (one - wr) * weight, wb * wr * weight
-                            s1 += w00 * low[r, 0] + w01 * low[r + 1, 0] + w10 * high[r, 0] + w11 * high[r + 1, 0]
-                            s2 += w00 * low[r, 1] + w01 * low[r + 1, 1] + w10 * high[r, 1] + w11 * high[r + 1, 1]
-                            sum_r1 += rate
-                            sum_r2 += decay
-                            tissue += 1
+                b, wb = _place(quadratic(u, v, w, transmit), _B1_AXIS[0], _B1_AXIS[1], _B1_AXIS[2])
+                s1, s2, sum_r1, sum_r2, tissue = _sums(
+                    r1, r2star, pd, i, j, k - k0, fx, fy, fz, table[b], table[b + 1], wb, te
+                )
                 re = im = 0.0
                 if tissue:
                     coil = quadratic(u, v, w, receive) * share

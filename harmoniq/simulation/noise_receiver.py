@@ -41,5 +41,5 @@ def magnitude_step(re, im, scale):
 @njit(inline="always")
 def phase_step(re, im):
     """Return the stored phase of a complex signal, -2048 to 2047."""
-    step = int(math.floor(angle(im, re) * (2048 / np.pi) + 0.5))
+    step = math.floor(angle(im, re) * (2048 / np.pi) + 0.5)
     return -2048 if step > 2047 else step

@@ -30,7 +30,9 @@ def uniform_slabs() -> Callable[..., Iterator[SimpleNamespace]]:
             k1 = min(shape[2], k0 + slab)
             size = (shape[0] * factor, shape[1] * factor, (k1 - k0) * factor)
             yield SimpleNamespace(
-                k0=k0, k1=k1, **{n: np.full(size, v, np.float32) for n, v in (("r1", r1), ("r2star", r2star), ("pd", pd))}
+                k0=k0,
+                k1=k1,
+                **{n: np.full(size, v, np.float32) for n, v in (("r1", r1), ("r2star", r2star), ("pd", pd))},
             )
 
     return slabs

@@ -36,7 +36,9 @@ def test_dipole_is_the_field_of_an_air_sphere() -> None:
 
 def test_transmit_field_spans_what_is_asked_for() -> None:
     assert sample_fields(fields_of(0.0), [CENTER, CENTER + [84, 0, 0]])["transmit"] == pytest.approx([1, 1])
-    full = np.array([sample_fields(fields_of(1.0, seed), [CENTER, CENTER + [84, 0, 0]])["transmit"] for seed in range(50)])
+    full = np.array(
+        [sample_fields(fields_of(1.0, seed), [CENTER, CENTER + [84, 0, 0]])["transmit"] for seed in range(50)]
+    )
     assert full.mean(axis=0) == pytest.approx([1.1, 0.8], abs=0.03)
     slight = sample_fields(fields_of(0.1), np.random.default_rng(0).uniform(-50, 50, (100, 3)))["transmit"]
     assert np.abs(slight - 1).max() < 0.03

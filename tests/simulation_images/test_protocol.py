@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import SimpleITK as sitk
 
 from harmoniq.data.errors import InputError
 from harmoniq.simulation.protocol import site_protocols
@@ -56,6 +55,7 @@ def test_grid_holds_the_head_and_little_else(flip: bool) -> None:
 
 
 def test_itk_text_is_read_by_itk_as_the_same_motion(tmp_path) -> None:
+    sitk = pytest.importorskip("SimpleITK")
     motion = random_motion(np.random.default_rng(3), (0, -10, 10))
     (tmp_path / "xfm.txt").write_text(itk_text(motion))
     transform = sitk.ReadTransform(str(tmp_path / "xfm.txt"))

@@ -46,7 +46,10 @@ def test_mp2rage_averages_signals_not_parameters(grid, fields) -> None:
     shape = tuple(2 * n for n in grid.shape)
     half = np.zeros(shape, dtype=bool)
     half[::2] = True
-    tissue = {name: np.where(half, a, b).astype(np.float32) for name, a, b in (("r1", 1.1, 0.25), ("r2star", 21, 2), ("pd", 0.7, 1))}
+    tissue = {
+        name: np.where(half, a, b).astype(np.float32)
+        for name, a, b in (("r1", 1.1, 0.25), ("r2star", 21, 2), ("pd", 0.7, 1))
+    }
     fields.transmit[:] = 0
     fields.transmit[0] = 1
     slab = SimpleNamespace(k0=0, k1=grid.shape[2], **tissue)
@@ -113,7 +116,8 @@ def test_slabs_of_any_thickness_give_the_same_images(grid, fields, uniform_slabs
     protocol = site_protocols(1)[0]
     assert protocol.megre is not None
     one, two = (
-        scan_megre(uniform_slabs(grid.shape, 0.9, 20.0, 0.7, slab=s), protocol.megre, fields, grid, seed=4) for s in (3, 8)
+        scan_megre(uniform_slabs(grid.shape, 0.9, 20.0, 0.7, slab=s), protocol.megre, fields, grid, seed=4)
+        for s in (3, 8)
     )
     assert (one.magnitude == two.magnitude).all() and (one.phase == two.phase).all()
 
