@@ -46,6 +46,7 @@ def map_sidecars(inputs: SessionInputs, settings: Settings, engines: dict[str, s
         sidecars["R1"] = {
             **_common("R1 = 1/T1 by the lookup table of MP2RAGE", engines["R1"], [path.name for path in mp2rage.files]),
             "Units": "1/s",
+            "SkullStripped": False,
             "RepetitionTimePreparation": timing.repetition_time,
             "RepetitionTimeExcitation": timing.echo_spacing,
             "NumberShots": list(timing.shots),
@@ -65,6 +66,7 @@ def map_sidecars(inputs: SessionInputs, settings: Settings, engines: dict[str, s
         names = [path.name for path in megre.files]
         sources += names
         fit = _common(f"Decay over {len(megre.echo_times)} echoes, {settings.r2star.method}", engines["R2star"], names)
+        fit["SkullStripped"] = False
         sidecars["R2star"] = {**fit, "Units": "1/s", "EchoTimes": list(megre.echo_times)}
         sidecars["S0"] = {**fit, "Description": "Signal at echo time 0, in the image's units", "Units": "arbitrary"}
     if mp2rage is not None and megre is not None:
@@ -91,7 +93,6 @@ def map_sidecars(inputs: SessionInputs, settings: Settings, engines: dict[str, s
         "sd": {"Description": "Weighted standard deviation over the streamlines", "Units": "1/s"},
         "central": {"Description": "Whether the node enters the regional value"},
         "n_streamlines": {"Description": "Streamlines of the bundle"},
-        "n_excluded": {"Description": "Streamlines' points left out at this node"},
     }
     return sidecars
 

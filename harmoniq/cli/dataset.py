@@ -10,17 +10,19 @@ from harmoniq.data.provenance import versions
 from harmoniq.settings.load import as_dict
 from harmoniq.settings.schema import Settings
 
-#: What is ours and not BIDS's in the derivatives.
+#: What is ours and not BIDS's in the derivatives. The validator takes names of folders without a slash only.
 IGNORED = (
-    "work/",
-    "logs/",
-    "group/",
+    "work",
+    "logs",
+    "group",
+    "figures",
     "*.html",
-    "sub-*/figures/",
     "*_regions.tsv",
     "*_regions.json",
     "*_profiles.*",
     "*_xfm.*",
+    "*_desc-cGM_*",
+    "*_desc-sWM_*",
 )
 
 

@@ -66,6 +66,7 @@ def _command(args: argparse.Namespace, *words: str) -> int:
     from harmoniq.cli.parser import build_parser
 
     options = ["--nprocs", str(process_count(args.nprocs)), "--seed", str(args.seed)]
+    options += ["--omp-nthreads", str(args.omp_nthreads), *["-v"] * args.verbose]
     options += ["--mem", str(args.mem)] if args.mem else []
     options += ["--bootstrap", str(args.bootstrap)] if args.bootstrap else []
     parsed = build_parser().parse_args([*words, *options])

@@ -118,7 +118,11 @@ def _add_group_options(parser: argparse.ArgumentParser) -> None:
 def _add_resources(parser: argparse.ArgumentParser) -> None:
     resources = parser.add_argument_group("resources")
     resources.add_argument(
-        "-w", "--work-dir", metavar="DIR", type=Path, help="intermediate results; default: OUT_DIR/work"
+        "-w",
+        "--work-dir",
+        metavar="DIR",
+        type=Path,
+        help="intermediate results; default: OUT_DIR/work, for the group a temporary folder",
     )
     resources.add_argument("--nprocs", metavar="N", type=int, help="processes; default: the cores of this job")
     resources.add_argument("--omp-nthreads", metavar="N", type=int, default=1, help="threads of each process (1)")

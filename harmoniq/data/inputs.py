@@ -67,7 +67,7 @@ def find_acquisitions(
     query = _Query(layout, participant, session, filters)
     notes: list[str] = []
     mp2rage = _find_mp2rage(query, site_keys.get("MP2RAGE", {}), efficiency, notes)
-    megre = _find_megre(query)
+    megre = _find_megre(query, site_keys.get("MEGRE", {}), notes)
     if mp2rage is None and megre is None:
         raise InputError(
             "has neither MP2RAGE nor ME-GRE images",
@@ -133,7 +133,7 @@ def _find_mp2rage(query: _Query, site: Mapping[str, Any], efficiency: float, not
     return MP2RAGE(timing, _path(uni), *map(_path, inversions), *map(_path, phases), notes=tuple(notes))
 
 
-def _find_megre(query: _Query) -> MEGRE | None:
+def _find_megre(query: _Query, site: Mapping[str, Any], notes: list[str]) -> MEGRE | None:
     files = query.get("megre")
     magnitudes = sorted((f for f in files if _part(f) == "mag"), key=_echo)
     if not magnitudes:
@@ -149,7 +149,7 @@ def _find_megre(query: _Query) -> MEGRE | None:
             remedy="choose with --bids-filter-file",
         )
     phases = sorted((f for f in files if _part(f) == "phase"), key=_echo)
-    times = tuple(_echo_time(file) for file in magnitudes)
+    times = _echo_times(magnitudes, site, notes)
     complete = [_echo(file) for file in phases] == echoes
     paths = tuple(Path(file.path) for file in magnitudes)
     megre = MEGRE(paths, times, tuple(Path(f.path) for f in phases) if complete else ())
@@ -161,13 +161,30 @@ def _echo(file: "BIDSImageFile") -> int:
     return int(file.get_entities().get("echo", 1))
 
 
-def _echo_time(file: "BIDSImageFile") -> float:
-    value = file.get_metadata().get("EchoTime")
-    if value is None:
-        raise InputError("missing", file=file.path, key="EchoTime", remedy="add it to the sidecar, in seconds")
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InputError("must be a number of seconds", file=file.path, key="EchoTime", value=value)
-    return float(value)
+def _echo_times(files: "list[BIDSImageFile]", site: Mapping[str, Any], notes: list[str]) -> tuple[float, ...]:
+    """Return the sidecars' echo times; those that lack one take the site's list, echo by echo."""
+    given = site.get("EchoTime")
+    if given is not None and (not isinstance(given, (list, tuple)) or len(given) != len(files)):
+        raise InputError(
+            f"the config must give {len(files)} echo times", file=files[0].path, key="EchoTime", value=given
+        )
+    times = []
+    for index, file in enumerate(files):
+        value = file.get_metadata().get("EchoTime")
+        if value is None and given is not None:
+            value = given[index]
+            notes.append(f"EchoTime = {value} of echo {index + 1} is taken from the config")
+        if value is None:
+            raise InputError(
+                "missing",
+                file=file.path,
+                key="EchoTime",
+                remedy="add it to the sidecar in seconds, or give [sites.<site>.MEGRE] in a config",
+            )
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise InputError("must be a number of seconds", file=file.path, key="EchoTime", value=value)
+        times.append(float(value))
+    return tuple(times)
 
 
 def check_grids(paths: list[Path]) -> None:

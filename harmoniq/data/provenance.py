@@ -7,6 +7,10 @@ from importlib.resources import files
 
 import harmoniq
 
+_CODE = (
+    "data", "harmonization", "mp2rage", "r2star", "regions", "registration", "report", "settings", "statistics",
+    "surface", "tract",
+)  # fmt: skip
 _LIBRARIES = ("nipype", "nibabel", "nilearn", "numpy", "scipy", "pandas", "dipy", "SimpleITK", "numba", "statsmodels")
 
 
@@ -15,20 +19,17 @@ def code_version() -> str:
     """Return the version with a digest of the program's own sources.
 
     Nipype does not notice that a node's code has changed; every node takes this text as an input, so that results of
-    another version, or of an edited one, are never reused.
+    another version, or of an edited one, are never reused. The command line and the simulator do not count.
     """
     digest = hashlib.sha256()
     root = files("harmoniq")
-    for folder in ("data", "interfaces", "mp2rage", "r2star", "regions", "registration", "surface", "tract"):
-        for source in sorted((root / folder).iterdir() if folder != "interfaces" else _interfaces(), key=str):
+    # Mapped from the repository's root: an editable install finds the nodes by import only.
+    folders = [root / name for name in _CODE] + [files("harmoniq.interfaces")]
+    for folder in folders:
+        for source in sorted(folder.iterdir(), key=lambda item: item.name):
             if source.name.endswith(".py"):
                 digest.update(source.name.encode() + source.read_bytes())
     return f"{harmoniq.__version__}+{digest.hexdigest()[:12]}"
-
-
-def _interfaces() -> list:
-    # Mapped from the repository's root: an editable install finds it by import only.
-    return list(files("harmoniq.interfaces").iterdir())
 
 
 @lru_cache(maxsize=1)

@@ -163,7 +163,8 @@ def uni_from_magnitudes(
 
 def _finite_range(data: NDArray, name: str) -> tuple[float, float]:
     """Return the smallest and the largest finite value."""
-    low, high = (float(np.nanmin(data)), float(np.nanmax(data))) if data.size else (np.nan, np.nan)
+    low, high = (float(data.min()), float(data.max())) if data.size else (np.nan, np.nan)
+    # The usual image is finite throughout, and is not copied.
     if not (np.isfinite(low) and np.isfinite(high)):
         finite = data[np.isfinite(data)]
         if not finite.size:

@@ -19,12 +19,12 @@ def estimate_noise(image: ArrayLike) -> float:
     """Estimate the standard deviation of the noise in each of the real and imaginary parts.
 
     The background is taken where there is one that looks like noise; in an image that is masked or filled by the
-    head, the differences between neighbors along the last axis are, which also hold fine structure and tend to be high.
+    head, the differences between neighbors along the first axis are, which also hold fine structure and tend to be high.
 
     Parameters
     ----------
     image : array_like
-        Magnitudes of one echo, best the last one.
+        Magnitudes, the first axis in space: of one echo, or of all with the echoes last.
 
     Returns
     -------
@@ -64,11 +64,11 @@ def _from_background(values: NDArray) -> float:
 
 
 def _from_differences(data: NDArray) -> float:
-    """Return sigma from second differences along the last axis where there is signal: Gaussian there."""
-    if data.shape[-1] < 3:
+    """Return sigma from second differences along the first axis where there is signal: Gaussian there."""
+    if data.shape[0] < 3:
         return 0.0
-    second = data[..., 2:] - 2.0 * data[..., 1:-1] + data[..., :-2]
-    lowest = np.minimum(np.minimum(data[..., 2:], data[..., 1:-1]), data[..., :-2])
+    second = data[2:] - 2.0 * data[1:-1] + data[:-2]
+    lowest = np.minimum(np.minimum(data[2:], data[1:-1]), data[:-2])
     used = second[np.isfinite(second) & (lowest > 0)]
     # Second differences of independent noise have 6 times its variance; 1.4826 turns the median into a deviation.
     return float(np.median(np.abs(used)) * 1.4826 / np.sqrt(6.0)) if used.size else 0.0

@@ -15,6 +15,7 @@ from harmoniq.data.errors import InputError
 from harmoniq.registration.images import load
 from harmoniq.registration.mask import brain_mask
 from harmoniq.registration.mutual_information import COARSE, FINE, Problem
+from harmoniq.registration.threads import one_itk_thread
 
 MAX_SHIFT_MM = 40.0
 MAX_ANGLE_DEG = 45.0
@@ -43,6 +44,7 @@ class RigidResult:
     n_iterations: int
 
 
+@one_itk_thread
 def register_rigid(
     fixed_path: str | Path, moving_path: str | Path, *, fixed_mask_path: str | Path | None = None, seed: int = 0
 ) -> RigidResult:

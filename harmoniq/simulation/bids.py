@@ -31,8 +31,8 @@ _README = """\
 Digital heads with known R1 and R2*, measured by simulated scanners: MP2RAGE, multi-echo GRE, diffusion, FLAIR and B1+
 maps of the sites of Chen et al. 2026 (doi:10.1162/IMAG.a.1140, Table 2). No person was scanned.
 
-- `sourcedata/truth/regions.tsv` holds the true value of every region, `sourcedata/truth/maps` the true R1 and R2* of every
-  voxel of UNIT1, and how the head had moved between the multi-echo GRE and MP2RAGE.
+- `sourcedata/truth/regions.tsv` holds the true value of every region, `sourcedata/truth/maps` the true R1 and R2* of
+  every voxel of UNIT1, and how the head had moved between the multi-echo GRE and MP2RAGE.
 - `derivatives` holds what was asked for beside the raw data.
 - `sourcedata/truth/plan.json` holds the options; the same options give the same files again.
 

@@ -132,21 +132,24 @@ def _jobs(
     atlas: "Atlas",
     cache_dir: Path | None,
 ) -> list[ParticipantJob]:
-    values = dict(tuple(truth.groupby("participant_id", sort=False)))
-    return [
-        ParticipantJob(
-            label=row.participant_id,
+    jobs = []
+    for label, own in truth.groupby("participant_id", sort=False):
+        row = people[people["participant_id"] == label]
+        if row.empty:
+            continue
+        job = ParticipantJob(
+            label=str(label),
             plan=plan,
-            protocol=protocols[row.site],
-            patient=row.group == PATIENT_GROUP,
-            megre=bool(row.megre),
-            values=tissue_arrays(values[row.participant_id]),
+            protocol=protocols[row["site"].iloc[0]],
+            patient=bool((row["group"] == PATIENT_GROUP).iloc[0]),
+            megre=bool(row["megre"].iloc[0]),
+            values=tissue_arrays(own),
             atlas_labels=atlas.labels,
             atlas_folder=atlas.source,
             cache_dir=cache_dir,
         )
-        for row in people.itertuples(index=False)
-    ]
+        jobs.append(job)
+    return jobs
 
 
 def _plant(plan: SimulationPlan, protocols: dict[str, SiteProtocol]) -> tuple[pd.DataFrame, pd.DataFrame]:

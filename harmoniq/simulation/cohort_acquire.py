@@ -47,8 +47,8 @@ def acquire_mp2rage(head: Head, site: SiteProtocol, root: Path, *, flair: bool) 
     if bright is not None:
         write_nifti(raw_path(root, head.label, "anat", "FLAIR.nii.gz"), grid.affine, bright.image)
         write_json(raw_path(root, head.label, "anat", "FLAIR.json"), sidecars.flair_sidecar(site))
-    for name, volume in (("R1map", images.r1), ("R2starmap", images.r2star)):
-        write_nifti(truth_map_path(root, head.label, f"{name}.nii.gz"), grid.affine, volume)
+    for name, truth in (("R1map", images.r1), ("R2starmap", images.r2star)):
+        write_nifti(truth_map_path(root, head.label, f"{name}.nii.gz"), grid.affine, truth)
     if lesions is not None:
         _write_lesions(head, lesions, grid, root)
 

@@ -67,8 +67,10 @@ def gradient_table(protocol: DWIProtocol, rng: np.random.Generator) -> tuple[NDA
 
 
 def fsl_directions(directions: NDArray, affine: NDArray) -> NDArray[np.float64]:
-    """Turn directions from scanner coordinates into FSL's: along the voxel axes, x mirrored where the affine's
-    determinant is positive (https://fsl.fmrib.ox.ac.uk/fsl/docs/#/diffusion/index, "bvecs").
+    """Turn directions from scanner coordinates into FSL's.
+
+    They go along the voxel axes, with x mirrored where the affine's determinant is positive (FSL's documentation,
+    "What conventions do the bvecs use?", https://fsl.fmrib.ox.ac.uk/fsl/docs).
 
     Parameters
     ----------

@@ -10,11 +10,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from harmoniq.simulation.fields import HeadFields, quadratic
-from harmoniq.simulation.mp2rage_images import Slab
 from harmoniq.simulation.noise import mix, normal_table, pick
 from harmoniq.simulation.noise_receiver import FULL_SCALE, magnitude_step
 from harmoniq.simulation.protocol import FLAIRProtocol
 from harmoniq.simulation.protocol_grid import Grid
+from harmoniq.simulation.rasterize import ParameterSlab
 
 #: Signal of white matter over the noise's standard deviation per channel.
 SNR = 40.0
@@ -60,7 +60,7 @@ class FLAIRScan:
         # Lesions and muscle are some two to four times as bright as white matter.
         self.scale = FULL_SCALE / (8.0 * reference)
 
-    def add(self, slab: Slab) -> None:
+    def add(self, slab: ParameterSlab) -> None:
         """Measure one slab of the head."""
         f, p = self.fields, self.protocol
         _scan(

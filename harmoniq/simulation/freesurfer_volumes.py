@@ -6,7 +6,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from harmoniq.data.names import BRODMANN_AREAS
 from harmoniq.simulation.anatomy import Anatomy
 from harmoniq.simulation.head import CLASS_NUMBER, CLASSES
 from harmoniq.simulation.rasterize import paint_table
@@ -175,6 +174,3 @@ def _conform(image: Any, affine: NDArray[np.float64]) -> NDArray[np.float32]:
     result = affine_transform(data, matrix[:3, :3], matrix[:3, 3], output_shape=(SIZE,) * 3, order=1)
     bright = np.percentile(result[result > 0.05 * result.max()], 75) if result.max() > 0 else 1.0
     return result * np.float32(110.0 / bright)
-
-
-assert len(BRODMANN_AREAS) + 1 == LABELS_PER_SIDE

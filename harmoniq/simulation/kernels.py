@@ -83,6 +83,53 @@ def _mixture(  # type: ignore[no-untyped-def]
     return inner, tissue, 1.0 - below, bundle or tissue == numbers[2]
 
 
+@numba.njit(cache=True, nogil=True, inline="always")
+def _pull(x, y, matrix, offset, amplitude, sines):  # type: ignore[no-untyped-def]
+    """Put the template's point of the subject's point x into y."""
+    for axis in range(3):
+        y[axis] = offset[axis] + matrix[axis, 0] * x[0] + matrix[axis, 1] * x[1] + matrix[axis, 2] * x[2]
+    for m in range(amplitude.shape[0]):
+        for axis in range(3):
+            y[axis] += amplitude[m, axis] * sines[m]
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _head_class(y, head, grid, air):  # type: ignore[no-untyped-def]
+    """Return the class of the head's nearest node, or air outside its grid."""
+    i = int(np.floor((y[0] - grid[0]) / grid[3] + 0.5))
+    j = int(np.floor((y[1] - grid[1]) / grid[3] + 0.5))
+    k = int(np.floor((y[2] - grid[2]) / grid[3] + 0.5))
+    if 0 <= i < head.shape[0] and 0 <= j < head.shape[1] and 0 <= k < head.shape[2]:
+        return int(head[i, j, k])
+    return air
+
+
+@numba.njit(cache=True, nogil=True)
+def _balls_on_line(x, step, balls, near):  # type: ignore[no-untyped-def]
+    """Put the numbers of the balls that the line through x along `step` meets into `near`; return how many."""
+    count = 0
+    length2 = step[0] ** 2 + step[1] ** 2 + step[2] ** 2
+    for n in range(len(balls)):
+        along, apart = 0.0, 0.0
+        for axis in range(3):
+            along += (balls[n, axis] - x[axis]) * step[axis]
+            apart += (balls[n, axis] - x[axis]) ** 2
+        if apart - along * along / length2 < balls[n, 3] ** 2:
+            near[count] = n
+            count += 1
+    return count
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _in_ball(x, balls, near, count):  # type: ignore[no-untyped-def]
+    for c in range(count):
+        n = near[c]
+        apart = (balls[n, 0] - x[0]) ** 2 + (balls[n, 1] - x[1]) ** 2 + (balls[n, 2] - x[2]) ** 2
+        if apart < balls[n, 3] ** 2:
+            return True
+    return False
+
+
 @numba.njit(cache=True, nogil=True)
 def paint(  # type: ignore[no-untyped-def]
     block, start, steps, fields, grids, warp, table, ramp, numbers, balls, lesion
@@ -94,17 +141,12 @@ def paint(  # type: ignore[no-untyped-def]
     row, the deep white matter's, and air's; `balls` the lesions (x, y, z, radius) and `lesion` their factor and addend.
     """
     matrix, offset, amplitude, wave, phase = warp
-    tissue_field, head = fields[3], fields[4]
-    modes = amplitude.shape[0]
+    modes, size = amplitude.shape[0], fields[3].shape
     sines, cosines = np.empty(modes), np.empty(modes)
-    step_sine, step_cosine = np.empty(modes), np.empty(modes)
     x, y, near = np.empty(3), np.empty(3), np.empty(len(balls), np.int64)
-    limit = (tissue_field.shape[0] - 1.001, tissue_field.shape[1] - 1.001, tissue_field.shape[2] - 1.001)
-    for m in range(modes):
-        turn = wave[m, 0] * steps[0, 2] + wave[m, 1] * steps[1, 2] + wave[m, 2] * steps[2, 2]
-        step_sine[m], step_cosine[m] = np.sin(turn), np.cos(turn)
-    length2 = steps[0, 2] ** 2 + steps[1, 2] ** 2 + steps[2, 2] ** 2
-    depth = block.shape[3]
+    step = steps[:, 2].copy()
+    # Along a row the waves advance by a constant angle: they are turned by it instead of computed anew.
+    step_sine, step_cosine = np.sin(wave @ step), np.cos(wave @ step)
     for p in range(block.shape[1]):
         for q in range(block.shape[2]):
             for axis in range(3):
@@ -112,50 +154,26 @@ def paint(  # type: ignore[no-untyped-def]
             for m in range(modes):
                 angle = wave[m, 0] * x[0] + wave[m, 1] * x[1] + wave[m, 2] * x[2] + phase[m]
                 sines[m], cosines[m] = np.sin(angle), np.cos(angle)
-            count = 0
-            for n in range(len(balls)):
-                along, apart = 0.0, 0.0
-                for axis in range(3):
-                    along += (balls[n, axis] - x[axis]) * steps[axis, 2]
-                    apart += (balls[n, axis] - x[axis]) ** 2
-                if apart - along * along / length2 < balls[n, 3] ** 2:
-                    near[count] = n
-                    count += 1
-            for r in range(depth):
-                for axis in range(3):
-                    y[axis] = offset[axis] + matrix[axis, 0] * x[0] + matrix[axis, 1] * x[1] + matrix[axis, 2] * x[2]
-                for m in range(modes):
-                    for axis in range(3):
-                        y[axis] += amplitude[m, axis] * sines[m]
-                u, v, w = (
-                    (y[0] - grids[0, 0]) / grids[0, 3],
-                    (y[1] - grids[0, 1]) / grids[0, 3],
-                    (y[2] - grids[0, 2]) / grids[0, 3],
-                )
+            count = _balls_on_line(x, step, balls, near)
+            for r in range(block.shape[3]):
+                _pull(x, y, matrix, offset, amplitude, sines)
+                u = (y[0] - grids[0, 0]) / grids[0, 3]
+                v = (y[1] - grids[0, 1]) / grids[0, 3]
+                w = (y[2] - grids[0, 2]) / grids[0, 3]
                 weight, matter = 1.0, False
-                if 0.0 <= u < limit[0] and 0.0 <= v < limit[1] and 0.0 <= w < limit[2]:
+                if 0.0 <= u < size[0] - 1.001 and 0.0 <= v < size[1] - 1.001 and 0.0 <= w < size[2] - 1.001:
                     one, two, weight, matter = _mixture(
                         u, v, w, fields, ramp, numbers, matrix, amplitude, wave, cosines
                     )
                 else:
-                    hi = int(np.floor((y[0] - grids[1, 0]) / grids[1, 3] + 0.5))
-                    hj = int(np.floor((y[1] - grids[1, 1]) / grids[1, 3] + 0.5))
-                    hk = int(np.floor((y[2] - grids[1, 2]) / grids[1, 3] + 0.5))
-                    one = numbers[3]
-                    if 0 <= hi < head.shape[0] and 0 <= hj < head.shape[1] and 0 <= hk < head.shape[2]:
-                        one = int(head[hi, hj, hk])
+                    one = _head_class(y, fields[4], grids[1], numbers[3])
                     two = one
-                hit = False
-                if matter:
-                    for c in range(count):
-                        n = near[c]
-                        apart = (balls[n, 0] - x[0]) ** 2 + (balls[n, 1] - x[1]) ** 2 + (balls[n, 2] - x[2]) ** 2
-                        hit = hit or apart < balls[n, 3] ** 2
+                hit = matter and _in_ball(x, balls, near, count)
                 for o in range(block.shape[0]):
                     value = weight * table[one, o] + (1.0 - weight) * table[two, o]
                     block[o, p, q, r] = value * lesion[0, o] + lesion[1, o] if hit else value
                 for axis in range(3):
-                    x[axis] += steps[axis, 2]
+                    x[axis] += step[axis]
                 for m in range(modes):
                     sine = sines[m] * step_cosine[m] + cosines[m] * step_sine[m]
                     cosines[m] = cosines[m] * step_cosine[m] - sines[m] * step_sine[m]

@@ -16,11 +16,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from harmoniq.simulation.fields import HeadFields, main_field, quadratic
-from harmoniq.simulation.mp2rage_images import Slab
 from harmoniq.simulation.noise import mix, normal_table, pick
 from harmoniq.simulation.noise_receiver import FULL_SCALE, magnitude_step, phase_step
 from harmoniq.simulation.protocol import MEGREProtocol
 from harmoniq.simulation.protocol_grid import Grid
+from harmoniq.simulation.rasterize import ParameterSlab
 
 #: Signal of white matter at the first echo over the noise's standard deviation per channel.
 SNR = 80.0
@@ -70,7 +70,7 @@ class MEGREScan:
         # Fat and children's tissue relax faster than white matter; the coil's profile is at most about 1.7.
         self.scale = FULL_SCALE / (1.8 * float(steady_state(2.0, protocol)))
 
-    def add(self, slab: Slab) -> None:
+    def add(self, slab: ParameterSlab) -> None:
         """Measure one slab of the head."""
         f, p, out = self.fields, self.protocol, self.images
         angle = np.deg2rad(p.flip_angle)
@@ -82,7 +82,13 @@ class MEGREScan:
 
 
 def scan_megre(
-    slabs: Iterable[Slab], protocol: MEGREProtocol, fields: HeadFields, grid: Grid, *, seed: int, snr: float = SNR
+    slabs: Iterable[ParameterSlab],
+    protocol: MEGREProtocol,
+    fields: HeadFields,
+    grid: Grid,
+    *,
+    seed: int,
+    snr: float = SNR,
 ) -> MEGREImages:
     """Measure a head whose parameters come in slabs that cover `grid`; see `MEGREScan`."""
     scan = MEGREScan(protocol, fields, grid, seed=seed, snr=snr)

@@ -7,7 +7,6 @@ magnitudes are Rician), and UNIT1 is computed from the noisy signals: its backgr
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numba import njit
@@ -19,6 +18,7 @@ from harmoniq.simulation.noise import mix, normal_table, pick
 from harmoniq.simulation.noise_receiver import FULL_SCALE, magnitude_step, phase_step
 from harmoniq.simulation.protocol import MP2RAGEProtocol
 from harmoniq.simulation.protocol_grid import Grid
+from harmoniq.simulation.rasterize import ParameterSlab
 
 #: Signal of the second inversion in white matter over the noise's standard deviation per channel.
 SNR = 60.0
@@ -26,16 +26,6 @@ SNR = 60.0
 _R1_AXIS = (0.05, 0.005, 1600)
 _B1_AXIS = (0.4, 0.01, 121)
 _WHITE_MATTER = (1.1, 0.7, 21.0)
-
-
-class Slab(Protocol):
-    """Tissue parameters of the sub-voxels of voxel layers `k0` to `k1`."""
-
-    k0: int
-    k1: int
-    r1: NDArray[np.float32]
-    r2star: NDArray[np.float32]
-    pd: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -97,7 +87,7 @@ class MP2RAGEScan:
         fat = inversion_signals(1 / 2.0, protocol.timing)
         self.scale = FULL_SCALE / (1.8 * float(max(abs(signal) for signal in fat)))
 
-    def add(self, slab: Slab) -> None:
+    def add(self, slab: ParameterSlab) -> None:
         """Measure one slab of the head."""
         f, out = self.fields, self.images
         _scan(
@@ -108,7 +98,13 @@ class MP2RAGEScan:
 
 
 def scan_mp2rage(
-    slabs: Iterable[Slab], protocol: MP2RAGEProtocol, fields: HeadFields, grid: Grid, *, seed: int, snr: float = SNR
+    slabs: Iterable[ParameterSlab],
+    protocol: MP2RAGEProtocol,
+    fields: HeadFields,
+    grid: Grid,
+    *,
+    seed: int,
+    snr: float = SNR,
 ) -> MP2RAGEImages:
     """Measure a head whose parameters come in slabs that cover `grid`; see `MP2RAGEScan`."""
     scan = MP2RAGEScan(protocol, fields, grid, seed=seed, snr=snr)

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harmoniq.data.errors import InputError
-from harmoniq.data.names import BRODMANN_AREAS
 from harmoniq.simulation.anatomy import Anatomy
 from harmoniq.simulation.head import CLASS_NUMBER, CLASSES
 from harmoniq.simulation.template import LABELS_PER_SIDE, Template
-from harmoniq.simulation.values import OTHER_TISSUES, PROPERTIES, PropertyValues, TissueValues
+from harmoniq.simulation.values import PROPERTIES, PropertyValues, TissueValues
 
 #: Signed distances from the white surface (mm, negative inside) between which a property runs linearly from the
 #: cortical value G to 2 S - G: odd-symmetric about -0.5 mm, where superficial white matter S is sampled, so that a
@@ -252,6 +251,3 @@ def _paint(
         steps = matrix[:3, :3] / np.array(factors)
         paint(block, start, steps, fields, grids, warp, table.astype(np.float32), ramp, numbers, balls, lesion)
         yield k0, k1, block
-
-
-assert len(BRODMANN_AREAS) + 1 == LABELS_PER_SIDE and set(CLASSES.values()) <= set(OTHER_TISSUES)

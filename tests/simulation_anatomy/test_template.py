@@ -75,7 +75,8 @@ def test_the_head_has_all_its_parts(template):
     assert 0.3 < litres["scalp"] < 1.2 and 0.3 < litres["skull"] < 1.5
     assert 0.1 < litres["cerebellum_gm"] + litres["cerebellum_wm"] < 0.25
     millilitres = {n: np.sum(template.tissue == i) * 0.343e-3 for n, i in CLASS_NUMBER.items()}
-    assert 5 < millilitres["thalamus"] < 20 and 5 < millilitres["putamen"] < 15 and 10 < millilitres["ventricle"] < 50
+    # Both sides of an adult: thalamus some 14, putamen 9, ventricles 10 to 30 ml; bundles take their share here.
+    assert 5 < millilitres["thalamus"] < 20 and 5 < millilitres["putamen"] < 15 and 10 < millilitres["ventricle"] < 30
 
 
 def test_cache_returns_the_same_and_survives_damage(template, labels, tmp_path, monkeypatch):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from harmoniq.data.errors import InputError
-from harmoniq.simulation.values import default_values, property_values
+from harmoniq.simulation.head import CLASSES
+from harmoniq.simulation.values import OTHER_TISSUES, default_values, property_values
 
 
 def test_defaults_are_ordered_as_in_life():
@@ -29,3 +30,7 @@ def test_wrong_values_are_refused(arguments, word):
 def test_unknown_property():
     with pytest.raises(InputError, match="unknown property"):
         property_values("r3")
+
+
+def test_every_class_of_the_template_has_values():
+    assert set(CLASSES.values()) <= set(OTHER_TISSUES)
