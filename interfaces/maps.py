@@ -5,6 +5,8 @@ from typing import Any
 from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface, given
 from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
 
+_IMAGES = ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase", "b1_map")
+
 
 class FitR1InputSpec(VersionedInputSpec):
     """Images and timing of one MP2RAGE acquisition (`harmoniq.data.acquisitions.MP2RAGETiming`)."""
@@ -14,6 +16,7 @@ class FitR1InputSpec(VersionedInputSpec):
     inv2 = File(exists=True, desc="magnitude of the second inversion")
     inv1_phase = File(exists=True, desc="phase of the first inversion")
     inv2_phase = File(exists=True, desc="phase of the second inversion")
+    b1_map = File(exists=True, desc="B1+ map; the nominal flip angles are taken where there is none")
     repetition_time = traits.Float(mandatory=True, desc="s, from inversion to inversion")
     inversion_times = traits.Tuple(traits.Float, traits.Float, mandatory=True, desc="s")
     flip_angles = traits.Tuple(traits.Float, traits.Float, mandatory=True, desc="degrees")
@@ -49,7 +52,7 @@ class FitR1(VersionedInterface):
             source=str(given(inputs.uni) or given(inputs.inv1)),
         )
         out = self.output_path(runtime, "r1.nii.gz")
-        images = {name: given(getattr(inputs, name)) for name in ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase")}
+        images = {name: given(getattr(inputs, name)) for name in _IMAGES}
         self._results["outside_fraction"] = fit_r1_files(out, timing=timing, **images)
         self._results["r1_map"] = str(out)
         return runtime

@@ -15,7 +15,8 @@ def engine_names(inputs: SessionInputs, settings: Settings) -> dict[str, str]:
     version = harmoniq.__version__
     names = {}
     if inputs.mp2rage is not None:
-        names["R1"] = f"native-lookup {version}"
+        # Values with and without the correction must not be pooled unnoticed: it is part of the engine's name.
+        names["R1"] = f"native-lookup{'' if inputs.b1 is None else '-b1'} {version}"
     if inputs.megre is not None:
         names["R2star"] = f"native-{settings.r2star.method} {version}"
     if inputs.freesurfer is not None:
@@ -53,7 +54,7 @@ def map_sidecars(inputs: SessionInputs, settings: Settings, engines: dict[str, s
             "InversionTimes": list(timing.inversion_times),
             "FlipAngles": list(timing.flip_angles),
             "InversionEfficiency": timing.efficiency,
-            "B1Correction": False,
+            "B1Correction": False if inputs.b1 is None else inputs.b1.image.name,
             "Notes": list(mp2rage.notes),
         }
         sidecars["mask"] = {

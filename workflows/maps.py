@@ -24,8 +24,8 @@ def init_r1_wf(*, timing: MP2RAGETiming, images: Sequence[str], mem_gb: float = 
 
     Inputs
     ------
-    uni, inv1, inv2, inv1_phase, inv2_phase
-        Images of the acquisition.
+    uni, inv1, inv2, inv1_phase, inv2_phase, b1_map
+        Images of the acquisition, and of the transmit field.
     reference
         The image in which the brain is masked.
     freesurfer_mask
@@ -39,7 +39,7 @@ def init_r1_wf(*, timing: MP2RAGETiming, images: Sequence[str], mem_gb: float = 
         Of the brain, on the same grid.
     """
     workflow = Workflow(name=name)
-    fields = ["uni", "inv1", "inv2", "inv1_phase", "inv2_phase", "reference", "freesurfer_mask"]
+    fields = ["uni", "inv1", "inv2", "inv1_phase", "inv2_phase", "b1_map", "reference", "freesurfer_mask"]
     inputnode = Node(IdentityInterface(fields=fields), name="inputnode")
     outputnode = Node(IdentityInterface(fields=["r1_map", "outside_fraction", "mask"]), name="outputnode")
     fit_r1 = Node(

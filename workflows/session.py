@@ -113,6 +113,8 @@ class _Parts:
             for name in ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase")
             if (path := getattr(mp2rage, name)) is not None
         }
+        if self.inputs.b1 is not None:
+            images["b1_map"] = str(self.inputs.b1.image)
         r1_wf = init_r1_wf(timing=mp2rage.timing, images=list(images), mem_gb=self.mem_gb)
         for name, path in images.items():
             setattr(r1_wf.inputs.inputnode, name, path)

@@ -67,6 +67,7 @@ def discover(
                 inputs = find_acquisitions(
                     layout, label, session,
                     filters=filters, site_keys=site_keys, efficiency=settings.r1.efficiency,
+                    b1_correction=settings.r1.b1_correction == "auto",
                 )  # fmt: skip
                 found.append(existing.add_to(inputs))
             except InputError as error:
@@ -151,6 +152,7 @@ def describe(inputs: SessionInputs) -> dict[str, Any]:
     """Return a short description of what a session has, for ``--dry-run`` and the report."""
     return {
         "MP2RAGE": "none" if inputs.mp2rage is None else ", ".join(path.name for path in inputs.mp2rage.files),
+        "B1+": "none" if inputs.b1 is None else inputs.b1.image.name,
         "ME-GRE": "none" if inputs.megre is None else f"{len(inputs.megre.echo_times)} echoes",
         "FreeSurfer": str(inputs.freesurfer or "none"),
         "bundles": f"{len(inputs.bundles)} of 18" if inputs.bundles else "none",

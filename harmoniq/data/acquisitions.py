@@ -193,11 +193,10 @@ class MEGRE:
 
 @dataclass(frozen=True)
 class B1Map:
-    """A map of the transmit field, relative to the nominal flip angle (1 = nominal) after `scale`."""
+    """A map of the transmit field; its unit is recognized when it is read (`harmoniq.mp2rage.b1`)."""
 
     image: Path
     kind: str
-    scale: float = 1.0
 
 
 @dataclass(frozen=True)

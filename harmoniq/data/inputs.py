@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from harmoniq.data.acquisitions import MEGRE, MP2RAGE
+from harmoniq.data.acquisitions import MEGRE, MP2RAGE, B1Map
 from harmoniq.data.bids import QUERIES
 from harmoniq.data.errors import InputError
 from harmoniq.data.metadata import mp2rage_timing
@@ -25,6 +25,7 @@ class SessionInputs:
     session: str | None
     mp2rage: MP2RAGE | None = None
     megre: MEGRE | None = None
+    b1: B1Map | None = None
     freesurfer: Path | None = None
     bundles: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     notes: tuple[str, ...] = ()
@@ -43,6 +44,7 @@ def find_acquisitions(
     filters: Mapping[str, Mapping[str, Any]],
     site_keys: Mapping[str, Mapping[str, Any]],
     efficiency: float,
+    b1_correction: bool = True,
 ) -> SessionInputs:
     """Find a session's MP2RAGE and ME-GRE images and check their metadata.
 
@@ -58,6 +60,8 @@ def find_acquisitions(
         What the config gives for the participant's site, per suffix, where a sidecar lacks it.
     efficiency : float
         Inversion efficiency where neither sidecar nor site gives it.
+    b1_correction : bool
+        Whether to look for a B1+ map.
 
     Raises
     ------
@@ -80,7 +84,8 @@ def find_acquisitions(
         notes.append("no ME-GRE: no R2*")
     if not query.get("dwi"):
         notes.append("no diffusion images")
-    return SessionInputs(participant, session, mp2rage, megre, notes=tuple(notes))
+    b1 = _find_b1(query, notes) if b1_correction and mp2rage is not None else None
+    return SessionInputs(participant, session, mp2rage, megre, b1, notes=tuple(notes))
 
 
 class _Query:
@@ -131,6 +136,14 @@ def _find_mp2rage(query: _Query, site: Mapping[str, Any], efficiency: float, not
     timing = mp2rage_timing(metadata, site, efficiency, file=str(first.path), notes=notes)
     check_grids([Path(file.path) for file in (uni, *inversions, *phases) if file is not None])
     return MP2RAGE(timing, _path(uni), *map(_path, inversions), *map(_path, phases), notes=tuple(notes))
+
+
+def _find_b1(query: _Query, notes: list[str]) -> B1Map | None:
+    file = query.one("b1")
+    if file is None:
+        notes.append("no B1+ map (fmap/*_TB1map): R1 is not corrected for B1+")
+        return None
+    return B1Map(Path(file.path), "TB1map")
 
 
 def _find_megre(query: _Query, site: Mapping[str, Any], notes: list[str]) -> MEGRE | None:

@@ -18,6 +18,7 @@ def fit_r1_files(
     inv2: Path | None = None,
     inv1_phase: Path | None = None,
     inv2_phase: Path | None = None,
+    b1_map: Path | None = None,
 ) -> float:
     """Fit R1 to the images of one MP2RAGE acquisition and write the map.
 
@@ -31,6 +32,8 @@ def fit_r1_files(
         Of the sequence.
     uni, inv1, inv2, inv1_phase, inv2_phase : path, optional
         `uni`, or both magnitudes.
+    b1_map : path, optional
+        B1+ map, by which the flip angles are corrected (Marques and Gruetter 2013, doi:10.1371/journal.pone.0069294).
 
     Returns
     -------
@@ -42,10 +45,11 @@ def fit_r1_files(
     InputError
         For images that cannot be read or scaled; the file is named.
     """
+    from harmoniq.mp2rage.b1 import b1_on_grid
     from harmoniq.mp2rage.lookup import fit_r1
 
     uniform, like = _uniform(uni, inv1, inv2, inv1_phase, inv2_phase)
-    fit = fit_r1(uniform, timing)
+    fit = fit_r1(uniform, timing, None if b1_map is None else b1_on_grid(b1_map, like))
     save_image(fit.r1, like.affine, out)
     return float(np.mean(fit.outside))
 

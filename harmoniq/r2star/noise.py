@@ -18,8 +18,8 @@ SMALLEST_BACKGROUND = 0.01
 def estimate_noise(image: ArrayLike) -> float:
     """Estimate the standard deviation of the noise in each of the real and imaginary parts.
 
-    The background is taken where there is one that looks like noise; in an image that is masked or filled by the
-    head, the differences between neighbors along the first axis are, which also hold fine structure and tend to be high.
+    The background is taken where there is one that looks like noise. In an image that is masked or filled by the head,
+    the differences between neighbors along the first axis are, which also hold fine structure and tend to be high.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """R2* by maximum likelihood for magnitudes, whose noise is Rician: unbiased where late echoes sink into the noise.
 
 Sijbers et al. 1998, IEEE Trans Med Imaging 17:357, doi:10.1109/42.712125. The modified Bessel functions are the
-polynomials 9.8.1 to 9.8.4 of Abramowitz and Stegun, Handbook of Mathematical Functions, good to 2e-7.
+polynomials 9.8.1 to 9.8.4 of Abramowitz and Stegun, Handbook of Mathematical Functions, good to 1e-6 in
+the ratio I1 / I0.
 """
 
 import numpy as np

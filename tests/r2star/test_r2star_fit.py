@@ -221,5 +221,6 @@ def test_bessel_functions():
 
     x = np.concatenate([[0.0, 3.7499, 3.7501], np.geomspace(1e-6, 1e5, 200)])
     values = np.array([bessel(value) for value in x])
-    np.testing.assert_allclose(values[:, 0], np.log(i0e(x)) + x, rtol=3e-7, atol=3e-7)
-    np.testing.assert_allclose(values[:, 1], i1e(x) / i0e(x), rtol=5e-7, atol=1e-12)
+    # Abramowitz and Stegun state 2e-7 for what tends to 0.399: 5e-7 of each function, and 1.1e-6 of the ratio.
+    np.testing.assert_allclose(values[:, 0], np.log(i0e(x)) + x, rtol=5e-7, atol=5e-7)
+    np.testing.assert_allclose(values[:, 1], i1e(x) / i0e(x), rtol=1.1e-6, atol=1e-12)
