@@ -3,6 +3,7 @@
 import sys
 import time
 from types import TracebackType
+from typing import Any
 
 
 class Progress:
@@ -13,17 +14,17 @@ class Progress:
     title : str
         What is being done.
     total : int
-        Steps in all.
+        Steps in all; 0 when that is told later, with `show`.
     live : bool, optional
-        A bar that is redrawn; by default where standard error is a terminal. Otherwise a line per step's message, at
+        A bar that is redrawn; by default where standard error is a terminal. Otherwise a line for the newest step, at
         most one every `every` seconds, and always the last.
     """
 
-    def __init__(self, title: str, total: int, *, live: bool | None = None, every: float = 5.0) -> None:
+    def __init__(self, title: str, total: int = 0, *, live: bool | None = None, every: float = 5.0) -> None:
         self.title, self.total, self.done, self.every = title, total, 0, every
         self.live = sys.stderr.isatty() if live is None else live
         self._started = self._last = time.monotonic()
-        self._bar: object = None
+        self._bar: Any = None
 
     def __enter__(self) -> "Progress":
         """Start the display."""
@@ -32,33 +33,31 @@ class Progress:
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
-            )
-            self._bar = Bar(*columns, console=Console(stderr=True), transient=False)
+            text, bar, count = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+            self._bar = Bar(text, bar, count, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True))
             self._bar.start()
-            self._task = self._bar.add_task(self.title, total=self.total)
+            self._task = self._bar.add_task(self.title, total=self.total or None)
         else:
-            self._line(f"{self.title}: {self.total} steps")
+            self._line(f"{self.title}: {f'{self.total} steps' if self.total else 'started'}")
         return self
 
-    def step(self, message: str, count: int = 1) -> None:
-        """Say that `count` more steps are done, the last of which is `message`."""
-        self.done += count
+    def step(self, message: str) -> None:
+        """Say that one more step is done."""
+        self.show(message, self.done + 1, self.total)
+
+    def show(self, message: str, done: int, total: int) -> None:
+        """Say that `done` of `total` steps are done, the last of which is `message`."""
+        self.done, self.total = done, total
         if self._bar is not None:
-            self._bar.update(self._task, completed=self.done, description=f"{self.title}: {message}")  # type: ignore[attr-defined]
-        elif time.monotonic() - self._last >= self.every or self.done >= self.total:
+            self._bar.update(self._task, completed=done, total=total, description=f"{self.title}: {message}")
+        elif time.monotonic() - self._last >= self.every or done >= total:
             self._last = time.monotonic()
-            self._line(f"{self.title}: {self.done}/{self.total} {message}")
+            self._line(f"{self.title}: {done}/{total} {message}")
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """End the display."""
         if self._bar is not None:
-            self._bar.stop()  # type: ignore[attr-defined]
+            self._bar.stop()
         elif kind is None:
             self._line(f"{self.title}: finished after {time.monotonic() - self._started:.0f} s")
 

@@ -35,11 +35,6 @@ def simulate(plan, nprocs: int) -> int:  # type: ignore[no-untyped-def]
     """Carry out a simulation plan with a progress display; return the number of participants."""
     from harmoniq.simulation.cohort import simulate_cohort
 
-    with Progress("simulate", 1) as progress:
-
-        def show(message: str, done: int, total: int) -> None:
-            progress.total, progress.done = total, max(done - 1, 0)
-            progress.step(message)
-
-        summary = simulate_cohort(plan, nprocs=nprocs, progress=show)
+    with Progress("simulate") as progress:
+        summary = simulate_cohort(plan, nprocs=nprocs, progress=progress.show)
     return len(summary["participants"])

@@ -89,5 +89,7 @@ class GroupTables:
             frame = self.get(name)
             found |= set(frame["data"]) if frame is not None else set()
         harmonized = self.get("regions_harmonized")
-        found |= set(METHOD_TITLES) & set(harmonized.columns) if harmonized is not None else set()
+        # The table has a column for each method; one that was not run has no values.
+        if harmonized is not None:
+            found |= {name for name in METHOD_TITLES if name in harmonized and harmonized[name].notna().any()}
         return in_order(sorted(found), tuple(METHOD_TITLES))

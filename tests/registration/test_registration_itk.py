@@ -78,7 +78,7 @@ def test_resampling_the_moving_image_with_the_file_brings_it_onto_the_fixed_one(
     """The direction of the file: a point of the fixed grid asks for its value at its place in the moving image."""
     from harmoniq.registration.images import to_sitk
 
-    matrix = rigid((0, 0, 90), (3, -2, 5))
+    matrix = rigid((0, 0, 90), (3, -2, 0))
     affine = np.diag([1.0, 1.0, 2.0, 1.0])
     affine[:3, 3] = -10, -12, -14
     point = np.array([2.0, 3.0, 4.0])
@@ -90,7 +90,7 @@ def test_resampling_the_moving_image_with_the_file_brings_it_onto_the_fixed_one(
     fixed, moving = blob(point), blob(matrix[:3, :3] @ point + matrix[:3, 3])
     transform = sitk.ReadTransform(str(write_itk(matrix, tmp_path / "xfm.txt")))
     moved = sitk.Resample(to_sitk(moving, affine), to_sitk(fixed, affine), transform, sitk.sitkBSpline)
-    # Cubic interpolation of a blob sampled at 2 mm.
+    # Cubic interpolation of a blob sampled at 2 mm; its tail is cut at the edge of the image.
     np.testing.assert_allclose(sitk.GetArrayFromImage(moved).T, fixed, atol=0.02)
 
 
