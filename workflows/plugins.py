@@ -72,7 +72,11 @@ def make_plugin(*, nprocs: int, mem_gb: float | None, callback: Callable[[Any, s
     run threads would abort.
     """
     import multiprocessing
+    import os
 
+    # The server process is started with `python -c`, which would look for modules in the current folder first: in a
+    # clone of the repository it would find half of this package there.
+    os.environ["PYTHONSAFEPATH"] = "1"
     multiprocessing.set_forkserver_preload(["harmoniq.interfaces.preload"])
     args: dict[str, Any] = {
         "n_procs": nprocs,

@@ -6,6 +6,7 @@ Marques and Gruetter 2013, PLoS ONE 8:e69294, doi:10.1371/journal.pone.0069294.
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -167,7 +168,7 @@ def fit_r1(
     table = build_lookup(timing, 1.0, t1_range)
     r1, outside = np.empty(uni.size, np.float32), np.empty(uni.size, np.bool_)
     # Both images are read in the order in which the first lies in memory; a view wherever that is possible.
-    order = "F" if uni.flags.f_contiguous and not uni.flags.c_contiguous else "C"
+    order: Literal["C", "F"] = "F" if uni.flags.f_contiguous and not uni.flags.c_contiguous else "C"
     flat = uni.reshape(-1, order=order)
     if b1 is None:
         knots, values, starts = make_buckets([table])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -84,7 +85,7 @@ def fit_r2star(
     times = _check_times(signal, echo_times, method)
     shape, count = signal.shape[:-1], int(np.prod(signal.shape[:-1]))
     # Voxels are taken in the order in which they lie in memory, so that no copy of the whole series is made.
-    order = "F" if signal.flags.f_contiguous and not signal.flags.c_contiguous else "C"
+    order: Literal["C", "F"] = "F" if signal.flags.f_contiguous and not signal.flags.c_contiguous else "C"
     voxels = signal.reshape(-1, times.size, order=order)
     sigma = _check_noise(noise, shape, order) if method == "rician" else None
     estimate = _estimator(method, times)
@@ -166,7 +167,7 @@ def _check_times(signal: NDArray, echo_times: ArrayLike, method: str) -> NDArray
     return times
 
 
-def _check_noise(noise: ArrayLike | None, shape: tuple[int, ...], order: str) -> NDArray[np.float64]:
+def _check_noise(noise: ArrayLike | None, shape: tuple[int, ...], order: Literal["C", "F"]) -> NDArray[np.float64]:
     """Return the noise as one value, or one per voxel in the order of the data."""
     if noise is None:
         raise InputError("the rician fit needs the noise", key="noise", remedy="use estimate_noise, or method nlls")
@@ -175,4 +176,4 @@ def _check_noise(noise: ArrayLike | None, shape: tuple[int, ...], order: str) ->
         raise InputError(f"the noise has shape {sigma.shape}, the data {shape}", key="noise")
     if not (np.isfinite(sigma) & (sigma > 0)).all():
         raise InputError("must be finite and above 0 everywhere", key="noise")
-    return sigma.reshape(-1, order="F" if order == "F" else "C")
+    return sigma.reshape(-1, order=order)

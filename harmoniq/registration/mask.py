@@ -18,9 +18,12 @@ SHELL_LEFT = 0.1
 # A brain is at least this part of the head in the field of view; less means that the opening took it, too.
 SMALLEST_CORE = 0.15
 WORKING_MM = 2.0
+# Standard deviation around the voxels of the image's faces, in parts of the range of values: 0.3 for a uniform image
+# in air, and under 0.05 for a magnitude.
+NOISY_AIR = 0.12
 
 
-def brain_mask(image: ArrayLike, voxel_sizes: tuple[float, float, float]) -> NDArray[np.bool_]:
+def brain_mask(image: ArrayLike, voxel_sizes: ArrayLike) -> NDArray[np.bool_]:
     """Mask the brain in an image that is bright in the head and dark in air.
 
     Otsu's threshold; the gentlest opening that cuts off the head's outer shell; the largest component, closing and
@@ -31,9 +34,9 @@ def brain_mask(image: ArrayLike, voxel_sizes: tuple[float, float, float]) -> NDA
     Parameters
     ----------
     image : array_like, shape (x, y, z)
-        A magnitude: the second inversion of MP2RAGE, the first echo of ME-GRE, or a background-suppressed uniform
-        image.
-    voxel_sizes : tuple of float
+        A magnitude (the second inversion of MP2RAGE, the first echo of ME-GRE) or a uniform image, with or without
+        its noisy background.
+    voxel_sizes : array_like, shape (3,)
         In mm.
 
     Returns
@@ -44,7 +47,7 @@ def brain_mask(image: ArrayLike, voxel_sizes: tuple[float, float, float]) -> NDA
     from scipy import ndimage
 
     image = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
-    small, affine = average_blocks(image, np.diag([*voxel_sizes, 1.0]), WORKING_MM)
+    small, affine = average_blocks(_calm(image), np.diag([*np.asarray(voxel_sizes, dtype=float), 1.0]), WORKING_MM)
     spacing = np.diag(affine)[:3]
     foreground = small > _otsu(small)
     if not foreground.any():
@@ -53,6 +56,30 @@ def brain_mask(image: ArrayLike, voxel_sizes: tuple[float, float, float]) -> NDA
     core = _without_scalp(foreground, head, spacing)
     mask = head if core is None else ndimage.binary_fill_holes(_close(core, spacing))
     return _expand(mask, image.shape)
+
+
+def _calm(image: NDArray) -> NDArray:
+    """Return the image; for one whose air is noise as strong as its contrast, how calm it is around each voxel.
+
+    A uniform image of MP2RAGE is a ratio: where there is no signal it takes any value, and only its unrest tells.
+    """
+    if min(image.shape) < 8:
+        return image
+    low, high = np.quantile(image[::2, ::2, ::2], [0.01, 0.99])
+    # The faces are mostly air; only where that is restless is the whole image looked at.
+    slabs = (np.moveaxis(image, axis, 0)[part] for axis in range(3) for part in (slice(3), slice(-3, None)))
+    air = float(np.median(np.concatenate([_unrest(slab)[1].ravel() for slab in slabs])))
+    if not air > NOISY_AIR * (high - low):
+        return image
+    return np.maximum(air - _unrest(image), 0.0)
+
+
+def _unrest(image: NDArray) -> NDArray:
+    """Return the standard deviation over the 27 voxels around each."""
+    from scipy import ndimage
+
+    mean = ndimage.uniform_filter(image, 3)
+    return np.sqrt(np.maximum(ndimage.uniform_filter(image * image, 3) - mean * mean, 0.0))
 
 
 def _without_scalp(foreground: NDArray, head: NDArray, spacing: NDArray) -> NDArray | None:

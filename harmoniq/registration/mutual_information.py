@@ -52,7 +52,7 @@ class Problem:
         """Return the headers' geometry and the best other starts, by the metric on the coarsest level."""
         width, samples = COARSE[0]
         fixed, moving = self._images(width)
-        ranked = []
+        ranked: list[tuple[float, int, Any]] = []
         for turns in product(TURNS_DEG, repeat=3):
             for shift in (np.zeros(3), shift_ras):
                 start = self.start(shift, turns)

@@ -77,7 +77,7 @@ def register_rigid(
     fixed_data, fixed_affine = load(fixed_path)
     moving_data, moving_affine = load(moving_path)
     mask = _fixed_mask(fixed_data, fixed_affine, fixed_mask_path)
-    moving_mask = brain_mask(moving_data, tuple(np.linalg.norm(moving_affine[:3, :3], axis=0)))
+    moving_mask = brain_mask(moving_data, np.linalg.norm(moving_affine[:3, :3], axis=0))
     center = (fixed_affine @ [*_center(mask.astype(np.float32)), 1.0])[:3]
     problem = Problem((fixed_data, fixed_affine), (moving_data, moving_affine), mask, center, seed)
 
@@ -109,7 +109,7 @@ def _fixed_mask(data: NDArray, affine: NDArray, path: str | Path | None) -> NDAr
 
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
     if path is None:
-        mask = brain_mask(data, tuple(sizes))
+        mask = brain_mask(data, sizes)
     else:
         values, _ = load(path, constant=True)
         if values.shape != data.shape:

@@ -68,3 +68,19 @@ def test_edited_code_reuses_nothing(monkeypatch):
     node = FitR1()
     assert node.inputs.code_version == provenance.code_version()
     assert re.fullmatch(r"\d+\.\d+\.\d+\+[0-9a-f]{12}", provenance.code_version())
+
+
+def test_run_from_a_folder_that_holds_a_package_of_the_same_name(tiny, tmp_path):
+    """As in a clone of the repository: the workers must take the installed package, not the folder's."""
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    tiny.add("01")
+    (tmp_path / "harmoniq").mkdir()
+    (tmp_path / "harmoniq" / "__init__.py").write_text("raise ImportError('the wrong package')\n")
+    script = Path(sys.executable).with_name("harmoniq")
+    words = ["run", tiny.root, "out", *RUN]
+    done = subprocess.run([script, *words], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "wrong package" not in done.stderr

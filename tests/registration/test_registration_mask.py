@@ -35,6 +35,22 @@ def test_the_scalp_is_cut_off(shape, spacing):
     assert dice(mask, brain) > 0.97
 
 
+@pytest.mark.parametrize("offset", [0.0, 0.5])
+def test_a_uniform_image_with_its_noisy_air(offset):
+    """The ratio of two noisy inversions: gray and white matter in the head, any value in air and skull."""
+    rng = np.random.default_rng(1)
+    shape = (90, 104, 88)
+    image, brain = head(shape, (2, 2, 2))
+    uni = np.where(ellipsoid(shape, (50, 66, 52), spacing=(2, 2, 2)), 0.3, 0.0)
+    angle = 0.5 * np.arcsin(2 * uni)
+    signal = np.where(image > 100, image, 0.0)
+    noise = rng.normal(size=(4, *shape)) * 10
+    first = signal * np.sin(angle) + noise[0] + 1j * noise[1]
+    second = signal * np.cos(angle) + noise[2] + 1j * noise[3]
+    uni = np.real(np.conj(first) * second) / (np.abs(first) ** 2 + np.abs(second) ** 2)
+    assert dice(brain_mask(uni + offset, (2, 2, 2)), brain) > 0.95
+
+
 def test_a_phantom_gives_its_foreground():
     ball = ellipsoid((61, 62, 63), (40, 40, 40), spacing=(2, 2, 2))
     assert dice(brain_mask(500.0 * ball, (2, 2, 2)), ball) > 0.98
