@@ -57,9 +57,7 @@ def init_group_wf(
     inputnode = Node(IdentityInterface(fields=["regions", "participants"]), name="inputnode")
     outputnode = Node(IdentityInterface(fields=["folder"]), name="outputnode")
     statistics = settings.statistics
-    harmonized_method = next(
-        (method for method in (statistics.harmonized_method, "hbr", "gam", "combat") if method in methods), "raw"
-    )
+    wanted = statistics.harmonized_method
     build_cohort = Node(
         BuildCohort(
             columns=dict(settings.columns),
@@ -80,7 +78,7 @@ def init_group_wf(
     options = {
         "reference_site": settings.study.reference_site,
         "patient_group": settings.study.patient_group,
-        "harmonized_method": harmonized_method,
+        "harmonized_method": "gam" if wanted not in methods and "gam" in methods else wanted,
         "standardize_r2star": statistics.standardize_r2star,
         "overlap_only": statistics.overlap_only,
         "alpha": statistics.alpha,

@@ -108,12 +108,10 @@ def choose_methods(settings: Settings) -> tuple[Settings, list[str], list[str]]:
         )  # fmt: skip
     methods = list(dict.fromkeys(("raw", *wanted)))
     notes = []
-    if settings.statistics.harmonized_method not in methods:
-        instead = next((method for method in ("gam", "combat") if method in methods), "raw")
-        notes.append(
-            f"{settings.statistics.harmonized_method} was not run: the harmonized comparison uses {instead}; "
-            "Z-scores and EDSS are left out"
-        )
+    wanted_method = settings.statistics.harmonized_method
+    if wanted_method not in methods:
+        comparison = "the harmonized comparison uses gam" if "gam" in methods else "no harmonized comparison"
+        notes.append(f"{wanted_method} was not run: {comparison}; Z-scores and EDSS are left out")
     return replace(settings, study=replace(settings.study, methods=tuple(methods))), methods, notes
 
 

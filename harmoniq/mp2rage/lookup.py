@@ -161,35 +161,43 @@ def fit_r1(
     InputError
         When the shapes differ, or the timing leaves no monotonic branch.
     """
-    from harmoniq.data.kernels import run_blocks
-    from harmoniq.mp2rage.interpolation import interpolate, interpolate_b1, make_buckets
-
     uni = np.asarray(uni)
     table = build_lookup(timing, 1.0, t1_range)
-    r1, outside = np.empty(uni.size, np.float32), np.empty(uni.size, np.bool_)
     # Both images are read in the order in which the first lies in memory; a view wherever that is possible.
     order: Literal["C", "F"] = "F" if uni.flags.f_contiguous and not uni.flags.c_contiguous else "C"
-    flat = uni.reshape(-1, order=order)
-    if b1 is None:
-        knots, values, starts = make_buckets([table])
-
-        def work(part: slice) -> None:
-            block = np.ascontiguousarray(flat[part], dtype=np.float64)
-            interpolate(block, knots[0], values[0], starts[0], ROUNDING, r1[part], outside[part])
-    else:
+    flat, flat_b1 = uni.reshape(-1, order=order), None
+    if b1 is not None:
         factor = np.asarray(b1)
         if factor.shape != uni.shape:
             raise InputError(f"the B1 map has shape {factor.shape}, the uniform image {uni.shape}")
         flat_b1 = factor.reshape(-1, order=order)
-        knots, values, starts, grid = _b1_tables(timing, t1_range)
+    r1, outside = _look_up(flat, flat_b1, table, t1_range, threads)
+    return R1Fit(r1.reshape(uni.shape, order=order), outside.reshape(uni.shape, order=order), table.t1_range)
 
-        def work(part: slice) -> None:
-            block = np.ascontiguousarray(flat[part], dtype=np.float64)
-            block_b1 = np.ascontiguousarray(flat_b1[part], dtype=np.float64)
+
+def _look_up(
+    uni: NDArray, b1: NDArray | None, table: LookupTable, t1_range: tuple[float, float], threads: int | None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return R1 and the voxels outside, block by block, for flat arrays."""
+    from harmoniq.data.kernels import run_blocks
+    from harmoniq.mp2rage.interpolation import interpolate, interpolate_b1, make_buckets
+
+    r1, outside = np.empty(uni.size, np.float32), np.empty(uni.size, np.bool_)
+    if b1 is None:
+        knots, values, starts = make_buckets([table])
+    else:
+        knots, values, starts, grid = _b1_tables(table.timing, t1_range)
+
+    def work(part: slice) -> None:
+        block = np.ascontiguousarray(uni[part], dtype=np.float64)
+        if b1 is None:
+            interpolate(block, knots[0], values[0], starts[0], ROUNDING, r1[part], outside[part])
+        else:
+            block_b1 = np.ascontiguousarray(b1[part], dtype=np.float64)
             interpolate_b1(block, block_b1, grid, knots, values, starts, ROUNDING, r1[part], outside[part])
 
     run_blocks(work, uni.size, threads)
-    return R1Fit(r1.reshape(uni.shape, order=order), outside.reshape(uni.shape, order=order), table.t1_range)
+    return r1, outside
 
 
 @lru_cache(maxsize=4)

@@ -63,8 +63,7 @@ def _uniform(uni: Path | None, *inversions: Path | None) -> tuple[np.ndarray, Im
             return normalize_uni(image.data), image
         except InputError as error:
             raise InputError(error.problem, file=uni, key=error.key, value=error.value, remedy=error.remedy) from error
-    images = [None if path is None else load_image(path, ndim=3) for path in inversions]
-    first = images[0]
-    if first is None or images[1] is None:
+    first, second, *phases = (None if path is None else load_image(path, ndim=3) for path in inversions)
+    if first is None or second is None:
         raise InputError("needs a UNIT1 image, or the magnitudes of both inversions", file=inversions[0])
-    return uni_from_magnitudes(*[None if image is None else image.data for image in images]), first
+    return uni_from_magnitudes(first.data, second.data, *(p.data if p else None for p in phases)), first

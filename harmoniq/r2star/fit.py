@@ -83,18 +83,28 @@ def fit_r2star(
     """
     signal = np.asarray(signal)
     times = _check_times(signal, echo_times, method)
-    shape, count = signal.shape[:-1], int(np.prod(signal.shape[:-1]))
+    shape = signal.shape[:-1]
     # Voxels are taken in the order in which they lie in memory, so that no copy of the whole series is made.
     order: Literal["C", "F"] = "F" if signal.flags.f_contiguous and not signal.flags.c_contiguous else "C"
     voxels = signal.reshape(-1, times.size, order=order)
     sigma = _check_noise(noise, shape, order) if method == "rician" else None
+    rate, s0, residual, plausible = _fit_blocks(voxels, times, method, sigma, threads)
+    rates, amplitudes, residuals = (array.reshape(shape, order=order) for array in (rate, s0, residual))
+    return R2StarFit(rates, amplitudes, residuals, ~plausible.reshape(shape, order=order))
+
+
+def _fit_blocks(
+    voxels: NDArray, times: NDArray, method: str, sigma: NDArray | None, threads: int | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """Return R2*, S0, residual and plausibility of voxels of shape (n, n_echo), block by block."""
+    count = len(voxels)
     estimate = _estimator(method, times)
     limit = _limit(estimate, times, sigma is not None)
     slowest = SLOWEST / float(times[-1] - times[0])
     # SEPIA clips its maps; its method gives its numbers.
     bounds = (1.0 / (20.0 * times[-1]), 20.0 / times[0]) if method == "trapezoidal" and times[0] > 0 else (0.0, limit)
     r2star, s0, residual = (np.empty(count, np.float32) for _ in range(3))
-    implausible = np.empty(count, np.bool_)
+    plausible = np.empty(count, np.bool_)
 
     def work(part: slice) -> None:
         from harmoniq.r2star import projection
@@ -114,10 +124,10 @@ def fit_r2star(
         if sigma is None:
             projection.project(block, times, rate, amplitude)
         projection.finish(block, times, scale, rate, amplitude, s0[part], residual[part])
-        r2star[part], implausible[part] = rate, ~(decays & (amplitude > 0))
+        r2star[part], plausible[part] = rate, decays & (amplitude > 0)
 
     run_blocks(work, count, threads)
-    return R2StarFit(*(array.reshape(shape, order=order) for array in (r2star, s0, residual, implausible)))
+    return r2star, s0, residual, plausible
 
 
 def _estimator(method: str, times: NDArray) -> Callable[[NDArray, NDArray], None]:

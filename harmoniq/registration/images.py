@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harmoniq.data.errors import InputError
+from harmoniq.data.images import load_image
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
 
@@ -26,25 +27,14 @@ def load(path: str | Path, *, constant: bool = False) -> tuple[NDArray[np.float3
     InputError
         When the file is absent, damaged, not three-dimensional, or has no finite contrast.
     """
-    import zlib
-
-    import nibabel as nib
-
-    try:
-        image = nib.load(path)
-        data = np.asarray(image.dataobj, dtype=np.float32)
-    except FileNotFoundError as error:
-        raise InputError("file not found", file=path) from error
-    except (nib.filebasedimages.ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
-        raise InputError(f"cannot be read ({error})", file=path, remedy="copy or convert it again") from error
+    image = load_image(path, finite=False)
+    data = image.data
     while data.ndim > 3:
         data = data[..., 0]
-    if data.ndim != 3:
-        raise InputError(f"has shape {data.shape}, three dimensions are needed", file=path)
     data = np.nan_to_num(data, nan=0.0, posinf=0.0, neginf=0.0)
     if data.size == 0 or (data.min() == data.max() and not constant):
         raise InputError("is constant: nothing can be registered to it", file=path)
-    return data, np.asarray(image.affine, dtype=np.float64)
+    return data, image.affine
 
 
 def to_sitk(data: ArrayLike, affine: NDArray) -> Any:

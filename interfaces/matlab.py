@@ -1,0 +1,37 @@
+"""What the nodes of the reference toolboxes share: the toolbox, its interpreter and its time."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+from harmoniq.interfaces.base import VersionedInputSpec, given
+from nipype.interfaces.base import Directory, isdefined, traits
+
+
+class ToolboxInputSpec(VersionedInputSpec):
+    """Inputs of a node that runs a reference toolbox."""
+
+    toolbox = Directory(exists=True, desc="the user's copy; default: the folder that the environment names")
+    toolbox_version = traits.Str(desc="another version never reuses this node's results")
+    command = traits.Str(desc="as HARMONIQ_MATLAB_CMD; default: the environment's, MATLAB or Octave")
+    timeout = traits.Float(desc="s; default: HARMONIQ_MATLAB_TIMEOUT, or four hours")
+
+
+def toolbox_arguments(inputs: Any) -> dict[str, Any]:
+    """Return toolbox, interpreter and timeout for the functions that run a toolbox; None where the default holds."""
+    from harmoniq.data.octave import COMMAND_VARIABLE, find_interpreter
+
+    interpreter = None
+    if isdefined(inputs.command) and shlex.split(inputs.command):
+        interpreter = find_interpreter({**os.environ, COMMAND_VARIABLE: inputs.command})
+    return {
+        "toolbox": given(inputs.toolbox),
+        "interpreter": interpreter,
+        "timeout": inputs.timeout if isdefined(inputs.timeout) else None,
+    }
+
+
+def job_folder(runtime: Any, name: str) -> Path:
+    """Return the folder of the toolbox's job within the node's own."""
+    return Path(runtime.cwd) / name
