@@ -223,7 +223,7 @@ class _Parts:
             self.put((figure, "figure"), name, self._figure_path(metric))
         if self.coregistration is not None and self.registered:
             assert self.inputs.megre is not None
-            figure = Node(
+            figure_registration = Node(
                 RegistrationFigure(
                     fixed=self.reference,
                     moving=str(self.inputs.megre.magnitudes[0]),
@@ -233,10 +233,10 @@ class _Parts:
                 mem_gb=1.0,
             )
             self.workflow.connect([
-                (self.coregistration, figure, [("outputnode.transform", "transform")]),
-                (self.r1_wf, figure, [("outputnode.mask", "mask")]),
+                (self.coregistration, figure_registration, [("outputnode.transform", "transform")]),
+                (self.r1_wf, figure_registration, [("outputnode.mask", "mask")]),
             ])  # fmt: skip
-            self.put((figure, "figure"), "figure_registration", self._figure_path("registration"))
+            self.put((figure_registration, "figure"), "figure_registration", self._figure_path("registration"))
 
     def _figure_path(self, name: str) -> Path:
         return self.out_dir / f"sub-{self.inputs.participant}" / "figures" / f"{self.inputs.label}_desc-{name}.png"

@@ -54,8 +54,12 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
     write_dataset_files(out_dir, args.bids_dir, settings, _options(args))
     started = time.monotonic()
     summary = _run(args, settings, found, out_dir, work_dir, nprocs, memory)
-    _write_reports(out_dir, found, settings, summary)
     code = _exit_code(found, summary)
+    try:
+        _write_reports(out_dir, found, settings, summary)
+    except InputError as error:  # a full disk, say: what failed before must still be told
+        print(f"error: {error}", file=sys.stderr)
+        code = max(code, 1)
     if args.clean_work_dir and code == 0:
         shutil.rmtree(work_dir, ignore_errors=True)
     _print_summary(found, summary, out_dir, time.monotonic() - started)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,8 @@ def save_cohort(cohort: Cohort, folder: str | Path, values: Mapping[str, np.ndar
         "control_group": cohort.control_group,
     })  # fmt: skip
     with atomic_path(target / "values.npz") as temporary:
-        np.savez(temporary, cohort=cohort.values, **{f"by_{name}": array for name, array in (values or {}).items()})
+        arrays: dict[str, Any] = {f"by_{name}": array for name, array in (values or {}).items()}
+        np.savez(temporary, cohort=cohort.values, **arrays)
 
 
 def load_cohort(folder: str | Path) -> tuple[Cohort, dict[str, np.ndarray]]:

@@ -135,7 +135,13 @@ def _find_mp2rage(query: _Query, site: Mapping[str, Any], efficiency: float, not
     metadata = [dict(file.get_metadata()) if file is not None else {} for file in (*inversions, uni)]
     timing = mp2rage_timing(metadata, site, efficiency, file=str(first.path), notes=notes)
     check_grids([Path(file.path) for file in (uni, *inversions, *phases) if file is not None])
-    return MP2RAGE(timing, _path(uni), *map(_path, inversions), *map(_path, phases), notes=tuple(notes))
+    if uni is None and None in phases:
+        notes.append(
+            "no UNIT1 and no phases: the sign of the first inversion is unknown and taken as positive, "
+            "so that R1 is wrong where it was negative (cerebrospinal fluid)"
+        )
+    (inv1, inv2), (inv1_phase, inv2_phase) = map(_path, inversions), map(_path, phases)
+    return MP2RAGE(timing, _path(uni), inv1, inv2, inv1_phase, inv2_phase, notes=tuple(notes))
 
 
 def _find_b1(query: _Query, notes: list[str]) -> B1Map | None:

@@ -7,6 +7,7 @@ import numpy as np
 from harmoniq.data.files import write_json
 from harmoniq.data.images import load_image
 from harmoniq.data.names import HEMISPHERES
+from harmoniq.data.sampling import Interpolation
 from harmoniq.regions.aggregate import Row, cortical_rows
 from harmoniq.registration.itk import read_itk
 from harmoniq.surface.atlas import find_atlas
@@ -25,7 +26,7 @@ def sample_cortex(
     engine: str,
     cgm: tuple[DepthKind, float],
     swm_distance: float,
-    interpolation: str,
+    interpolation: Interpolation,
     plausible: tuple[float, float],
     out_dir: Path,
     atlas: str = "auto",
@@ -72,21 +73,17 @@ def sample_cortex(
     subject = FreeSurferSubject.load(subject_dir)
     labels = find_atlas(atlas, subjects_dir=subjects_dir).labels
     image = load_image(in_map, ndim=3)
-    to_map = np.eye(4) if transform is None else read_itk(transform)
+    to_map = (np.eye(4) if transform is None else read_itk(transform)) @ subject.tkr_to_scanner
     depths: list[tuple[DepthKind, float]] = [cgm, ("projdist", swm_distance)]
     samples: list[Path] = []
     rows: list[Row] = []
     for side in HEMISPHERES:
         hemisphere = subject.hemispheres[side]
         areas = map_labels(labels, hemisphere.sphere, side)
-        (sampled,) = sample_depths(
-            hemisphere, [(image, to_map @ subject.tkr_to_scanner)], depths, interpolation=interpolation  # type: ignore[arg-type]
-        )  # fmt: skip
+        (sampled,) = sample_depths(hemisphere, [(image, to_map)], depths, interpolation=interpolation)
         for tissue, (values, inside) in zip(("cGM", "sWM"), sampled, strict=True):
             path = out_dir / f"hemi-{side}_{tissue}.shape.gii"
             samples.append(write_shape(values, path, hemisphere=side, name=f"{metric} {tissue}"))
-            rows += cortical_rows(
-                values, areas, inside,
-                metric=metric, tissue=tissue, hemisphere=side, engine=engine, plausible_range=plausible,
-            )  # fmt: skip
+            where = {"metric": metric, "tissue": tissue, "hemisphere": side, "engine": engine}
+            rows += cortical_rows(values, areas, inside, plausible_range=plausible, **where)
     return samples, write_json(out_dir / "rows.json", {"rows": rows, "notes": []})

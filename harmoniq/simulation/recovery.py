@@ -9,7 +9,7 @@ from harmoniq.data.tables import read_tsv
 from harmoniq.regions.collect import find_regions
 from harmoniq.regions.table import read_regions_tables
 
-RECOVERY_COLUMNS: Final = {
+RECOVERY_COLUMNS: Final[dict[str, str | dict[str, object]]] = {
     "participant_id": "Participant",
     "metric": "R1 or R2star",
     "tissue": "cGM, sWM or WM",

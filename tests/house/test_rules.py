@@ -21,8 +21,10 @@ def functions(path: Path):
 def test_lengths(path):
     assert path.read_text().count("\n") <= 310, "split the file"
     for node in functions(path):
-        limit = 120 if re.match(r"init_.*_wf$", node.name) else 62
-        length = node.end_lineno - node.lineno + 1
+        limit = 120 if re.match(r"init_.*_wf$", node.name) else 60
+        # What explains is not what is long: the docstring does not count.
+        first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+        length = node.end_lineno - first.lineno + 1
         assert length <= limit, f"{node.name} has {length} lines: split it"
 
 
