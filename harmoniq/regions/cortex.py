@@ -84,6 +84,8 @@ def sample_cortex(
         for tissue, (values, inside) in zip(("cGM", "sWM"), sampled, strict=True):
             path = out_dir / f"hemi-{side}_{tissue}.shape.gii"
             samples.append(write_shape(values, path, hemisphere=side, name=f"{metric} {tissue}"))
-            where = {"metric": metric, "tissue": tissue, "hemisphere": side, "engine": engine}
-            rows += cortical_rows(values, areas, inside, plausible_range=plausible, **where)
+            rows += cortical_rows(
+                values, areas, inside,
+                metric=metric, tissue=tissue, hemisphere=side, engine=engine, plausible_range=plausible,
+            )  # fmt: skip
     return samples, write_json(out_dir / "rows.json", {"rows": rows, "notes": []})
