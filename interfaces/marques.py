@@ -42,7 +42,7 @@ class FitR1Marques(VersionedInterface):
             source=str(given(inputs.uni) or given(inputs.inv1)),
         )
         out = self.output_path(runtime, "r1.nii.gz")
-        images = {name: given(getattr(inputs, name)) for name in _IMAGES}
+        images: dict[str, Any] = {name: given(getattr(inputs, name)) for name in _IMAGES}
         folder = job_folder(runtime, "marques")
         fit = fit_r1_marques(out, timing=timing, folder=folder, **images, **toolbox_arguments(inputs))
         self._results.update(

@@ -84,9 +84,7 @@ def _participants(args: argparse.Namespace, out: Path) -> int:
 
 
 def _group(args: argparse.Namespace, out: Path) -> int:
-    # With a handful of participants no site effect can be estimated: the raw values are analyzed, to show the way.
-    methods = ("raw", "combat", "gam") if args.subjects_per_site >= 10 else ("raw",)
-    return _command(args, "run", str(out / "bids"), str(out / "derivatives"), "group", "--methods", *methods)
+    return _command(args, "run", str(out / "bids"), str(out / "derivatives"), "group")
 
 
 def _simulate_tables(args: argparse.Namespace, out: Path) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from harmoniq.cli.folders import prepare_folder
 from harmoniq.cli.progress import Progress
 from harmoniq.cli.resources import limit_threads, memory_gb, process_count
+from harmoniq.data.cohort import Cohort
 from harmoniq.data.errors import InputError
 from harmoniq.data.files import atomic_path
 from harmoniq.settings.schema import Settings
@@ -68,14 +69,15 @@ def analyze_tables(
     """
     from harmoniq.regions.cohort import cohort_from_files
 
-    settings, methods, notes = choose_methods(settings)
     nprocs, memory = process_count(args.nprocs), memory_gb(args.mem)
     limit_threads(args.omp_nthreads)
     # What is wrong with the input is said before anything is written.
-    cohort_from_files(
+    cohort, _ = cohort_from_files(
         regions, participants, columns=settings.columns, control_group=settings.study.control_group,
         allow_mixed=args.allow_mixed_engines,
     )  # fmt: skip
+    by_default = args.methods is None and args.config is None
+    settings, methods, notes = choose_methods(settings, cohort if by_default else None)
     out_dir = prepare_folder(out_dir, "OUT_DIR")
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="harmoniq-") as temporary:
@@ -91,28 +93,47 @@ def analyze_tables(
     return 0
 
 
-def choose_methods(settings: Settings) -> tuple[Settings, list[str], list[str]]:
+def choose_methods(settings: Settings, cohort: Cohort | None = None) -> tuple[Settings, list[str], list[str]]:
     """Return the settings, the methods that are run, and what has to be said about those that are not.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of the study.
+    cohort : Cohort, optional
+        Given when nobody named the methods: a cohort that is too small to be harmonized is then analyzed raw.
 
     Raises
     ------
     InputError
         For a method that this version does not have, when it is asked for by name.
     """
-    wanted = settings.study.methods
-    missing = [method for method in wanted if method not in AVAILABLE]
+    missing = [method for method in settings.study.methods if method not in AVAILABLE]
     if missing:
         raise InputError(
             f"not part of this version, which has {', '.join(AVAILABLE)}", key="--methods", value=missing[0],
             remedy="leave it out: what needs it uses gam",
         )  # fmt: skip
-    methods = list(dict.fromkeys(("raw", *wanted)))
+    methods = list(dict.fromkeys(("raw", *settings.study.methods)))
     notes = []
-    wanted_method = settings.statistics.harmonized_method
-    if wanted_method not in methods:
+    if cohort is not None and (small := _too_few_controls(cohort)):
+        methods = ["raw"]
+        notes.append(f"not harmonized, raw values alone: {small}")
+    wanted = settings.statistics.harmonized_method
+    if wanted not in methods:
         comparison = "the harmonized comparison uses gam" if "gam" in methods else "no harmonized comparison"
-        notes.append(f"{wanted_method} was not run: {comparison}; Z-scores and EDSS are left out")
+        notes.append(f"{wanted} was not run: {comparison}; Z-scores and EDSS are left out")
     return replace(settings, study=replace(settings.study, methods=tuple(methods))), methods, notes
+
+
+def _too_few_controls(cohort: Cohort) -> str:
+    """Name the sites with too few controls to be harmonized, with their number."""
+    from harmoniq.harmonization.training import MIN_CONTROLS
+
+    people = cohort.participants
+    counts = {site: int((cohort.is_control & (people["site"] == site)).sum()) for site in cohort.sites}
+    small = ", ".join(f"{site} has {n} controls" for site, n in counts.items() if n < MIN_CONTROLS)
+    return small and f"{small}; at least {MIN_CONTROLS} per site are needed"
 
 
 def _run(

@@ -29,20 +29,19 @@ def compare_maps(a: ArrayLike, b: ArrayLike, mask: ArrayLike | None = None) -> d
     InputError
         When the shapes differ.
     """
-    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    inside = np.ones(a.shape, bool) if mask is None else np.asarray(mask) != 0
-    if not a.shape == b.shape == inside.shape:
-        raise InputError(f"maps of shapes {a.shape} and {b.shape}, mask {inside.shape}: one grid is wanted")
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    inside = np.ones(first.shape, bool) if mask is None else np.asarray(mask) != 0
+    if not first.shape == second.shape == inside.shape:
+        raise InputError(f"maps of shapes {first.shape} and {second.shape}, mask {inside.shape}: one grid is wanted")
     with np.errstate(invalid="ignore"):
-        in_a, in_b = (np.isfinite(values) & (values > 0) & inside for values in (a, b))
+        in_a, in_b = (np.isfinite(values) & (values > 0) & inside for values in (first, second))
     both = in_a & in_b
-    a, b = a[both], b[both]
     counts = {
-        "n": float(a.size),
+        "n": float(np.count_nonzero(both)),
         "n_only_a": float(np.count_nonzero(in_a & ~in_b)),
         "n_only_b": float(np.count_nonzero(in_b & ~in_a)),
     }
-    return {**counts, **_differences(a, b)}
+    return {**counts, **_differences(first[both], second[both])}
 
 
 def _differences(a: np.ndarray, b: np.ndarray) -> dict[str, float]:

@@ -42,10 +42,16 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> Path:
-    """Write `text` to `path` in UTF-8, whole or not at all; return the path."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return Path(path)
+    """Write `text` to `path` in UTF-8, whole or not at all; return the path.
+
+    A file that holds the same text already is left alone, so that a second run does not look like a change.
+    """
+    target, content = Path(path), text.encode("utf-8")
+    if target.is_file() and target.stat().st_size == len(content) and target.read_bytes() == content:
+        return target
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(content)
+    return target
 
 
 def write_json(path: str | Path, content: Any) -> Path:

@@ -126,6 +126,7 @@ def marques_job(timing: MP2RAGETiming, toolbox: Path, *, b1: bool) -> Job:
     b1 : bool
         Whether ``input.mat`` has a map of the transmit field.
     """
+    call: tuple[str, ...]
     if b1:
         # Its T1 is in ms, to keep its digits when it is stored as an integer.
         call = (

@@ -201,8 +201,8 @@ def read_echoes(magnitudes: Sequence[str | Path], count: int) -> tuple[NDArray[n
     images = [load_image(path) for path in magnitudes]
     for image in images[1:]:
         same_grid(images[0], image)
-    echoes = [image.data for image in images]
-    signal = echoes[0] if len(echoes) == 1 else np.stack(echoes, axis=-1) if echoes[0].ndim == 3 else echoes[0][..., :0]
+    single = len(images) == 1
+    signal = images[0].data if single else np.stack([image.data for image in images], axis=-1)
     if signal.ndim != 4 or signal.shape[-1] != count:
         raise InputError(
             f"the images have shape {images[0].shape}, which does not make {count} echoes", file=images[0].path,
@@ -213,11 +213,11 @@ def read_echoes(magnitudes: Sequence[str | Path], count: int) -> tuple[NDArray[n
 
 def fittable(signal: NDArray, method: SepiaMethod, like: Image, mask: Path | None) -> NDArray[np.bool_]:
     """Return where there is a signal to fit: in the mask, not 0 in all echoes, and for a logarithm above 0 in each."""
-    wanted = (signal > 0).all(axis=-1) if method.positive else (signal != 0).any(axis=-1)
+    wanted: NDArray[np.bool_] = np.all(signal > 0, axis=-1) if method.positive else np.any(signal != 0, axis=-1)
     if mask is not None:
         image = load_image(mask, ndim=3)
         same_grid(like, image)
-        wanted &= image.data != 0
+        wanted = wanted & (image.data != 0)
     if not wanted.any():
         raise InputError(
             "there is no voxel with a signal to fit", file=like.path, remedy="check the image and the mask"
@@ -273,7 +273,8 @@ def read_result(path: Path, wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
     InputError
         When it cannot be read, or has another shape.
     """
-    data = load_image(path, finite=False).data
+    # SEPIA drops a third dimension of length 1.
+    data = load_image(path, finite=False, ndim=(2, 3)).data
     data = data.reshape(data.shape + (1,) * (wanted.ndim - data.ndim))
     if data.shape != wanted.shape:
         raise InputError(f"SEPIA returned a map of shape {data.shape}, {wanted.shape} is wanted", file=path)
