@@ -4,8 +4,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface
 from nipype.interfaces.base import Directory, File, InputMultiObject, OutputMultiObject, TraitedSpec, traits
+
+from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface
 
 
 class BuildCohortInputSpec(VersionedInputSpec):

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface, given
 from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
+
+from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface, given
 
 _IMAGES = ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase", "b1_map")
 

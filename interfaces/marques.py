@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from nipype.interfaces.base import File, TraitedSpec, traits
+
 from harmoniq.interfaces.base import VersionedInterface, given
 from harmoniq.interfaces.maps import FitR1InputSpec
 from harmoniq.interfaces.matlab import ToolboxInputSpec, job_folder, toolbox_arguments
-from nipype.interfaces.base import File, TraitedSpec, traits
 
 _IMAGES = ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase", "b1_map")
 

@@ -5,8 +5,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from harmoniq.interfaces.base import VersionedInputSpec, given
 from nipype.interfaces.base import Directory, isdefined, traits
+
+from harmoniq.interfaces.base import VersionedInputSpec, given
 
 
 class ToolboxInputSpec(VersionedInputSpec):

@@ -5,9 +5,10 @@ import os
 
 import numpy
 import pandas
-from harmoniq.interfaces import maps, registration, sinks, surface, table, tract
 from nipype.pipeline.engine import Node
 from nipype.pipeline.plugins import multiproc
+
+from harmoniq.interfaces import maps, registration, sinks, surface, table, tract
 
 __all__ = ["Node", "maps", "multiproc", "numpy", "pandas", "registration", "sinks", "surface", "table", "tract"]
 

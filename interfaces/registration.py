@@ -3,10 +3,10 @@
 import sys
 from typing import Any
 
-from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface, given
 from nipype.interfaces.base import File, TraitedSpec, traits
 
 from harmoniq.data.errors import InputError
+from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface, given
 
 
 class BrainMaskInputSpec(VersionedInputSpec):

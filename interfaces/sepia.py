@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from nipype.interfaces.base import File, TraitedSpec, traits
+
 from harmoniq.interfaces.base import VersionedInterface, given
 from harmoniq.interfaces.maps import FitR2StarInputSpec
 from harmoniq.interfaces.matlab import ToolboxInputSpec, job_folder, toolbox_arguments
-from nipype.interfaces.base import File, TraitedSpec, traits
 
 
 class FitR2StarSepiaInputSpec(FitR2StarInputSpec, ToolboxInputSpec):

@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from harmoniq.interfaces.base import VersionedInputSpec
 from nipype.interfaces.base import File, SimpleInterface, TraitedSpec, isdefined, traits
 
 from harmoniq.data.files import atomic_path, write_json
+from harmoniq.interfaces.base import VersionedInputSpec
 
 
 class SinkInputSpec(VersionedInputSpec):

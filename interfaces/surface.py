@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface, given
 from nipype.interfaces.base import Directory, File, InputMultiObject, OutputMultiObject, TraitedSpec, traits
+
+from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface, given
 
 
 class SampleCortexInputSpec(VersionedInputSpec):

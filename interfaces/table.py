@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface
 from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
+
+from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface
 
 
 class RegionalTableInputSpec(VersionedInputSpec):

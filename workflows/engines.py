@@ -6,19 +6,20 @@ from typing import Any
 import harmoniq
 from harmoniq.data.inputs import SessionInputs
 from harmoniq.settings.schema import Settings
+from harmoniq.workflows.map_engines import MapEngines
 
 _GENERATED_BY = [{"Name": "harmoniq", "Version": harmoniq.__version__}]
 
 
-def engine_names(inputs: SessionInputs, settings: Settings) -> dict[str, str]:
+def engine_names(inputs: SessionInputs, engines: MapEngines) -> dict[str, str]:
     """Return the engine and version of each metric, and of the surfaces and bundles where there are any."""
-    version = harmoniq.__version__
     names = {}
     if inputs.mp2rage is not None:
         # Values with and without the correction must not be pooled unnoticed: it is part of the engine's name.
-        names["R1"] = f"native-lookup{'' if inputs.b1 is None else '-b1'} {version}"
+        corrected = "" if inputs.b1 is None else "-b1"
+        names["R1"] = f"{engines.r1.name}-{engines.r1.method}{corrected} {engines.r1.version}"
     if inputs.megre is not None:
-        names["R2star"] = f"native-{settings.r2star.method} {version}"
+        names["R2star"] = engines.r2star.label
     if inputs.freesurfer is not None:
         names["surfaces"] = f"freesurfer {freesurfer_version(inputs.freesurfer)}"
     if inputs.bundles:
@@ -66,7 +67,7 @@ def map_sidecars(inputs: SessionInputs, settings: Settings, engines: dict[str, s
     if (megre := inputs.megre) is not None:
         names = [path.name for path in megre.files]
         sources += names
-        fit = _common(f"Decay over {len(megre.echo_times)} echoes, {settings.r2star.method}", engines["R2star"], names)
+        fit = _common(f"Decay over {len(megre.echo_times)} echoes", engines["R2star"], names)
         fit["SkullStripped"] = False
         sidecars["R2star"] = {**fit, "Units": "1/s", "EchoTimes": list(megre.echo_times)}
         sidecars["S0"] = {**fit, "Description": "Signal at echo time 0, in the image's units", "Units": "arbitrary"}

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from harmoniq.interfaces.group import BuildCohort, GroupReport, GroupStep, Harmonize
 from nipype.interfaces.utility import IdentityInterface, Merge
 from nipype.pipeline.engine import Node, Workflow
 
 from harmoniq.data.provenance import versions
+from harmoniq.interfaces.group import BuildCohort, GroupReport, GroupStep, Harmonize
 from harmoniq.settings.load import as_dict
 from harmoniq.settings.schema import Settings
 

@@ -2,15 +2,25 @@
 
 from collections.abc import Sequence
 
-from harmoniq.interfaces.maps import FitR1, FitR2Star
-from harmoniq.interfaces.registration import BrainMask, RegisterRigid
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline.engine import Node, Workflow
 
 from harmoniq.data.acquisitions import MP2RAGETiming
+from harmoniq.interfaces.maps import FitR1, FitR2Star
+from harmoniq.interfaces.marques import FitR1Marques
+from harmoniq.interfaces.registration import BrainMask, RegisterRigid
+from harmoniq.interfaces.sepia import FitR2StarSepia
+from harmoniq.workflows.map_engines import MapEngine
 
 
-def init_r1_wf(*, timing: MP2RAGETiming, images: Sequence[str], mem_gb: float = 1.0, name: str = "r1_wf") -> Workflow:
+def init_r1_wf(
+    *,
+    timing: MP2RAGETiming,
+    images: Sequence[str],
+    engine: MapEngine | None = None,
+    mem_gb: float = 1.0,
+    name: str = "r1_wf",
+) -> Workflow:
     """Fit R1 to one MP2RAGE acquisition and mask the brain.
 
     Parameters
@@ -19,6 +29,8 @@ def init_r1_wf(*, timing: MP2RAGETiming, images: Sequence[str], mem_gb: float = 
         Of the sequence.
     images : sequence of str
         Which of the inputs are given.
+    engine : MapEngine, optional
+        The embedded lookup by default, or Marques' scripts.
     mem_gb : float
         Memory that the fit needs.
 
@@ -42,8 +54,10 @@ def init_r1_wf(*, timing: MP2RAGETiming, images: Sequence[str], mem_gb: float = 
     fields = ["uni", "inv1", "inv2", "inv1_phase", "inv2_phase", "b1_map", "reference", "freesurfer_mask"]
     inputnode = Node(IdentityInterface(fields=fields), name="inputnode")
     outputnode = Node(IdentityInterface(fields=["r1_map", "outside_fraction", "mask"]), name="outputnode")
+    interface, toolbox = _interface(engine, FitR1, FitR1Marques)
     fit_r1 = Node(
-        FitR1(
+        interface(
+            **toolbox,
             repetition_time=timing.repetition_time,
             inversion_times=timing.inversion_times,
             flip_angles=timing.flip_angles,
@@ -65,7 +79,12 @@ def init_r1_wf(*, timing: MP2RAGETiming, images: Sequence[str], mem_gb: float = 
 
 
 def init_r2star_wf(
-    *, echo_times: Sequence[float], method: str, mem_gb: float = 1.0, name: str = "r2star_wf"
+    *,
+    echo_times: Sequence[float],
+    method: str = "nlls",
+    engine: MapEngine | None = None,
+    mem_gb: float = 1.0,
+    name: str = "r2star_wf",
 ) -> Workflow:
     """Fit R2* to one multi-echo acquisition.
 
@@ -74,7 +93,9 @@ def init_r2star_wf(
     echo_times : sequence of float
         In s.
     method : str
-        As `harmoniq.r2star.fit.fit_r2star` takes it.
+        As `harmoniq.r2star.fit.fit_r2star` takes it, or SEPIA.
+    engine : MapEngine, optional
+        The embedded fit by default, or SEPIA.
     mem_gb : float
         Memory that the fit needs.
 
@@ -93,7 +114,10 @@ def init_r2star_wf(
     workflow = Workflow(name=name)
     inputnode = Node(IdentityInterface(fields=["magnitudes"]), name="inputnode")
     outputnode = Node(IdentityInterface(fields=["r2star_map", "s0_map"]), name="outputnode")
-    fit_r2star = Node(FitR2Star(echo_times=list(echo_times), method=method), name="fit_r2star", mem_gb=mem_gb)
+    interface, toolbox = _interface(engine, FitR2Star, FitR2StarSepia)
+    fit_r2star = Node(
+        interface(**toolbox, echo_times=list(echo_times), method=method), name="fit_r2star", mem_gb=mem_gb
+    )
     workflow.connect([
         (inputnode, fit_r2star, [("magnitudes", "magnitudes")]),
         (fit_r2star, outputnode, [("r2star_map", "r2star_map"), ("s0_map", "s0_map")]),
@@ -138,3 +162,10 @@ def init_coregistration_wf(
         (register, outputnode, [("transform", "transform")]),
     ])  # fmt: skip
     return workflow
+
+
+def _interface(engine: MapEngine | None, native: type, reference: type) -> tuple[type, dict[str, str]]:
+    """Return the node's class, and the toolbox that it runs."""
+    if engine is None or engine.toolbox is None:
+        return native, {}
+    return reference, {"toolbox": str(engine.toolbox), "toolbox_version": engine.version}

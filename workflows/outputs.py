@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harmoniq.interfaces.sinks import Sink
 from nipype.pipeline.engine import Node
+
+from harmoniq.interfaces.sinks import Sink
 
 
 def derivative_path(

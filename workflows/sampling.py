@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from harmoniq.interfaces.surface import SampleCortex
-from harmoniq.interfaces.tract import SampleBundles
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline.engine import Node, Workflow
 
+from harmoniq.interfaces.surface import SampleCortex
+from harmoniq.interfaces.tract import SampleBundles
 from harmoniq.settings.schema import BundleSettings, SurfaceSettings
 
 #: What of a FreeSurfer subject the samples depend on.

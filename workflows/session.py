@@ -4,18 +4,19 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from harmoniq.interfaces.report import MapFigure, RegistrationFigure
-from harmoniq.interfaces.table import RegionalTable
-from harmoniq.workflows.engines import engine_names, map_sidecars
-from harmoniq.workflows.maps import init_coregistration_wf, init_r1_wf, init_r2star_wf
-from harmoniq.workflows.outputs import derivative_path, sink
-from harmoniq.workflows.sampling import init_bundles_wf, init_cortex_wf
 from nipype.interfaces.utility import Merge, Select
 from nipype.pipeline.engine import Node, Workflow
 
 from harmoniq.data.inputs import SessionInputs
+from harmoniq.interfaces.report import MapFigure, RegistrationFigure
+from harmoniq.interfaces.table import RegionalTable
 from harmoniq.regions.aggregate import engine_label
 from harmoniq.settings.schema import Settings
+from harmoniq.workflows.engines import engine_names, map_sidecars
+from harmoniq.workflows.map_engines import MapEngines
+from harmoniq.workflows.maps import init_coregistration_wf, init_r1_wf, init_r2star_wf
+from harmoniq.workflows.outputs import derivative_path, sink
+from harmoniq.workflows.sampling import init_bundles_wf, init_cortex_wf
 
 
 def session_name(inputs: SessionInputs) -> str:
@@ -27,6 +28,7 @@ def init_session_wf(
     *,
     inputs: SessionInputs,
     settings: Settings,
+    engines: MapEngines,
     out_dir: Path,
     stages: Sequence[str],
     seed: int = 0,
@@ -39,7 +41,9 @@ def init_session_wf(
     inputs : SessionInputs
         Images, existing surfaces and bundles.
     settings : Settings
-        Engines, methods, depths, ranges.
+        Depths, ranges.
+    engines : MapEngines
+        Of the maps.
     out_dir : path
         Root of the derivatives.
     stages : sequence of str
@@ -55,7 +59,7 @@ def init_session_wf(
         Its sinks write below ``out_dir/sub-X``.
     """
     workflow = Workflow(name=session_name(inputs))
-    parts = _Parts(workflow, inputs, settings, out_dir, seed, mem_gb)
+    parts = _Parts(workflow, inputs, settings, engines, out_dir, seed, mem_gb)
     if inputs.mp2rage is not None:
         parts.add_r1()
     if inputs.megre is not None:
@@ -78,14 +82,15 @@ class _Parts:
     """Adds the parts of a session's workflow one by one and remembers what later parts connect to."""
 
     def __init__(
-        self, workflow: Workflow, inputs: SessionInputs, settings: Settings, out_dir: Path, seed: int, mem_gb: float
-    ) -> None:
+        self, workflow: Workflow, inputs: SessionInputs, settings: Settings, engines: MapEngines, out_dir: Path,
+        seed: int, mem_gb: float,
+    ) -> None:  # fmt: skip
         self.workflow, self.inputs, self.settings, self.out_dir = workflow, inputs, settings, out_dir
-        self.seed, self.mem_gb = seed, mem_gb
+        self.map_engines, self.seed, self.mem_gb = engines, seed, mem_gb
         self.maps: dict[str, tuple[Workflow, str]] = {}
         self.rows: list[tuple[Workflow, str]] = []
         self.coregistration: Workflow | None = None
-        self.engines = engine_names(inputs, settings)
+        self.engines = engine_names(inputs, engines)
         self.sidecars = map_sidecars(inputs, settings, self.engines)
 
     def path(self, suffix: str, extension: str, folder: str = "anat", **entities: str) -> Path:
@@ -115,7 +120,7 @@ class _Parts:
         }
         if self.inputs.b1 is not None:
             images["b1_map"] = str(self.inputs.b1.image)
-        r1_wf = init_r1_wf(timing=mp2rage.timing, images=list(images), mem_gb=self.mem_gb)
+        r1_wf = init_r1_wf(timing=mp2rage.timing, images=list(images), engine=self.map_engines.r1, mem_gb=self.mem_gb)
         for name, path in images.items():
             setattr(r1_wf.inputs.inputnode, name, path)
         r1_wf.inputs.inputnode.reference = self.reference
@@ -130,8 +135,8 @@ class _Parts:
     def add_r2star(self) -> None:
         megre = self.inputs.megre
         assert megre is not None
-        method = self.settings.r2star.method
-        r2star_wf = init_r2star_wf(echo_times=megre.echo_times, method=method, mem_gb=self.mem_gb)
+        engine = self.map_engines.r2star
+        r2star_wf = init_r2star_wf(echo_times=megre.echo_times, method=engine.method, engine=engine, mem_gb=self.mem_gb)
         r2star_wf.inputs.inputnode.magnitudes = [str(path) for path in megre.magnitudes]
         self.maps["R2star"] = (r2star_wf, "outputnode.r2star_map")
         r2star_path, s0_path = self.path("R2starmap", ".nii.gz"), self.path("S0map", ".nii.gz")

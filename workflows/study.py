@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harmoniq.workflows.plugins import NodeFailure, make_plugin
-from harmoniq.workflows.session import init_session_wf, session_name
 from nipype import config as nipype_config
 from nipype import logging as nipype_logging
 from nipype.pipeline.engine import Workflow
@@ -17,6 +15,9 @@ from nipype.pipeline.engine import Workflow
 import harmoniq
 from harmoniq.data.inputs import SessionInputs
 from harmoniq.settings.schema import Settings
+from harmoniq.workflows.map_engines import MapEngines
+from harmoniq.workflows.plugins import NodeFailure, make_plugin
+from harmoniq.workflows.session import init_session_wf, session_name
 
 _INPUT_ERROR = re.compile(r"harmoniq\.data\.errors\.InputError: (.+)")
 
@@ -45,6 +46,7 @@ def init_study_wf(
     *,
     sessions: Sequence[SessionInputs],
     settings: Settings,
+    engines: MapEngines,
     out_dir: Path,
     work_dir: Path,
     stages: Sequence[str],
@@ -59,8 +61,9 @@ def init_study_wf(
     workflow = Workflow(name=name, base_dir=str(work_dir))
     for inputs in sessions:
         session_wf = init_session_wf(
-            inputs=inputs, settings=settings, out_dir=out_dir, stages=stages, seed=seed, mem_gb=mem_gb(inputs)
-        )
+            inputs=inputs, settings=settings, engines=engines, out_dir=out_dir, stages=stages, seed=seed,
+            mem_gb=mem_gb(inputs),
+        )  # fmt: skip
         workflow.add_nodes([session_wf])
     return workflow
 

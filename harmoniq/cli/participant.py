@@ -4,6 +4,7 @@ import argparse
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,10 @@ from harmoniq.data.inputs import SessionInputs
 from harmoniq.settings.schema import STAGES, Settings
 
 if TYPE_CHECKING:
+    from harmoniq.workflows.map_engines import MapEngines
     from harmoniq.workflows.study import RunSummary
 
 _UNAVAILABLE = {
-    ("r1", "matlab"): "--r1-engine",
-    ("r2star", "sepia"): "--r2star-engine",
     ("surfaces", "catsurf"): "--surface-engine",
     ("bundles", "qsiprep"): "--bundle-engine",
 }
@@ -29,7 +29,10 @@ _UNAVAILABLE = {
 
 def run_participants(args: argparse.Namespace, settings: Settings) -> int:
     """Process participants; return the exit code: 0 done, 1 some failed, 2 none had usable input."""
+    from harmoniq.workflows.map_engines import choose_map_engines
+
     check_engines(settings)
+    engines = choose_map_engines(settings)
     nprocs, memory = process_count(args.nprocs), memory_gb(args.mem)
     limit_threads(args.omp_nthreads)
     found = discover(
@@ -51,12 +54,13 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
     check_space(work_dir, sum(_voxel_bytes(inputs) for inputs in found.sessions[:nprocs]), "--work-dir")
     if not args.skip_bids_validation:
         _validate(args.bids_dir)
+    print(f"R1: {engines.r1.label} ({engines.r1.reason})\nR2*: {engines.r2star.label} ({engines.r2star.reason})")
     write_dataset_files(out_dir, args.bids_dir, settings, _options(args))
     started = time.monotonic()
-    summary = _run(args, settings, found, out_dir, work_dir, nprocs, memory)
+    summary = _run(args, settings, engines, found, out_dir, work_dir, nprocs, memory)
     code = _exit_code(found, summary)
     try:
-        _write_reports(out_dir, found, settings, summary)
+        _write_reports(out_dir, found, settings, engines, summary)
     except InputError as error:  # a full disk, say: what failed before must still be told
         print(f"error: {error}", file=sys.stderr)
         code = max(code, 1)
@@ -91,6 +95,7 @@ def _version() -> str:
 def _run(
     args: argparse.Namespace,
     settings: Settings,
+    engines: "MapEngines",
     found: Discovery,
     out_dir: Path,
     work_dir: Path,
@@ -101,7 +106,7 @@ def _run(
 
     configure_nipype(log_dir=out_dir / "logs", stop_on_first_crash=args.stop_on_first_crash, verbose=args.verbose)
     workflow = init_study_wf(
-        sessions=found.sessions, settings=settings, out_dir=out_dir, work_dir=work_dir,
+        sessions=found.sessions, settings=settings, engines=engines, out_dir=out_dir, work_dir=work_dir,
         stages=args.stages or STAGES, seed=args.seed, mem_gb=lambda inputs: min(_fit_gb(inputs), memory),
     )  # fmt: skip
     if args.write_graph:
@@ -176,10 +181,12 @@ def _print_plan(sessions: tuple[SessionInputs, ...]) -> None:
             print(f"  note: {note}")
 
 
-def _write_reports(out_dir: Path, found: Discovery, settings: Settings, summary: "RunSummary") -> None:
+def _write_reports(
+    out_dir: Path, found: Discovery, settings: Settings, engines: "MapEngines", summary: "RunSummary"
+) -> None:
     from harmoniq.cli.participant_report import write_reports
 
-    write_reports(out_dir, found, settings, summary)
+    write_reports(out_dir, found, settings, engines, summary)
 
 
 def _exit_code(found: Discovery, summary: "RunSummary") -> int:
@@ -198,11 +205,20 @@ def _print_summary(found: Discovery, summary: "RunSummary", out_dir: Path, secon
         print(f"error: {label}: {failure.sentence}{crash}", file=sys.stderr)
     nodes = f"{summary.computed} nodes computed, {summary.reused} reused"
     print(f"{total - failed} of {total} sessions done in {seconds:.0f} s; {nodes}.")
-    for inputs in found.sessions:
-        if inputs.label not in summary.failures and inputs.notes:
-            print(f"  {inputs.label}: " + "; ".join(inputs.notes))
+    _print_notes([inputs for inputs in found.sessions if inputs.label not in summary.failures])
     print(f"Results: {out_dir}")
     if failed:
         print("Mend what the errors name and run the same command again: what is done is not done twice.")
     else:
         print(f"Next: harmoniq run BIDS_DIR {out_dir} group")
+
+
+def _print_notes(sessions: Sequence[SessionInputs]) -> None:
+    """Print each note once, with the sessions that it is about."""
+    about: dict[str, list[str]] = {}
+    for inputs in sessions:
+        for note in inputs.notes:
+            about.setdefault(note, []).append(inputs.label)
+    for note, labels in about.items():
+        some = ", ".join(labels[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")
+        print(f"  note: {note} ({'all' if len(labels) == len(sessions) else some})")

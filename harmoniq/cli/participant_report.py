@@ -13,6 +13,7 @@ from harmoniq.settings.schema import Settings
 
 if TYPE_CHECKING:
     from harmoniq.report.images import ReportFigure
+    from harmoniq.workflows.map_engines import MapEngines
     from harmoniq.workflows.study import RunSummary
 
 _PICTURES = {
@@ -26,14 +27,16 @@ _PICTURES = {
 }
 
 
-def write_reports(out_dir: Path, found: Discovery, settings: Settings, summary: "RunSummary") -> None:
+def write_reports(
+    out_dir: Path, found: Discovery, settings: Settings, engines: "MapEngines", summary: "RunSummary"
+) -> None:
     """Write ``sub-X.html`` of every participant that was asked for."""
     participants = dict.fromkeys(
         [inputs.participant for inputs in found.sessions] + [label[4:].split("_ses-")[0] for label in found.refused]
     )
     for participant in participants:
         sessions = [inputs for inputs in found.sessions if inputs.participant == participant]
-        _write_report(out_dir, participant, sessions, found, settings, summary)
+        _write_report(out_dir, participant, sessions, found, settings, engines, summary)
 
 
 def _write_report(
@@ -42,6 +45,7 @@ def _write_report(
     sessions: Sequence[SessionInputs],
     found: Discovery,
     settings: Settings,
+    map_engines: "MapEngines",
     summary: "RunSummary",
 ) -> None:
     import pandas as pd
@@ -57,8 +61,11 @@ def _write_report(
     engines = [
         {"session": inputs.session or "n/a", "stage": stage, "engine": engine}
         for inputs in sessions
-        for stage, engine in engine_names(inputs, settings).items()
+        for stage, engine in engine_names(inputs, map_engines).items()
     ]
+    reasons = {"R1": map_engines.r1.reason, "R2star": map_engines.r2star.reason}
+    for row in engines:
+        row["why"] = reasons.get(row["stage"], "existing results")
     found_files = [
         {"session": inputs.session or "n/a", "acquisition": kind, "file": path.name}
         for inputs in sessions

@@ -97,12 +97,12 @@ def fit_r1_marques(
         For images that cannot be read, an absent toolbox or interpreter, and when the scripts fail; the log is named.
     """
     from harmoniq.mp2rage.b1 import b1_on_grid
-    from harmoniq.mp2rage.volumes import _uniform
+    from harmoniq.mp2rage.volumes import load_uniform
 
     toolbox = find_toolbox("marques") if toolbox is None else check_toolbox("marques", toolbox)
     interpreter = find_interpreter() if interpreter is None else interpreter
     timeout = default_timeout() if timeout is None else timeout
-    uniform, like = _uniform(uni, inv1, inv2, inv1_phase, inv2_phase)
+    uniform, like = load_uniform(uni, inv1, inv2, inv1_phase, inv2_phase)
     b1 = None if b1_map is None else b1_on_grid(b1_map, like)
     job = marques_job(timing, toolbox, b1=b1 is not None)
     write_input(new_folder(folder) / _INPUT, uniform, b1)

@@ -48,13 +48,27 @@ def fit_r1_files(
     from harmoniq.mp2rage.b1 import b1_on_grid
     from harmoniq.mp2rage.lookup import fit_r1
 
-    uniform, like = _uniform(uni, inv1, inv2, inv1_phase, inv2_phase)
+    uniform, like = load_uniform(uni, inv1, inv2, inv1_phase, inv2_phase)
     fit = fit_r1(uniform, timing, None if b1_map is None else b1_on_grid(b1_map, like))
     save_image(fit.r1, like.affine, out)
     return float(np.mean(fit.outside))
 
 
-def _uniform(uni: Path | None, *inversions: Path | None) -> tuple[np.ndarray, Image]:
+def load_uniform(uni: Path | None, *inversions: Path | None) -> tuple[np.ndarray, Image]:
+    """Return the uniform image of an acquisition, -0.5 to 0.5, and an image on its grid.
+
+    Parameters
+    ----------
+    uni : path, optional
+        Taken where it is given.
+    *inversions : path, optional
+        Magnitudes of both inversions, then their phases, of which it is computed otherwise.
+
+    Raises
+    ------
+    InputError
+        For images that cannot be read or scaled; the file is named.
+    """
     from harmoniq.mp2rage.scaling import normalize_uni, uni_from_magnitudes
 
     if uni is not None:

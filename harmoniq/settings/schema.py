@@ -47,7 +47,9 @@ class R2StarSettings:
     """The ``[r2star]`` table: R2* from multi-echo gradient echo."""
 
     engine: str = option("auto", "engine of the R2* maps", choices=R2STAR_ENGINES)
-    method: str = option("nlls", "fit of the decay", choices=R2STAR_METHODS)
+    method: str = option(
+        "auto", "fit of the decay; auto: nlls, or trapezoidal with SEPIA", choices=("auto", *R2STAR_METHODS)
+    )
     plausible: tuple[float, float] = option((1.0, 200.0), "range of values that enter the regions, 1/s")
 
 

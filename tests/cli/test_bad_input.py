@@ -171,8 +171,17 @@ def test_full_disk(harmoniq, tiny, tmp_path):
 
 
 def test_engines_that_are_not_here(harmoniq, tiny):
+    """A reference toolbox is the user's: without it the sentence says which variable names it, or what runs it."""
     tiny.add("01")
-    refused(run(harmoniq, tiny, "--r1-engine", "matlab"), "--r1-engine = matlab: this engine is not part of harmoniq")
+    nowhere = {"HARMONIQ_MP2RAGE_SCRIPTS": "", "HARMONIQ_SEPIA": ""}
+    for flag, engine, variable in (
+        ("--r1-engine", "matlab", "HARMONIQ_MP2RAGE_SCRIPTS"),
+        ("--r2star-engine", "sepia", "HARMONIQ_SEPIA"),
+    ):
+        done = harmoniq("run", tiny.root, "out", *RUN, flag, engine, env=nowhere)
+        refused(done)
+        assert variable in done.stderr or "ctave" in done.stderr
+    refused(run(harmoniq, tiny, "--surface-engine", "catsurf"), "this engine is not part of harmoniq")
 
 
 def test_stage_without_its_input(harmoniq, tiny):

@@ -65,9 +65,8 @@ def test_another_version_reuses_nothing(harmoniq, tiny, tmp_path):
 
 def test_edited_code_reuses_nothing(monkeypatch):
     """The digest of the sources is an input of every node."""
-    from harmoniq.interfaces.maps import FitR1
-
     from harmoniq.data import provenance
+    from harmoniq.interfaces.maps import FitR1
 
     node = FitR1()
     assert node.inputs.code_version == provenance.code_version()
