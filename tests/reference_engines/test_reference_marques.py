@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harmoniq.interfaces.marques import FitR1Marques
 from nipype.pipeline.engine import Node
 from scipy.io import loadmat, savemat
 
@@ -17,6 +16,7 @@ from harmoniq.data.errors import InputError
 from harmoniq.data.images import load_image, save_image
 from harmoniq.data.octave_job import Job, new_folder, run_job
 from harmoniq.data.octave_standins import PLOTTING
+from harmoniq.interfaces.marques import FitR1Marques
 from harmoniq.mp2rage.marques import fit_r1_marques, marques_job, read_r1, write_input
 from harmoniq.mp2rage.signal import inversion_signals, uniform_image
 from harmoniq.mp2rage.volumes import fit_r1_files

@@ -8,7 +8,6 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from harmoniq.interfaces.sepia import FitR2StarSepia
 from nipype.pipeline.engine import Node
 from scipy.io import loadmat
 
@@ -16,6 +15,7 @@ from harmoniq.data.compare import compare_maps
 from harmoniq.data.errors import InputError
 from harmoniq.data.images import load_image, save_image
 from harmoniq.data.octave_job import new_folder, run_job
+from harmoniq.interfaces.sepia import FitR2StarSepia
 from harmoniq.r2star.sepia import METHODS, SepiaMethod, fit_r2star_sepia, sepia_job, sepia_method, write_header
 from harmoniq.r2star.volumes import fit_r2star_files
 
