@@ -29,7 +29,7 @@ $(VENV)/bin/pip:
 
 # neuroHarmonize and neuroCombat declare stale pins, but run with ours: hence --no-deps.
 $(VENV)/.requirements: pyproject.toml constraints.txt | $(VENV)/bin/pip
-	$(BIN)/pip install -q --retries 5 -c constraints.txt pip setuptools
+	$(BIN)/pip install -q --retries 5 -c constraints.txt pip setuptools wheel
 	$(BIN)/pip install -q --retries 5 -c constraints.txt ".[all,test,dev,bench]"
 	$(BIN)/pip install -q --retries 5 --no-deps neuroHarmonize==2.5.2 neuroCombat==0.2.12
 	@touch $@
