@@ -11,7 +11,7 @@ export NO_ET := 1
 export NIPYPE_NO_ET := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test test-nightly lint format types bench clean
+.PHONY: help install demo test test-other test-nightly lint format types bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -46,6 +46,14 @@ demo: install
 # Each group has the package's own set-up; pytest runs on the installed package, never on the sources.
 test: install
 	$(BIN)/pytest -n 2 --dist loadfile -m "not nightly" $(TEST_ARGS)
+
+# The other supported Python, where it is installed: an environment of its own, and all but the slow tests.
+OTHER_PYTHON ?= $(shell python3.12 -c 'import sys; print(sys.executable)' 2>/dev/null || ls "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.12*/bin/python3.12 2>/dev/null | tail -n 1)
+test-other:
+	@if [ -n "$(OTHER_PYTHON)" ]; then \
+	  $(MAKE) install VENV=$(VENV)-other PYTHON=$(OTHER_PYTHON) && \
+	  $(abspath $(VENV)-other)/bin/pytest -n 2 --dist loadfile -m "not nightly and not slow" --deselect tests/cli $(TEST_ARGS); \
+	else echo "Python 3.12 is not installed: only $$($(PYTHON) --version) was tested"; fi
 
 test-nightly: install
 	$(BIN)/pytest -n 2 --dist loadfile $(TEST_ARGS)

@@ -9,16 +9,25 @@ from typing import Any, NoReturn
 import harmoniq
 from harmoniq.settings import schema
 
+_USAGE = {
+    "run": "BIDS_DIR OUT_DIR {participant,group} ",
+    "analyze": "REGIONS.tsv PARTICIPANTS.tsv OUT_DIR ",
+    "simulate": "OUT_BIDS_DIR ",
+    "demo": "OUT_DIR ",
+    "doctor": "[STUDY.toml] ",
+}
 _EXAMPLES = {
     "run": """examples:
-  harmoniq run data/bids data/derivatives participant --fs-subjects-dir data/bids/derivatives/freesurfer
-  harmoniq run data/bids data/derivatives participant --participant-label 01 02 --stages maps --nprocs 4
-  harmoniq run data/bids data/derivatives group --reference-site site1""",
+  harmoniq run bids derivatives participant --fs-subjects-dir freesurfer
+  harmoniq run bids derivatives participant --participant-label 01 02
+  harmoniq run bids derivatives participant --stages maps --nprocs 4
+  harmoniq run bids derivatives group --reference-site site1""",
     "analyze": """examples:
   harmoniq analyze regions.tsv participants.tsv results
   harmoniq analyze regions.tsv participants.tsv results --methods raw gam --bootstrap 1000""",
     "simulate": """examples:
-  harmoniq simulate cohort --sites 3 --subjects-per-site 2 --patients 2 --voxel-size 1 --freesurfer --tractograms
+  harmoniq simulate cohort --voxel-size 1 --freesurfer --tractograms
+  harmoniq simulate cohort --sites 2 --subjects-per-site 1 --patients 1
   harmoniq simulate tables --tables-only""",
     "demo": """examples:
   harmoniq demo demo-out""",
@@ -58,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name,
+        usage=f"harmoniq {name} {_USAGE[name]}[options]",
         help=summary,
         description=summary[0].upper() + summary[1:] + ".",
         epilog=_EXAMPLES[name],
@@ -68,6 +78,7 @@ def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:
         return importlib.import_module(f"harmoniq.cli.{name}").execute(args)
 
     parser.set_defaults(execute=execute)
+    parser.add_argument("--version", action="version", version=f"harmoniq {harmoniq.__version__}")
     return parser
 
 
@@ -80,7 +91,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     select.add_argument("--session-label", metavar="S", nargs="+", help="sessions, with or without ses-")
     select.add_argument("--bids-filter-file", metavar="F", type=Path, help="JSON of further entities per query")
     select.add_argument("--bids-database-dir", metavar="D", type=Path, help="PyBIDS database to make or reuse")
-    select.add_argument("--stages", nargs="+", choices=schema.STAGES, help="default: all that the data permit")
+    select.add_argument(
+        "--stages",
+        metavar="STAGE",
+        nargs="+",
+        choices=schema.STAGES,
+        help=f"{', '.join(schema.STAGES)}; default: all that the data permit",
+    )
     select.add_argument("--skip-bids-validation", action="store_true", help="do not call the BIDS validator")
     engines = parser.add_argument_group("engines and existing results")
     engines.add_argument(
@@ -88,7 +105,12 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     )
     engines.add_argument("--r1-engine", choices=schema.R1_ENGINES, help="engine of R1")
     engines.add_argument("--r2star-engine", choices=schema.R2STAR_ENGINES, help="engine of R2*")
-    engines.add_argument("--r2star-method", choices=schema.R2STAR_METHODS, help="fit of the decay")
+    engines.add_argument(
+        "--r2star-method",
+        metavar="METHOD",
+        choices=schema.R2STAR_METHODS,
+        help=f"fit of the decay: {', '.join(schema.R2STAR_METHODS)}",
+    )
     engines.add_argument("--b1-correction", choices=("auto", "off"), help="use a B1+ map where there is one")
     engines.add_argument("--surface-engine", choices=schema.SURFACE_ENGINES, help="engine of the surfaces")
     engines.add_argument("--bundle-engine", choices=schema.BUNDLE_ENGINES, help="engine of the bundles")
@@ -109,7 +131,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 def _add_group_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("group level")
     group.add_argument("--reference-site", metavar="S", help="site whose scale the others are brought to")
-    group.add_argument("--methods", nargs="+", choices=schema.METHODS, help="harmonization methods")
+    group.add_argument(
+        "--methods",
+        metavar="METHOD",
+        nargs="+",
+        choices=schema.METHODS,
+        help=f"harmonization methods: {', '.join(schema.METHODS)}",
+    )
     group.add_argument("--combat-engine", choices=schema.COMBAT_ENGINES, help="engine of ComBat and ComBat-GAM")
     group.add_argument("--bootstrap", metavar="N", type=int, help="resamples of the peak ages")
     group.add_argument("--allow-mixed-engines", action="store_true", help="pool values of different engines")

@@ -64,7 +64,7 @@ def commands() -> dict[str, argparse.ArgumentParser]:
 def test_every_option_is_described(command):
     text = section(ROOT / "docs" / "command-line.md", f"## harmoniq {command}")
     for action in commands()[command]._actions:
-        if isinstance(action, argparse._HelpAction):
+        if isinstance(action, argparse._HelpAction | argparse._VersionAction):
             continue
         for option in action.option_strings or [str(action.metavar or action.dest)]:
             word = rf"(?<![\w-]){re.escape(option)}(?![\w-])"
