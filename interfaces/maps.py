@@ -1,5 +1,6 @@
 """Nodes of the quantitative maps: R1 from MP2RAGE, R2* from multi-echo gradient echo."""
 
+from pathlib import Path
 from typing import Any
 
 from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
@@ -30,6 +31,7 @@ class FitR1OutputSpec(TraitedSpec):
     """The map and what was outside the lookup table's range."""
 
     r1_map = File(exists=True, desc="R1, 1/s")
+    outside_mask = File(exists=True, desc="voxels outside the lookup table's monotonic range")
     outside_fraction = traits.Float(desc="fraction of the voxels outside the monotonic range")
 
 
@@ -52,10 +54,39 @@ class FitR1(VersionedInterface):
             inputs.efficiency,
             source=str(given(inputs.uni) or given(inputs.inv1)),
         )
-        out = self.output_path(runtime, "r1.nii.gz")
+        out, outside = (self.output_path(runtime, name) for name in ("r1.nii.gz", "outside.nii.gz"))
         images = {name: given(getattr(inputs, name)) for name in _IMAGES}
-        self._results["outside_fraction"] = fit_r1_files(out, timing=timing, **images)
-        self._results["r1_map"] = str(out)
+        self._results["outside_fraction"] = fit_r1_files(out, timing=timing, outside_out=outside, **images)
+        self._results.update(r1_map=str(out), outside_mask=str(outside))
+        return runtime
+
+
+class SuppressBackgroundInputSpec(VersionedInputSpec):
+    """The images of one MP2RAGE acquisition."""
+
+    uni = File(exists=True, mandatory=True)
+    inv1 = File(exists=True, mandatory=True)
+    inv2 = File(exists=True, mandatory=True)
+
+
+class SuppressBackgroundOutputSpec(TraitedSpec):
+    """The uniform image without its noisy background."""
+
+    uni = File(exists=True)
+
+
+class SuppressBackground(VersionedInterface):
+    """Compute the uniform image that skull-stripping and FreeSurfer want (O'Brien et al. 2014)."""
+
+    input_spec, output_spec = SuppressBackgroundInputSpec, SuppressBackgroundOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from harmoniq.mp2rage.volumes import suppress_background_files
+
+        out = self.output_path(runtime, "robust.nii.gz")
+        uni, inv1, inv2 = (Path(getattr(self.inputs, name)) for name in ("uni", "inv1", "inv2"))
+        suppress_background_files(uni, inv1, inv2, out)
+        self._results["uni"] = str(out)
         return runtime
 
 

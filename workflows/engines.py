@@ -58,6 +58,13 @@ def map_sidecars(inputs: SessionInputs, settings: Settings, engines: dict[str, s
             "B1Correction": False if inputs.b1 is None else inputs.b1.image.name,
             "Notes": list(mp2rage.notes),
         }
+        names = [path.name for path in mp2rage.files]
+        outside = "Voxels whose R1 is not a measurement: outside the monotonic range of the lookup table"
+        sidecars["outside"] = {**_common(outside, engines["R1"], names), "Type": "ROI"}
+        robust = (
+            "Uniform image with its background suppressed (O'Brien et al. 2014), for skull-stripping; not for fitting"
+        )
+        sidecars["robust"] = {**_common(robust, "native", names), "SkullStripped": False}
         sidecars["mask"] = {
             **_common(
                 "Brain mask", "freesurfer" if inputs.freesurfer else "native", [path.name for path in mp2rage.files]

@@ -6,7 +6,7 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline.engine import Node, Workflow
 
 from harmoniq.data.acquisitions import MP2RAGETiming
-from harmoniq.interfaces.maps import FitR1, FitR2Star
+from harmoniq.interfaces.maps import FitR1, FitR2Star, SuppressBackground
 from harmoniq.interfaces.marques import FitR1Marques
 from harmoniq.interfaces.registration import BrainMask, RegisterRigid
 from harmoniq.interfaces.sepia import FitR2StarSepia
@@ -47,13 +47,17 @@ def init_r1_wf(
     -------
     r1_map
         1/s.
+    outside_mask
+        Voxels outside the lookup table's range; of the embedded engine alone.
+    robust_uni
+        The uniform image without its noisy background, where UNIT1 and both magnitudes are given.
     mask
         Of the brain, on the same grid.
     """
     workflow = Workflow(name=name)
     fields = ["uni", "inv1", "inv2", "inv1_phase", "inv2_phase", "b1_map", "reference", "freesurfer_mask"]
     inputnode = Node(IdentityInterface(fields=fields), name="inputnode")
-    outputnode = Node(IdentityInterface(fields=["r1_map", "outside_fraction", "mask"]), name="outputnode")
+    outputnode = Node(IdentityInterface(fields=["r1_map", "outside_mask", "robust_uni", "mask"]), name="outputnode")
     interface, toolbox = _interface(engine, FitR1, FitR1Marques)
     fit_r1 = Node(
         interface(
@@ -72,9 +76,17 @@ def init_r1_wf(
     workflow.connect([
         (inputnode, fit_r1, [(image, image) for image in images]),
         (inputnode, brain_mask, [("reference", "in_file"), ("freesurfer_mask", "freesurfer_mask")]),
-        (fit_r1, outputnode, [("r1_map", "r1_map"), ("outside_fraction", "outside_fraction")]),
+        (fit_r1, outputnode, [("r1_map", "r1_map")]),
         (brain_mask, outputnode, [("mask", "mask")]),
     ])  # fmt: skip
+    if interface is FitR1:
+        workflow.connect([(fit_r1, outputnode, [("outside_mask", "outside_mask")])])
+    if {"uni", "inv1", "inv2"} <= set(images):
+        suppress_background = Node(SuppressBackground(), name="suppress_background", mem_gb=mem_gb)
+        workflow.connect([
+            (inputnode, suppress_background, [(image, image) for image in ("uni", "inv1", "inv2")]),
+            (suppress_background, outputnode, [("uni", "robust_uni")]),
+        ])  # fmt: skip
     return workflow
 
 

@@ -129,6 +129,12 @@ class _Parts:
         self.maps["R1"] = (r1_wf, "outputnode.r1_map")
         self.r1_wf = r1_wf
         self.put((r1_wf, "outputnode.r1_map"), "r1", self.path("R1map", ".nii.gz"), self.sidecars["R1"])
+        if self.map_engines.r1.toolbox is None:
+            outside_path = self.path("mask", ".nii.gz", desc="R1outside")
+            self.put((r1_wf, "outputnode.outside_mask"), "outside", outside_path, self.sidecars["outside"])
+        if {"uni", "inv1", "inv2"} <= set(images):
+            robust_path = self.path("UNIT1", ".nii.gz", desc="robust")
+            self.put((r1_wf, "outputnode.robust_uni"), "robust", robust_path, self.sidecars["robust"])
         mask_path = self.path("mask", ".nii.gz", desc="brain")
         self.put((r1_wf, "outputnode.mask"), "mask", mask_path, self.sidecars["mask"])
 

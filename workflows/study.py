@@ -19,6 +19,7 @@ from harmoniq.workflows.map_engines import MapEngines
 from harmoniq.workflows.plugins import NodeFailure, make_plugin
 from harmoniq.workflows.session import init_session_wf, session_name
 
+_ERROR = re.compile(r"[\w.]*(Error|Exception|Pool|Exit|Interrupt)\b")
 _INPUT_ERROR = re.compile(r"harmoniq\.data\.errors\.InputError: (.+)")
 
 
@@ -172,5 +173,6 @@ def explain(failure: NodeFailure) -> SessionFailure:
     if found:
         return SessionFailure(found[-1].strip(), failure.node, failure.crash_file, True, failure.traceback)
     lines = [line.strip() for line in failure.traceback.splitlines() if line.strip()]
-    last = lines[-1] if lines else "unknown reason"
+    errors = [line for line in lines if _ERROR.match(line)]
+    last = (errors or lines or ["unknown reason"])[-1]
     return SessionFailure(f"{failure.node} failed: {last}", failure.node, failure.crash_file, False, failure.traceback)

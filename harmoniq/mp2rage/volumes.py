@@ -19,6 +19,7 @@ def fit_r1_files(
     inv1_phase: Path | None = None,
     inv2_phase: Path | None = None,
     b1_map: Path | None = None,
+    outside_out: Path | None = None,
 ) -> float:
     """Fit R1 to the images of one MP2RAGE acquisition and write the map.
 
@@ -34,6 +35,8 @@ def fit_r1_files(
         `uni`, or both magnitudes.
     b1_map : path, optional
         B1+ map, by which the flip angles are corrected (Marques and Gruetter 2013, doi:10.1371/journal.pone.0069294).
+    outside_out : path, optional
+        Mask of the voxels whose value is not a measurement: outside the lookup table's range.
 
     Returns
     -------
@@ -51,6 +54,8 @@ def fit_r1_files(
     uniform, like = load_uniform(uni, inv1, inv2, inv1_phase, inv2_phase)
     fit = fit_r1(uniform, timing, None if b1_map is None else b1_on_grid(b1_map, like))
     save_image(fit.r1, like.affine, out)
+    if outside_out is not None:
+        save_image(fit.outside.astype(np.uint8), like.affine, outside_out, dtype=np.uint8)
     return float(np.mean(fit.outside))
 
 
@@ -81,3 +86,26 @@ def load_uniform(uni: Path | None, *inversions: Path | None) -> tuple[np.ndarray
     if first is None or second is None:
         raise InputError("needs a UNIT1 image, or the magnitudes of both inversions", file=inversions[0])
     return uni_from_magnitudes(first.data, second.data, *(p.data if p else None for p in phases)), first
+
+
+def suppress_background_files(uni: Path, inv1: Path, inv2: Path, out: Path) -> None:
+    """Write the uniform image without its noisy background, for skull-stripping and FreeSurfer; not for fitting.
+
+    Parameters
+    ----------
+    uni, inv1, inv2 : path
+        Uniform image, and the magnitudes of both inversions.
+    out : path
+        0 to 4095, int16, as scanners write it.
+
+    Raises
+    ------
+    InputError
+        For images that cannot be read or scaled; the file is named.
+    """
+    from harmoniq.mp2rage.background import suppress_background
+
+    uniform, like = load_uniform(uni)
+    first, second = (load_image(path, ndim=3).data for path in (inv1, inv2))
+    robust = suppress_background(uniform, first, second)
+    save_image(np.round((robust + 0.5) * 4095).clip(0, 4095), like.affine, out, dtype=np.int16)

@@ -16,8 +16,8 @@ def test_reuse(harmoniq, tiny, tmp_path):
     tiny.add("01")
     tiny.add("02")
     first, _ = counts(harmoniq, tiny)
-    # R1, mask, R2*, registration and two figures of each.
-    assert first == 12
+    # R1, suppressed background, mask, R2*, registration and two figures of each.
+    assert first == 14
     out = tmp_path / "out"
     before = {
         path: path.stat().st_mtime_ns
