@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
+from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, isdefined, traits
 
 from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface, given
 
@@ -19,6 +19,7 @@ class FitR1InputSpec(VersionedInputSpec):
     inv1_phase = File(exists=True, desc="phase of the first inversion")
     inv2_phase = File(exists=True, desc="phase of the second inversion")
     b1_map = File(exists=True, desc="B1+ map; the nominal flip angles are taken where there is none")
+    b1_scale = traits.Float(desc="what nominal reads as in b1_map; recognized when not set")
     repetition_time = traits.Float(mandatory=True, desc="s, from inversion to inversion")
     inversion_times = traits.Tuple(traits.Float, traits.Float, mandatory=True, desc="s")
     flip_angles = traits.Tuple(traits.Float, traits.Float, mandatory=True, desc="degrees")
@@ -56,7 +57,10 @@ class FitR1(VersionedInterface):
         )
         out, outside = (self.output_path(runtime, name) for name in ("r1.nii.gz", "outside.nii.gz"))
         images = {name: given(getattr(inputs, name)) for name in _IMAGES}
-        self._results["outside_fraction"] = fit_r1_files(out, timing=timing, outside_out=outside, **images)
+        scale = inputs.b1_scale if isdefined(inputs.b1_scale) else None
+        self._results["outside_fraction"] = fit_r1_files(
+            out, timing=timing, b1_scale=scale, outside_out=outside, **images
+        )
         self._results.update(r1_map=str(out), outside_mask=str(outside))
         return runtime
 

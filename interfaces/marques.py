@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nipype.interfaces.base import File, TraitedSpec, traits
+from nipype.interfaces.base import File, TraitedSpec, isdefined, traits
 
 from harmoniq.interfaces.base import VersionedInterface, given
 from harmoniq.interfaces.maps import FitR1InputSpec
@@ -45,7 +45,8 @@ class FitR1Marques(VersionedInterface):
         out = self.output_path(runtime, "r1.nii.gz")
         images: dict[str, Any] = {name: given(getattr(inputs, name)) for name in _IMAGES}
         folder = job_folder(runtime, "marques")
-        fit = fit_r1_marques(out, timing=timing, folder=folder, **images, **toolbox_arguments(inputs))
+        scale = inputs.b1_scale if isdefined(inputs.b1_scale) else None
+        fit = fit_r1_marques(out, timing=timing, folder=folder, b1_scale=scale, **images, **toolbox_arguments(inputs))
         self._results.update(
             r1_map=str(out),
             outside_fraction=fit.outside_fraction,

@@ -36,7 +36,7 @@ def init_r1_wf(
 
     Inputs
     ------
-    uni, inv1, inv2, inv1_phase, inv2_phase, b1_map
+    uni, inv1, inv2, inv1_phase, inv2_phase, b1_map, b1_scale
         Images of the acquisition, and of the transmit field.
     reference
         The image in which the brain is masked.
@@ -55,7 +55,7 @@ def init_r1_wf(
         Of the brain, on the same grid.
     """
     workflow = Workflow(name=name)
-    fields = ["uni", "inv1", "inv2", "inv1_phase", "inv2_phase", "b1_map", "reference", "freesurfer_mask"]
+    fields = ["uni", "inv1", "inv2", "inv1_phase", "inv2_phase", "b1_map", "b1_scale", "reference", "freesurfer_mask"]
     inputnode = Node(IdentityInterface(fields=fields), name="inputnode")
     outputnode = Node(IdentityInterface(fields=["r1_map", "outside_mask", "robust_uni", "mask"]), name="outputnode")
     interface, toolbox = _interface(engine, FitR1, FitR1Marques)

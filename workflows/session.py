@@ -113,13 +113,15 @@ class _Parts:
     def add_r1(self) -> None:
         mp2rage = self.inputs.mp2rage
         assert mp2rage is not None
-        images = {
+        images: dict[str, str | float] = {
             name: str(path)
             for name in ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase")
             if (path := getattr(mp2rage, name)) is not None
         }
         if self.inputs.b1 is not None:
             images["b1_map"] = str(self.inputs.b1.image)
+            if self.inputs.b1.scale is not None:
+                images["b1_scale"] = self.inputs.b1.scale
         r1_wf = init_r1_wf(timing=mp2rage.timing, images=list(images), engine=self.map_engines.r1, mem_gb=self.mem_gb)
         for name, path in images.items():
             setattr(r1_wf.inputs.inputnode, name, path)

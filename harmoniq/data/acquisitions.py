@@ -193,10 +193,15 @@ class MEGRE:
 
 @dataclass(frozen=True)
 class B1Map:
-    """A map of the transmit field; its unit is recognized when it is read (`harmoniq.mp2rage.b1`)."""
+    """A map of the transmit field.
+
+    `scale` is what nominal reads as: 10 times the flip angle in degrees in a TB1TFL's map; in a TB1map it is None, and
+    recognized when the map is read (`harmoniq.mp2rage.b1`).
+    """
 
     image: Path
     kind: str
+    scale: float | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ QUERIES: dict[str, dict[str, Any]] = {
     "unit1": {"suffix": "UNIT1"},
     "mp2rage": {"suffix": "MP2RAGE"},
     "megre": {"suffix": "MEGRE"},
-    "b1": {"suffix": "TB1map"},
+    "b1": {"suffix": ["TB1map", "TB1TFL"]},
     "dwi": {"suffix": "dwi"},
     "flair": {"suffix": "FLAIR"},
 }

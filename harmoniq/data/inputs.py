@@ -145,11 +145,24 @@ def _find_mp2rage(query: _Query, site: Mapping[str, Any], efficiency: float, not
 
 
 def _find_b1(query: _Query, notes: list[str]) -> B1Map | None:
-    file = query.one("b1")
+    """Return a TB1map, or the flip-angle map (acq-famp) of a TB1TFL: tenths of a degree, as the scanner writes it."""
+    file = query.one("b1", suffix="TB1map")
+    if file is not None:
+        return B1Map(Path(file.path), "TB1map")
+    file = query.one("b1", suffix="TB1TFL", acquisition="famp")
     if file is None:
-        notes.append("no B1+ map (fmap/*_TB1map): R1 is not corrected for B1+")
+        notes.append("no B1+ map (fmap/*_TB1map or *_acq-famp_TB1TFL): R1 is not corrected for B1+")
         return None
-    return B1Map(Path(file.path), "TB1map")
+    angle = file.get_metadata().get("FlipAngle")
+    if isinstance(angle, bool) or not isinstance(angle, (int, float)) or not 0 < angle <= 180:
+        raise InputError(
+            "the nominal flip angle of the B1+ map, in degrees, is needed",
+            file=file.path,
+            key="FlipAngle",
+            value=angle,
+            remedy="add it to the sidecar, or use --b1-correction off",
+        )
+    return B1Map(Path(file.path), "TB1TFL", 10.0 * angle)
 
 
 def _find_megre(query: _Query, site: Mapping[str, Any], notes: list[str]) -> MEGRE | None:

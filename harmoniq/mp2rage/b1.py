@@ -18,20 +18,22 @@ SCALES = {1.0: "relative to nominal", 100.0: "percent of nominal", 1000.0: "thou
 _MEDIAN_RANGE = (0.6, 1.4)
 
 
-def relative_b1(image: Image) -> tuple[NDArray[np.float64], float]:
+def relative_b1(image: Image, scale: float | None = None) -> tuple[NDArray[np.float64], float]:
     """Return a B1+ map relative to nominal, and what its values were divided by.
 
     Parameters
     ----------
     image : Image
         Values above 0 where the field was measured.
+    scale : float, optional
+        What nominal reads as; recognized among 1, 100 and 1000 by the median otherwise.
 
     Returns
     -------
     b1 : numpy.ndarray, shape of the image
         1 is nominal; voxels without a measurement take the nearest one.
     scale : float
-        1, 100 or 1000.
+        As given, or 1, 100 or 1000.
 
     Raises
     ------
@@ -45,18 +47,21 @@ def relative_b1(image: Image) -> tuple[NDArray[np.float64], float]:
     if not measured.any():
         raise InputError("the B1+ map is empty", file=image.path, remedy="remove it, or use --b1-correction off")
     median = float(np.median(data[measured]))
-    scale = next((s for s in SCALES if _MEDIAN_RANGE[0] <= median / s <= _MEDIAN_RANGE[1]), None)
-    if scale is None:
-        units = ", ".join(f"about {unit:g} ({name})" for unit, name in SCALES.items())
+    candidates = SCALES if scale is None else {scale: "nominal, by its flip angle"}
+    found = next((s for s in candidates if _MEDIAN_RANGE[0] <= median / s <= _MEDIAN_RANGE[1]), None)
+    if found is None:
+        units = ", ".join(f"about {unit:g} ({name})" for unit, name in candidates.items())
         raise InputError(
             f"the median of the B1+ map is {median:g}, where {units} is wanted", file=image.path,
             remedy="rescale the map, or use --b1-correction off",
         )  # fmt: skip
     nearest = distance_transform_edt(~measured, return_distances=False, return_indices=True)
-    return data[tuple(nearest)] / scale, scale
+    return data[tuple(nearest)] / found, found
 
 
-def b1_on_grid(path: str | Path, target: Image, *, smooth_mm: float = 4.0) -> NDArray[np.float32]:
+def b1_on_grid(
+    path: str | Path, target: Image, *, scale: float | None = None, smooth_mm: float = 4.0
+) -> NDArray[np.float32]:
     """Return a B1+ map, smoothed, on the grid of an image.
 
     Parameters
@@ -65,6 +70,8 @@ def b1_on_grid(path: str | Path, target: Image, *, smooth_mm: float = 4.0) -> ND
         B1+ map.
     target : Image
         Uniform image.
+    scale : float, optional
+        As `relative_b1` takes it.
     smooth_mm : float
         Standard deviation of the Gaussian; transmit fields vary over centimeters, the map's noise from voxel to
         voxel.
@@ -82,7 +89,7 @@ def b1_on_grid(path: str | Path, target: Image, *, smooth_mm: float = 4.0) -> ND
     from scipy.ndimage import affine_transform, gaussian_filter
 
     image = load_image(path, ndim=3)
-    b1, _ = relative_b1(image)
+    b1, _ = relative_b1(image, scale)
     b1 = gaussian_filter(b1, smooth_mm / image.voxel_sizes, mode="nearest")
     voxels = np.linalg.inv(image.affine) @ target.affine
     return affine_transform(

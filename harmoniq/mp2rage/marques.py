@@ -64,6 +64,7 @@ def fit_r1_marques(
     inv1_phase: Path | None = None,
     inv2_phase: Path | None = None,
     b1_map: Path | None = None,
+    b1_scale: float | None = None,
     toolbox: Path | None = None,
     interpreter: Interpreter | None = None,
     timeout: float | None = None,
@@ -80,6 +81,8 @@ def fit_r1_marques(
         For the job alone: script, stand-ins, log and, until it has succeeded, the data.
     uni, inv1, inv2, inv1_phase, inv2_phase, b1_map : path, optional
         As `harmoniq.mp2rage.volumes.fit_r1_files` takes them, and read in the same way.
+    b1_scale : float, optional
+        What nominal reads as in `b1_map`; recognized otherwise.
     toolbox : path, optional
         Default: the folder that HARMONIQ_MP2RAGE_SCRIPTS names.
     interpreter : Interpreter, optional
@@ -103,7 +106,7 @@ def fit_r1_marques(
     interpreter = find_interpreter() if interpreter is None else interpreter
     timeout = default_timeout() if timeout is None else timeout
     uniform, like = load_uniform(uni, inv1, inv2, inv1_phase, inv2_phase)
-    b1 = None if b1_map is None else b1_on_grid(b1_map, like)
+    b1 = None if b1_map is None else b1_on_grid(b1_map, like, scale=b1_scale)
     job = marques_job(timing, toolbox, b1=b1 is not None)
     write_input(new_folder(folder) / _INPUT, uniform, b1)
     version = run_job(job, folder, interpreter, timeout)

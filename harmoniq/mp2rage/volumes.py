@@ -19,6 +19,7 @@ def fit_r1_files(
     inv1_phase: Path | None = None,
     inv2_phase: Path | None = None,
     b1_map: Path | None = None,
+    b1_scale: float | None = None,
     outside_out: Path | None = None,
 ) -> float:
     """Fit R1 to the images of one MP2RAGE acquisition and write the map.
@@ -35,6 +36,8 @@ def fit_r1_files(
         `uni`, or both magnitudes.
     b1_map : path, optional
         B1+ map, by which the flip angles are corrected (Marques and Gruetter 2013, doi:10.1371/journal.pone.0069294).
+    b1_scale : float, optional
+        What nominal reads as in `b1_map`; recognized otherwise.
     outside_out : path, optional
         Mask of the voxels whose value is not a measurement: outside the lookup table's range.
 
@@ -52,7 +55,7 @@ def fit_r1_files(
     from harmoniq.mp2rage.lookup import fit_r1
 
     uniform, like = load_uniform(uni, inv1, inv2, inv1_phase, inv2_phase)
-    fit = fit_r1(uniform, timing, None if b1_map is None else b1_on_grid(b1_map, like))
+    fit = fit_r1(uniform, timing, None if b1_map is None else b1_on_grid(b1_map, like, scale=b1_scale))
     save_image(fit.r1, like.affine, out)
     if outside_out is not None:
         save_image(fit.outside.astype(np.uint8), like.affine, outside_out, dtype=np.uint8)

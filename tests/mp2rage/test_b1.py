@@ -32,6 +32,12 @@ def test_units_are_recognized(scale):
     np.testing.assert_allclose(b1, 0.95, rtol=1e-6)
 
 
+def test_flip_angle_map_of_a_tb1tfl():
+    """Tenths of a degree with a nominal angle of 80: 760 is 0.95 of nominal, and not 0.76 in thousandths."""
+    b1, _ = relative_b1(Image(np.full((4, 4, 4), 760, np.float32), np.eye(4)), 800.0)
+    np.testing.assert_allclose(b1, 0.95, rtol=1e-6)
+
+
 @pytest.mark.parametrize(("value", "said"), [(20.0, "the median of the B1"), (0.0, "is empty")])
 def test_other_units_are_refused(value, said):
     with pytest.raises(InputError, match=said):
