@@ -1,13 +1,10 @@
 """The node that puts results under their BIDS names: only what differs is copied, whole or not at all."""
 
-import filecmp
-import shutil
-from pathlib import Path
 from typing import Any
 
 from nipype.interfaces.base import File, SimpleInterface, TraitedSpec, isdefined, traits
 
-from harmoniq.data.files import atomic_path, write_json
+from harmoniq.data.files import copy_whole, write_json
 from harmoniq.interfaces.base import VersionedInputSpec
 
 
@@ -37,10 +34,7 @@ class Sink(SimpleInterface):
     def _run_interface(self, runtime: Any) -> Any:
         if not isdefined(self.inputs.in_file):
             return runtime
-        source, target = Path(self.inputs.in_file), Path(self.inputs.out_file)
-        if not target.is_file() or not filecmp.cmp(source, target, shallow=False):
-            with atomic_path(target) as temporary:
-                shutil.copyfile(source, temporary)
+        target = copy_whole(self.inputs.in_file, self.inputs.out_file)
         if self.inputs.sidecar:
             name = target.name.removesuffix(".gz")
             write_json(target.with_name(name[: name.rindex(".")].removesuffix(".shape") + ".json"), self.inputs.sidecar)

@@ -1,11 +1,10 @@
 """The files that make a folder of results a BIDS derivative dataset."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import harmoniq
-from harmoniq.data.files import atomic_path, write_json, write_text
+from harmoniq.data.files import copy_whole, write_json, write_text
 from harmoniq.data.provenance import versions
 from harmoniq.settings.load import as_dict
 from harmoniq.settings.schema import Settings
@@ -50,7 +49,6 @@ def write_dataset_files(out_dir: Path, bids_dir: Path, settings: Settings, optio
     write_text(out_dir / ".bidsignore", "\n".join(IGNORED) + "\n")
     for name in ("participants.tsv", "participants.json"):
         if (bids_dir / name).is_file():
-            with atomic_path(out_dir / name) as temporary:
-                shutil.copyfile(bids_dir / name, temporary)
+            copy_whole(bids_dir / name, out_dir / name)
     run = {"versions": versions(), "options": options, "settings": as_dict(settings)}
     write_json(out_dir / "logs" / "settings.json", run)

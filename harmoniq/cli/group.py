@@ -1,8 +1,6 @@
 """The group level, on the participant level's derivatives or on tables alone."""
 
 import argparse
-import filecmp
-import shutil
 import sys
 import tempfile
 import time
@@ -15,7 +13,7 @@ from harmoniq.cli.progress import Progress
 from harmoniq.cli.resources import limit_threads, memory_gb, process_count
 from harmoniq.data.cohort import Cohort
 from harmoniq.data.errors import InputError
-from harmoniq.data.files import atomic_path
+from harmoniq.data.files import copy_whole
 from harmoniq.settings.schema import Settings
 
 #: Methods that this version has.
@@ -170,7 +168,4 @@ def _run(
 def publish(source: Path, target: Path) -> None:
     """Copy a folder's files to `target`, each whole, leaving equal ones alone."""
     for file in sorted(path for path in source.rglob("*") if path.is_file()):
-        place = target / file.relative_to(source)
-        if not place.is_file() or not filecmp.cmp(file, place, shallow=False):
-            with atomic_path(place) as temporary:
-                shutil.copyfile(file, temporary)
+        copy_whole(file, target / file.relative_to(source))

@@ -1,7 +1,9 @@
 """Write files whole or not at all: a temporary name beside the target, then a rename."""
 
+import filecmp
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -52,6 +54,15 @@ def write_text(path: str | Path, text: str) -> Path:
     with atomic_path(target) as temporary:
         temporary.write_bytes(content)
     return target
+
+
+def copy_whole(source: str | Path, target: str | Path) -> Path:
+    """Copy a file, whole or not at all; one that holds the same already is left alone. Return the target's path."""
+    place = Path(target)
+    if not place.is_file() or not filecmp.cmp(source, place, shallow=False):
+        with atomic_path(place) as temporary:
+            shutil.copyfile(source, temporary)
+    return place
 
 
 def write_json(path: str | Path, content: Any) -> Path:
