@@ -102,24 +102,48 @@ class FitR2StarInputSpec(VersionedInputSpec):
     method = traits.Str("nlls", usedefault=True, desc="how the decay is fitted")
 
 
+class FitR2StarFieldInputSpec(FitR2StarInputSpec):
+    """With what the correction for field gradients needs."""
+
+    phases = InputMultiObject(File(exists=True), desc="one image per echo; without them nothing is corrected")
+    field_correction = traits.Enum("auto", "off", usedefault=True, desc="auto: where there is phase")
+    field_axes = traits.List(
+        traits.Range(0, 2), value=[0, 1, 2], usedefault=True, desc="voxel axes along which a voxel is a box"
+    )
+
+
 class FitR2StarOutputSpec(TraitedSpec):
-    """The maps of the decay."""
+    """The maps of the decay; of the field, where there are phases and the correction is not off."""
 
     r2star_map = File(exists=True, desc="R2*, 1/s")
     s0_map = File(exists=True, desc="signal at echo time 0, in the image's units")
+    gradient_map = File(exists=True, desc="size of the main field's gradient, uT/m")
+    warning_map = File(exists=True, desc="where the gradient biases R2*: `gradient_report.WARNINGS`")
+    field_facts = traits.Dict(desc="for the sidecar: what was corrected, and how large gradients and biases are")
 
 
 class FitR2Star(VersionedInterface):
-    """Fit the decay over the echoes."""
+    """Fit the decay over the echoes, corrected for gradients of the main field."""
 
-    input_spec, output_spec = FitR2StarInputSpec, FitR2StarOutputSpec
+    input_spec, output_spec = FitR2StarFieldInputSpec, FitR2StarOutputSpec
 
     def _run_interface(self, runtime: Any) -> Any:
         from harmoniq.r2star.volumes import fit_r2star_files
 
-        r2star, s0 = (self.output_path(runtime, name) for name in ("r2star.nii.gz", "s0.nii.gz"))
-        fit_r2star_files(
-            self.inputs.magnitudes, self.inputs.echo_times, self.inputs.method, r2star_out=r2star, s0_out=s0
+        inputs = self.inputs
+        names = {"r2star_map": "r2star", "s0_map": "s0", "gradient_map": "gradient", "warning_map": "warning"}
+        paths = {key: self.output_path(runtime, f"{name}.nii.gz") for key, name in names.items()}
+        self._results["field_facts"] = fit_r2star_files(
+            inputs.magnitudes,
+            inputs.echo_times,
+            inputs.method,
+            r2star_out=paths["r2star_map"],
+            s0_out=paths["s0_map"],
+            phases=inputs.phases if isdefined(inputs.phases) else None,
+            field_correction=inputs.field_correction,
+            field_axes=inputs.field_axes,
+            gradient_out=paths["gradient_map"],
+            warning_out=paths["warning_map"],
         )
-        self._results.update(r2star_map=str(r2star), s0_map=str(s0))
+        self._results.update({key: str(path) for key, path in paths.items() if path.is_file()})
         return runtime

@@ -14,6 +14,7 @@ class SinkInputSpec(VersionedInputSpec):
     in_file = File(exists=True, desc="nothing is written when it is not set")
     out_file = traits.Str(mandatory=True, desc="absolute path of the derivative")
     sidecar = traits.Dict(desc="content of the JSON sidecar; none is written when empty")
+    facts = traits.Dict(desc="what the node found out, for the sidecar")
 
 
 class SinkOutputSpec(TraitedSpec):
@@ -36,7 +37,7 @@ class Sink(SimpleInterface):
             return runtime
         target = copy_whole(self.inputs.in_file, self.inputs.out_file)
         if self.inputs.sidecar:
-            name = target.name.removesuffix(".gz")
-            write_json(target.with_name(name[: name.rindex(".")].removesuffix(".shape") + ".json"), self.inputs.sidecar)
+            stem = target.name.removesuffix(".gz").removesuffix(".shape.gii").rsplit(".", 1)[0]
+            write_json(target.with_name(f"{stem}.json"), {**self.inputs.sidecar, **(self.inputs.facts or {})})
         self._results["out_file"] = str(target)
         return runtime

@@ -95,6 +95,7 @@ def init_r2star_wf(
     echo_times: Sequence[float],
     method: str = "nlls",
     engine: MapEngine | None = None,
+    field_axes: Sequence[int] = (),
     mem_gb: float = 1.0,
     name: str = "r2star_wf",
 ) -> Workflow:
@@ -108,12 +109,14 @@ def init_r2star_wf(
         As `harmoniq.r2star.fit.fit_r2star` takes it, or SEPIA.
     engine : MapEngine, optional
         The embedded fit by default, or SEPIA.
+    field_axes : sequence of int
+        Voxel axes of the correction for gradients of the main field, which needs phases; none for no correction.
     mem_gb : float
         Memory that the fit needs.
 
     Inputs
     ------
-    magnitudes
+    magnitudes, phases
         One image per echo.
 
     Outputs
@@ -122,10 +125,15 @@ def init_r2star_wf(
         1/s.
     s0_map
         In the images' units.
+    warning_map
+        Where gradients bias R2*; with `field_axes` alone.
+    field_facts
+        For the sidecar; of the embedded engine alone.
     """
     workflow = Workflow(name=name)
-    inputnode = Node(IdentityInterface(fields=["magnitudes"]), name="inputnode")
-    outputnode = Node(IdentityInterface(fields=["r2star_map", "s0_map"]), name="outputnode")
+    inputnode = Node(IdentityInterface(fields=["magnitudes", "phases"]), name="inputnode")
+    fields = ["r2star_map", "s0_map", "warning_map", "field_facts"]
+    outputnode = Node(IdentityInterface(fields=fields), name="outputnode")
     interface, toolbox = _interface(engine, FitR2Star, FitR2StarSepia)
     fit_r2star = Node(
         interface(**toolbox, echo_times=list(echo_times), method=method), name="fit_r2star", mem_gb=mem_gb
@@ -134,6 +142,15 @@ def init_r2star_wf(
         (inputnode, fit_r2star, [("magnitudes", "magnitudes")]),
         (fit_r2star, outputnode, [("r2star_map", "r2star_map"), ("s0_map", "s0_map")]),
     ])  # fmt: skip
+    if interface is FitR2Star:
+        fit_r2star.inputs.field_correction = "auto" if field_axes else "off"
+        workflow.connect([(fit_r2star, outputnode, [("field_facts", "field_facts")])])
+    if interface is FitR2Star and field_axes:
+        fit_r2star.inputs.field_axes = list(field_axes)
+        workflow.connect([
+            (inputnode, fit_r2star, [("phases", "phases")]),
+            (fit_r2star, outputnode, [("warning_map", "warning_map")]),
+        ])  # fmt: skip
     return workflow
 
 

@@ -12,11 +12,12 @@ from harmoniq.interfaces.report import MapFigure, RegistrationFigure
 from harmoniq.interfaces.table import RegionalTable
 from harmoniq.regions.aggregate import engine_label
 from harmoniq.settings.schema import Settings
-from harmoniq.workflows.engines import engine_names, map_sidecars
+from harmoniq.workflows.engines import engine_names, field_axes
 from harmoniq.workflows.map_engines import MapEngines
 from harmoniq.workflows.maps import init_coregistration_wf, init_r1_wf, init_r2star_wf
 from harmoniq.workflows.outputs import derivative_path, sink
 from harmoniq.workflows.sampling import init_bundles_wf, init_cortex_wf
+from harmoniq.workflows.sidecars import session_sidecars
 
 
 def session_name(inputs: SessionInputs) -> str:
@@ -90,8 +91,8 @@ class _Parts:
         self.maps: dict[str, tuple[Workflow, str]] = {}
         self.rows: list[tuple[Workflow, str]] = []
         self.coregistration: Workflow | None = None
-        self.engines = engine_names(inputs, engines)
-        self.sidecars = map_sidecars(inputs, settings, self.engines)
+        self.engines = engine_names(inputs, settings, engines)
+        self.sidecars = session_sidecars(inputs, settings, self.engines)
 
     def path(self, suffix: str, extension: str, folder: str = "anat", **entities: str) -> Path:
         return derivative_path(
@@ -106,9 +107,13 @@ class _Parts:
         image = self.inputs.mp2rage.inv2 or self.inputs.mp2rage.uni
         return str(image)
 
-    def put(self, source: tuple, name: str, path: Path, sidecar: dict | None = None) -> None:
+    def put(
+        self, source: tuple, name: str, path: Path, sidecar: dict | None = None, *, facts: str | None = None
+    ) -> None:
+        """Send a node's output to its place; `facts` names another output, which goes into the sidecar."""
         node = sink(f"ds_{name}", path, sidecar)
-        self.workflow.connect([(source[0], node, [(source[1], "in_file")])])
+        fields = [(source[1], "in_file"), *([(facts, "facts")] if facts else [])]
+        self.workflow.connect([(source[0], node, fields)])
 
     def add_r1(self) -> None:
         mp2rage = self.inputs.mp2rage
@@ -143,13 +148,21 @@ class _Parts:
     def add_r2star(self) -> None:
         megre = self.inputs.megre
         assert megre is not None
-        engine = self.map_engines.r2star
-        r2star_wf = init_r2star_wf(echo_times=megre.echo_times, method=engine.method, engine=engine, mem_gb=self.mem_gb)
+        engine, axes = self.map_engines.r2star, field_axes(self.inputs, self.settings, self.map_engines)
+        r2star_wf = init_r2star_wf(
+            echo_times=megre.echo_times, method=engine.method, engine=engine, field_axes=axes, mem_gb=self.mem_gb
+        )
         r2star_wf.inputs.inputnode.magnitudes = [str(path) for path in megre.magnitudes]
         self.maps["R2star"] = (r2star_wf, "outputnode.r2star_map")
-        r2star_path, s0_path = self.path("R2starmap", ".nii.gz"), self.path("S0map", ".nii.gz")
-        self.put((r2star_wf, "outputnode.r2star_map"), "r2star", r2star_path, self.sidecars["R2star"])
-        self.put((r2star_wf, "outputnode.s0_map"), "s0", s0_path, self.sidecars["S0"])
+        facts = None if engine.toolbox is not None else "outputnode.field_facts"
+        for name, suffix in (("r2star", "R2starmap"), ("s0", "S0map")):
+            path, sidecar = self.path(suffix, ".nii.gz"), self.sidecars[suffix.removesuffix("map")]
+            self.put((r2star_wf, f"outputnode.{name}_map"), name, path, sidecar, facts=facts)
+        if axes:
+            r2star_wf.inputs.inputnode.phases = [str(path) for path in megre.phases]
+            path = self.path("dseg", ".nii.gz", desc="R2starwarning")
+            source = (r2star_wf, "outputnode.warning_map")
+            self.put(source, "warning", path, self.sidecars["warning"], facts="outputnode.field_facts")
 
     def add_coregistration(self, *, required: bool) -> None:
         """Register ME-GRE to MP2RAGE; maps alone need no transform, and no brain."""

@@ -111,6 +111,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         choices=schema.R2STAR_METHODS,
         help=f"fit of the decay: {', '.join(schema.R2STAR_METHODS)}",
     )
+    engines.add_argument("--field-correction", choices=("auto", "off"), help="of R2*, for gradients of the field")
     engines.add_argument("--b1-correction", choices=("auto", "off"), help="use a B1+ map where there is one")
     engines.add_argument("--surface-engine", choices=schema.SURFACE_ENGINES, help="engine of the surfaces")
     engines.add_argument("--bundle-engine", choices=schema.BUNDLE_ENGINES, help="engine of the bundles")

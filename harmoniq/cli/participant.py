@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,9 +122,14 @@ def _run(
 
 
 def _write_graph(workflow: Any, out_dir: Path) -> None:
-    if shutil.which("dot") is None:
-        print("note: --write-graph: Graphviz (dot) is not installed: only the .dot file is written", file=sys.stderr)
-    workflow.write_graph(dotfilename=str(out_dir / "logs" / "graph.dot"), graph2use="colored", format="svg")
+    """Write ``logs/graph.dot``, and its picture where Graphviz is installed."""
+    target = out_dir / "logs" / "graph.dot"
+    if shutil.which("dot") is not None:
+        workflow.write_graph(dotfilename=str(target), graph2use="colored", format="svg")
+        return
+    with suppress(OSError):  # Nipype writes the text first, and then fails for want of `dot`
+        workflow.write_graph(dotfilename=str(target), graph2use="colored", format="svg")
+    print(f"note: Graphviz (dot) is not installed: {target} alone is written", file=sys.stderr)
 
 
 def _foreign_plugin(args: argparse.Namespace) -> tuple[str | None, dict[str, Any]]:

@@ -61,7 +61,7 @@ def _write_report(
     engines = [
         {"session": inputs.session or "n/a", "stage": stage, "engine": engine}
         for inputs in sessions
-        for stage, engine in engine_names(inputs, map_engines).items()
+        for stage, engine in engine_names(inputs, settings, map_engines).items()
     ]
     reasons = {"R1": map_engines.r1.reason, "R2star": map_engines.r2star.reason}
     for row in engines:

@@ -27,7 +27,11 @@ def settings_from(args: argparse.Namespace) -> Settings:
     overrides = {
         "study": {"reference_site": flag("reference_site"), "methods": flag("methods")},
         "r1": {"engine": flag("r1_engine"), "b1_correction": flag("b1_correction")},
-        "r2star": {"engine": flag("r2star_engine"), "method": flag("r2star_method")},
+        "r2star": {
+            "engine": flag("r2star_engine"),
+            "method": flag("r2star_method"),
+            "field_correction": flag("field_correction"),
+        },
         "surfaces": {"engine": flag("surface_engine")},
         "bundles": {"engine": flag("bundle_engine")},
         "statistics": {"combat_engine": flag("combat_engine"), "bootstrap": flag("bootstrap")},

@@ -34,8 +34,10 @@ def thread_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_blocks(work: Callable[[slice], None], count: int, threads: int | None = None) -> None:
-    """Call `work` on slices of at most BLOCK elements that cover range(count), in threads.
+def run_blocks(
+    work: Callable[[slice], None], count: int, threads: int | None = None, *, size: int = BLOCK
+) -> None:
+    """Call `work` on slices of at most `size` elements that cover range(count), in threads.
 
     Parameters
     ----------
@@ -45,8 +47,10 @@ def run_blocks(work: Callable[[slice], None], count: int, threads: int | None = 
         Number of elements.
     threads : int, optional
         Default: `thread_count()`.
+    size : int, optional
+        Of a block.
     """
-    slices = [slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
+    slices = [slice(start, min(start + size, count)) for start in range(0, count, size)]
     threads = min(threads or thread_count(), len(slices))
     if threads <= 1:
         for part in slices:

@@ -5,6 +5,7 @@ integrals over three neighboring echoes come from Simpson's rule, here with the 
 Pei's where the echoes are evenly spaced.
 """
 
+import numpy as np
 from numpy.typing import NDArray
 
 from harmoniq.data.kernels import compiled
@@ -17,18 +18,19 @@ def arlo(signal: NDArray, times: NDArray, rate: NDArray) -> None:
     Over each triplet, S is the integral and D the fall from its first to its last echo, so S = T2* D. Pei et al. take
     T2* = sum(S (S + w D)) / sum(D (S + w D)) with w = d / 3, which is Simpson's weight of the last echo.
     """
-    count = times.size
+    weights = np.empty((times.size - 2, 3))
+    for echo in range(times.size - 2):
+        first, second = times[echo + 1] - times[echo], times[echo + 2] - times[echo + 1]
+        span = first + second
+        weights[echo, 0] = span / 6.0 * (2.0 - second / first)
+        weights[echo, 1] = span**3 / (6.0 * first * second)
+        weights[echo, 2] = span / 6.0 * (2.0 - first / second)
     for voxel in range(signal.shape[0]):
         above, below = 0.0, 0.0
-        for echo in range(count - 2):
-            first, second = times[echo + 1] - times[echo], times[echo + 2] - times[echo + 1]
-            span = first + second
-            w0 = span / 6.0 * (2.0 - second / first)
-            w1 = span**3 / (6.0 * first * second)
-            w2 = span / 6.0 * (2.0 - first / second)
+        for echo in range(times.size - 2):
             a, b, c = signal[voxel, echo], signal[voxel, echo + 1], signal[voxel, echo + 2]
-            integral = w0 * a + w1 * b + w2 * c
+            integral = weights[echo, 0] * a + weights[echo, 1] * b + weights[echo, 2] * c
             fall = a - c
-            above += fall * (integral + w2 * fall)
-            below += integral * (integral + w2 * fall)
+            above += fall * (integral + weights[echo, 2] * fall)
+            below += integral * (integral + weights[echo, 2] * fall)
         rate[voxel] = above / below if below > 0.0 else 0.0

@@ -15,6 +15,8 @@ METHODS = ("nlls", "iwls", "arlo", "trapezoidal", "loglinear", "rician")
 FASTEST = 5.0
 # A fall by less than this part over all echoes is rounding.
 SLOWEST = 1e-6
+# Voxels of a block: as float64 it fits the processor's cache.
+BLOCK = 1 << 14
 # Relative difference of echo spacings that still counts as even.
 EVEN = 1e-6
 
@@ -35,7 +37,7 @@ class R2StarFit:
         Root mean square over the echoes of data minus fit, in the unit of the data.
     implausible : ndarray of bool
         True where there is no decay to measure: no signal, an echo that is not a number, a constant or growing
-        signal (R2* 0), or one too fast for the echoes (R2* at the limit).
+        signal (R2* 0), one too fast for the echoes (R2* at the limit), or a voxel outside the mask.
     """
 
     r2star: NDArray[np.float32]
@@ -50,6 +52,7 @@ def fit_r2star(
     method: str = "nlls",
     *,
     noise: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
     threads: int | None = None,
 ) -> R2StarFit:
     """Fit a single exponential decay to each voxel.
@@ -67,6 +70,8 @@ def fit_r2star(
     noise : array_like, optional
         For ``rician``: standard deviation of the real and of the imaginary part, in the unit of the data; a number or
         a map of shape (...) (`harmoniq.r2star.noise.estimate_noise`).
+    mask : array_like, shape (...), optional
+        Where to fit; elsewhere the maps are 0, and implausible.
     threads : int, optional
         Default: OMP_NUM_THREADS or the processors at hand. The result does not depend on it.
 
@@ -78,8 +83,8 @@ def fit_r2star(
     Raises
     ------
     InputError
-        For an unknown method, echo times that do not fit the data or do not rise, too few echoes, or a noise that is
-        missing or not above 0.
+        For an unknown method, echo times that do not fit the data or do not rise, too few echoes, a mask of another
+        shape, or a noise that is missing or not above 0.
     """
     signal = np.asarray(signal)
     times = _check_times(signal, echo_times, method)
@@ -88,46 +93,67 @@ def fit_r2star(
     order: Literal["C", "F"] = "F" if signal.flags.f_contiguous and not signal.flags.c_contiguous else "C"
     voxels = signal.reshape(-1, times.size, order=order)
     sigma = _check_noise(noise, shape, order) if method == "rician" else None
-    rate, s0, residual, plausible = _fit_blocks(voxels, times, method, sigma, threads)
+    inside = None if mask is None else _check_mask(mask, shape, order)
+    rate, s0, residual, plausible = _fit_blocks(voxels, times, method, sigma, inside, threads)
     rates, amplitudes, residuals = (array.reshape(shape, order=order) for array in (rate, s0, residual))
     return R2StarFit(rates, amplitudes, residuals, ~plausible.reshape(shape, order=order))
 
 
 def _fit_blocks(
-    voxels: NDArray, times: NDArray, method: str, sigma: NDArray | None, threads: int | None
+    voxels: NDArray,
+    times: NDArray,
+    method: str,
+    sigma: NDArray | None,
+    mask: NDArray[np.bool_] | None,
+    threads: int | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
     """Return R2*, S0, residual and plausibility of voxels of shape (n, n_echo), block by block."""
-    count = len(voxels)
+    count, spacing = len(voxels), _spacing(times)
     estimate = _estimator(method, times)
     limit = _limit(estimate, times, sigma is not None)
     slowest = SLOWEST / float(times[-1] - times[0])
     # SEPIA clips its maps; its method gives its numbers.
     bounds = (1.0 / (20.0 * times[-1]), 20.0 / times[0]) if method == "trapezoidal" and times[0] > 0 else (0.0, limit)
-    r2star, s0, residual = (np.empty(count, np.float32) for _ in range(3))
-    plausible = np.empty(count, np.bool_)
+    # Zeros cost nothing where no block writes.
+    r2star, s0, residual = (np.zeros(count, np.float32) for _ in range(3))
+    plausible = np.zeros(count, np.bool_)
 
-    def work(part: slice) -> None:
+    def fit(block: NDArray, noise: NDArray | None) -> tuple[NDArray, NDArray, NDArray, NDArray]:
         from harmoniq.r2star import projection
 
-        block = np.array(voxels[part], dtype=np.float64, order="C")
         scale, rate, amplitude = (np.zeros(len(block)) for _ in range(3))
+        block_s0, block_residual = (np.empty(len(block), np.float32) for _ in range(2))
         projection.normalize(block, scale)
         estimate(block, rate)
-        if sigma is not None:
+        if noise is not None:
             from harmoniq.r2star.rician import rician
 
             projection.project(block, times, rate, amplitude)
-            relative = np.broadcast_to(sigma, (count,))[part] / np.where(scale > 0, scale, 1.0)
-            rician(block, times, rate, amplitude, relative, limit)
+            rician(block, times, rate, amplitude, noise / np.where(scale > 0, scale, 1.0), limit)
         decays = (rate > slowest) & (rate < limit)
         rate = np.where(scale > 0, np.clip(rate, *bounds), 0.0) + 0.0  # no negative zero
-        if sigma is None:
-            projection.project(block, times, rate, amplitude)
-        projection.finish(block, times, scale, rate, amplitude, s0[part], residual[part])
-        r2star[part], plausible[part] = rate, decays & (amplitude > 0)
+        given = noise is not None
+        projection.finish(block, times, spacing, scale, rate, amplitude, given, block_s0, block_residual)
+        return rate, block_s0, block_residual, decays & (amplitude > 0)
 
-    run_blocks(work, count, threads)
+    def work(part: slice) -> None:
+        # Either all of a block, or the places in it that lie in the mask.
+        chosen = slice(None) if mask is None else np.flatnonzero(mask[part])
+        block = np.array(voxels[part][chosen], dtype=np.float64, order="C")
+        if not len(block):
+            return
+        noise = None if sigma is None else np.broadcast_to(sigma, (count,))[part][chosen]
+        for whole, piece in zip((r2star, s0, residual, plausible), fit(block, noise)):
+            whole[part][chosen] = piece
+
+    run_blocks(work, count, threads, size=BLOCK)
     return r2star, s0, residual, plausible
+
+
+def _spacing(times: NDArray) -> float:
+    """Return the echo spacing in s where it is even, and 0 where it is not."""
+    steps = np.diff(times)
+    return float(steps.mean()) if np.ptp(steps) <= EVEN * steps.mean() else 0.0
 
 
 def _estimator(method: str, times: NDArray) -> Callable[[NDArray, NDArray], None]:
@@ -140,10 +166,8 @@ def _estimator(method: str, times: NDArray) -> Callable[[NDArray, NDArray], None
     direct = {"iwls": iwls, "arlo": arlo, "trapezoidal": trapezoidal, "loglinear": loglinear}
     if method in direct:
         return lambda block, rate: direct[method](block, times, rate)
-    steps = np.diff(times)
-    spacing = float(steps.mean()) if np.ptp(steps) <= EVEN * steps.mean() else 0.0
+    spacing, fastest = _spacing(times), FASTEST / float(np.diff(times).min())
     start = arlo if times.size > 2 else loglinear
-    fastest = FASTEST / float(steps.min())
 
     def refine(block: NDArray, rate: NDArray) -> None:
         start(block, times, rate)
@@ -175,6 +199,14 @@ def _check_times(signal: NDArray, echo_times: ArrayLike, method: str) -> NDArray
     if not (np.isfinite(times).all() and times[0] >= 0 and (np.diff(times) > 0).all()):
         raise InputError("must rise from echo to echo", key="EchoTime", value=times.tolist())
     return times
+
+
+def _check_mask(mask: ArrayLike, shape: tuple[int, ...], order: Literal["C", "F"]) -> NDArray[np.bool_]:
+    """Return the mask, flat in the order of the data."""
+    inside = np.asarray(mask)
+    if inside.shape != shape:
+        raise InputError(f"the mask has shape {inside.shape}, the data {shape}", key="mask")
+    return inside.astype(np.bool_, copy=False).reshape(-1, order=order)
 
 
 def _check_noise(noise: ArrayLike | None, shape: tuple[int, ...], order: Literal["C", "F"]) -> NDArray[np.float64]:

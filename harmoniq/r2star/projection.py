@@ -43,17 +43,38 @@ def project(signal: NDArray, times: NDArray, rate: NDArray, amplitude: NDArray) 
 def finish(
     signal: NDArray,
     times: NDArray,
+    spacing: float,
     scale: NDArray,
     rate: NDArray,
     amplitude: NDArray,
+    given: bool,
     s0: NDArray,
     residual: NDArray,
 ) -> None:
-    """Fill signal at TE 0 and root mean square residual in the unit of the data."""
+    """Fill signal at TE 0 and root mean square residual in the unit of the data.
+
+    `amplitude` at the first echo is taken where it is `given`, and otherwise filled as `project` does. With even
+    spacing of the echoes (above 0) the exponentials are powers of one.
+    """
+    count = times.size
+    decay = np.ones(count)
     for voxel in range(signal.shape[0]):
+        if scale[voxel] <= 0.0:
+            amplitude[voxel], s0[voxel], residual[voxel] = 0.0, 0.0, 0.0
+            continue
+        factor = np.exp(-rate[voxel] * spacing)
+        above, below = 0.0, 0.0
+        for echo in range(count):
+            if spacing <= 0.0:
+                decay[echo] = np.exp(-rate[voxel] * (times[echo] - times[0]))
+            elif echo > 0:
+                decay[echo] = decay[echo - 1] * factor
+            above += decay[echo] * signal[voxel, echo]
+            below += decay[echo] * decay[echo]
+        if not given:
+            amplitude[voxel] = max(above / below, 0.0)
         squares = 0.0
-        for echo in range(times.size):
-            model = amplitude[voxel] * np.exp(-rate[voxel] * (times[echo] - times[0]))
-            squares += (signal[voxel, echo] - model) ** 2
+        for echo in range(count):
+            squares += (signal[voxel, echo] - amplitude[voxel] * decay[echo]) ** 2
         s0[voxel] = min(amplitude[voxel] * np.exp(rate[voxel] * times[0]) * scale[voxel], LARGEST_FLOAT32)
-        residual[voxel] = min(np.sqrt(squares / times.size) * scale[voxel], LARGEST_FLOAT32)
+        residual[voxel] = min(np.sqrt(squares / count) * scale[voxel], LARGEST_FLOAT32)

@@ -110,6 +110,20 @@ def test_filter_file_chooses_among_acquisitions(harmoniq, tiny, tmp_path):
     run(harmoniq, tiny, "--bids-filter-file", "filter.json")
 
 
+def test_options_of_the_run(harmoniq, tiny, tmp_path):
+    """The graph, a database of the layout that is reused, no work folder left behind, a plugin of Nipype's own."""
+    tiny.add("01")
+    run(harmoniq, tiny, "--write-graph", "--clean-work-dir", "--bids-database-dir", "db")
+    assert "digraph" in (tmp_path / "out/logs/graph.dot").read_text()
+    assert not (tmp_path / "out/work").exists()
+    assert (tmp_path / "db").is_dir()
+    run(harmoniq, tiny, "--bids-database-dir", "db", "--nipype-plugin", "Linear")
+    (tmp_path / "plugin.json").write_text(json.dumps({"plugin": "Nope"}))
+    done = harmoniq("run", tiny.root, "out", *RUN, "--nipype-plugin-file", "plugin.json")
+    assert done.returncode == 2
+    assert "Nipype has no such plugin" in done.stderr
+
+
 def test_dry_run_does_nothing(harmoniq, tiny, tmp_path):
     tiny.add("01")
     done = run(harmoniq, tiny, "--dry-run")

@@ -1,0 +1,92 @@
+"""What the JSON sidecars of the derivatives say."""
+
+from typing import Any
+
+import harmoniq
+from harmoniq.data.acquisitions import MP2RAGE
+from harmoniq.data.inputs import SessionInputs
+from harmoniq.r2star.gradient_report import WARNINGS
+from harmoniq.regions.bundles import PROFILE_COLUMNS
+from harmoniq.settings.schema import BundleSettings, Settings, SurfaceSettings
+
+Sidecars = dict[str, dict[str, Any]]
+
+
+def session_sidecars(inputs: SessionInputs, settings: Settings, engines: dict[str, str]) -> Sidecars:
+    """Return the content of each derivative's sidecar, by the name of the derivative."""
+    groups = [group.files for group in (inputs.mp2rage, inputs.megre) if group is not None]
+    sources = [path.name for files in groups for path in files]
+    sidecars: Sidecars = {}
+    if inputs.mp2rage is not None:
+        sidecars |= _mp2rage(inputs, inputs.mp2rage, engines["R1"])
+    if inputs.megre is not None:
+        sidecars |= _megre(inputs, engines["R2star"])
+    transform = "Rigid transform, ITK: maps points of UNIT1 into MEGRE, to resample MEGRE onto UNIT1"
+    sidecars["xfm"] = _common(transform, "SimpleITK", sources)
+    sidecars |= _samples(settings.surfaces, engines.get("surfaces", ""), sources)
+    sidecars["profiles"] = _profiles(settings.bundles, engines.get("bundles", ""), sources)
+    return sidecars
+
+
+def _common(description: str, engine: str, sources: list[str]) -> dict[str, Any]:
+    return {
+        "Description": description,
+        "Engine": engine,
+        "GeneratedBy": [{"Name": "harmoniq", "Version": harmoniq.__version__}],
+        "SourceFiles": sources,
+    }
+
+
+def _mp2rage(inputs: SessionInputs, mp2rage: MP2RAGE, engine: str) -> Sidecars:
+    names, timing = [path.name for path in mp2rage.files], mp2rage.timing
+    outside = "Voxels whose R1 is not a measurement: outside the monotonic range of the lookup table"
+    robust = "Uniform image, background suppressed (O'Brien et al. 2014): for skull-stripping, not for fitting"
+    return {
+        "R1": {
+            **_common("R1 = 1/T1 by the lookup table of MP2RAGE", engine, names),
+            "Units": "1/s",
+            "SkullStripped": False,
+            "RepetitionTimePreparation": timing.repetition_time,
+            "RepetitionTimeExcitation": timing.echo_spacing,
+            "NumberShots": list(timing.shots),
+            "InversionTimes": list(timing.inversion_times),
+            "FlipAngles": list(timing.flip_angles),
+            "InversionEfficiency": timing.efficiency,
+            "B1Correction": False if inputs.b1 is None else inputs.b1.image.name,
+            "Notes": list(mp2rage.notes),
+        },
+        "outside": {**_common(outside, engine, names), "Type": "ROI"},
+        "robust": {**_common(robust, "native", names), "SkullStripped": False},
+        "mask": {**_common("Brain mask", "freesurfer" if inputs.freesurfer else "native", names), "Type": "Brain"},
+    }
+
+
+def _megre(inputs: SessionInputs, engine: str) -> Sidecars:
+    assert inputs.megre is not None
+    names, times = [path.name for path in inputs.megre.files], list(inputs.megre.echo_times)
+    fit = {**_common(f"Decay over {len(times)} echoes", engine, names), "SkullStripped": False}
+    return {
+        "R2star": {**fit, "Units": "1/s", "EchoTimes": times},
+        "S0": {**fit, "Description": "Signal at echo time 0, in the image's units", "Units": "arbitrary"},
+        "warning": {**fit, "Description": "Where gradients of the main field bias R2*", "Labels": WARNINGS},
+    }
+
+
+def _samples(surfaces: SurfaceSettings, engine: str, sources: list[str]) -> Sidecars:
+    depths = {
+        "cGM": "midpoint between white and pial"
+        if surfaces.cgm_depth == "midpoint"
+        else f"{surfaces.cgm_fraction:g} of the thickness along the white normal",
+        "sWM": f"{surfaces.swm_distance:g} mm along the white normal",
+    }
+    common = {**_common("Samples at the vertices", engine, sources), "Units": "1/s"}
+    return {
+        f"{metric}_{tissue}": {**common, "Depth": where}
+        for metric in ("R1", "R2star")
+        for tissue, where in depths.items()
+    }
+
+
+def _profiles(bundles: BundleSettings, engine: str, sources: list[str]) -> dict[str, Any]:
+    common = _common("Map along the bundles, from node to node", engine, sources)
+    return {**common, "CentralFraction": bundles.central, **PROFILE_COLUMNS}
