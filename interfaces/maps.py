@@ -5,6 +5,7 @@ from typing import Any
 
 from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, isdefined, traits
 
+from harmoniq.data.acquisitions import MP2RAGETiming
 from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface, given
 
 _IMAGES = ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase", "b1_map")
@@ -28,6 +29,19 @@ class FitR1InputSpec(VersionedInputSpec):
     efficiency = traits.Float(mandatory=True, desc="of the inversion pulse")
 
 
+def timing_of(inputs: Any) -> MP2RAGETiming:
+    """Return the timing that a node's inputs hold."""
+    return MP2RAGETiming(
+        inputs.repetition_time,
+        inputs.inversion_times,
+        inputs.flip_angles,
+        inputs.echo_spacing,
+        inputs.shots,
+        inputs.efficiency,
+        source=str(given(inputs.uni) or given(inputs.inv1)),
+    )
+
+
 class FitR1OutputSpec(TraitedSpec):
     """The map and what was outside the lookup table's range."""
 
@@ -42,24 +56,14 @@ class FitR1(VersionedInterface):
     input_spec, output_spec = FitR1InputSpec, FitR1OutputSpec
 
     def _run_interface(self, runtime: Any) -> Any:
-        from harmoniq.data.acquisitions import MP2RAGETiming
         from harmoniq.mp2rage.volumes import fit_r1_files
 
         inputs = self.inputs
-        timing = MP2RAGETiming(
-            inputs.repetition_time,
-            inputs.inversion_times,
-            inputs.flip_angles,
-            inputs.echo_spacing,
-            inputs.shots,
-            inputs.efficiency,
-            source=str(given(inputs.uni) or given(inputs.inv1)),
-        )
         out, outside = (self.output_path(runtime, name) for name in ("r1.nii.gz", "outside.nii.gz"))
         images = {name: given(getattr(inputs, name)) for name in _IMAGES}
         scale = inputs.b1_scale if isdefined(inputs.b1_scale) else None
         self._results["outside_fraction"] = fit_r1_files(
-            out, timing=timing, b1_scale=scale, outside_out=outside, **images
+            out, timing=timing_of(inputs), b1_scale=scale, outside_out=outside, **images
         )
         self._results.update(r1_map=str(out), outside_mask=str(outside))
         return runtime

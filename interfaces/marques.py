@@ -5,7 +5,7 @@ from typing import Any
 from nipype.interfaces.base import File, TraitedSpec, isdefined, traits
 
 from harmoniq.interfaces.base import VersionedInterface, given
-from harmoniq.interfaces.maps import FitR1InputSpec
+from harmoniq.interfaces.maps import FitR1InputSpec, timing_of
 from harmoniq.interfaces.matlab import ToolboxInputSpec, job_folder, toolbox_arguments
 
 _IMAGES = ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase", "b1_map")
@@ -29,24 +29,16 @@ class FitR1Marques(VersionedInterface):
     input_spec, output_spec = FitR1MarquesInputSpec, FitR1MarquesOutputSpec
 
     def _run_interface(self, runtime: Any) -> Any:
-        from harmoniq.data.acquisitions import MP2RAGETiming
         from harmoniq.mp2rage.marques import fit_r1_marques
 
         inputs = self.inputs
-        timing = MP2RAGETiming(
-            inputs.repetition_time,
-            inputs.inversion_times,
-            inputs.flip_angles,
-            inputs.echo_spacing,
-            inputs.shots,
-            inputs.efficiency,
-            source=str(given(inputs.uni) or given(inputs.inv1)),
-        )
         out = self.output_path(runtime, "r1.nii.gz")
         images: dict[str, Any] = {name: given(getattr(inputs, name)) for name in _IMAGES}
         folder = job_folder(runtime, "marques")
         scale = inputs.b1_scale if isdefined(inputs.b1_scale) else None
-        fit = fit_r1_marques(out, timing=timing, folder=folder, b1_scale=scale, **images, **toolbox_arguments(inputs))
+        fit = fit_r1_marques(
+            out, timing=timing_of(inputs), folder=folder, b1_scale=scale, **images, **toolbox_arguments(inputs)
+        )
         self._results.update(
             r1_map=str(out),
             outside_fraction=fit.outside_fraction,

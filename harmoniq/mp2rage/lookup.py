@@ -219,9 +219,7 @@ def _cells(timing: MP2RAGETiming, t1_range: tuple[float, float], kind: np.dtype)
 
 
 @lru_cache(maxsize=4)
-def _b1_cells(
-    timing: MP2RAGETiming, t1_range: tuple[float, float], kind: np.dtype
-) -> "tuple[Cells, NDArray]":
+def _b1_cells(timing: MP2RAGETiming, t1_range: tuple[float, float], kind: np.dtype) -> "tuple[Cells, NDArray]":
     """Return the tables of a grid of B1 values for the kernel, and the grid."""
     from harmoniq.mp2rage.interpolation import make_cells
 

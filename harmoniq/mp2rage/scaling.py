@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harmoniq.data.errors import InputError
+from harmoniq.data.phase import phase_to_radians
 from harmoniq.mp2rage.signal import uniform_image
 
 SLACK = 0.02
@@ -86,42 +87,6 @@ def _uni_scale(low: float, high: float) -> tuple[float, float]:
     )
 
 
-def phase_to_radians(data: ArrayLike) -> NDArray[np.float32]:
-    """Bring a stored phase to radians.
-
-    Parameters
-    ----------
-    data : array_like
-        Radians (-pi to pi, or 0 to 2 pi), 0 to 4095, or -4096 to 4095 (a full turn each), after NIfTI's slope and
-        intercept.
-
-    Returns
-    -------
-    ndarray of float32
-        Radians; where the input is not finite, 0.
-
-    Raises
-    ------
-    InputError
-        When the range is none of these; the caller adds the file.
-    """
-    data = np.asarray(data)
-    low, high = _finite_range(data, "the phase")
-    turn = 2 * np.pi
-    if -np.pi * 1.01 <= low and high - low <= turn * 1.01 and high <= turn * 1.01:
-        factor = 1.0
-    elif high > SMALLEST_TOP / 2 and low >= 0 and high <= 4096:
-        factor = turn / 4096
-    elif high > SMALLEST_TOP / 2 and low >= -4096 and high <= 4096:
-        factor = turn / 8192
-    else:
-        raise InputError(
-            f"the values from {low:g} to {high:g} are not those of a phase",
-            remedy="store it in radians, as 0 to 4095 or as -4096 to 4095",
-        )
-    return np.nan_to_num(data.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0) * np.float32(factor)
-
-
 def uni_from_magnitudes(
     inv1: ArrayLike, inv2: ArrayLike, inv1_phase: ArrayLike | None = None, inv2_phase: ArrayLike | None = None
 ) -> NDArray[np.float32]:
@@ -136,7 +101,7 @@ def uni_from_magnitudes(
     inv1, inv2 : array_like
         Magnitudes, in any unit that both share.
     inv1_phase, inv2_phase : array_like, optional
-        As `phase_to_radians` takes them; of the same kind. A constant offset that both share has no effect.
+        As `harmoniq.data.phase.phase_to_radians` takes them; of the same kind. A constant offset that both share has no effect.
 
     Returns
     -------

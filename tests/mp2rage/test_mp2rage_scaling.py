@@ -5,7 +5,8 @@ import pytest
 
 from harmoniq.data.acquisitions import MP2RAGETiming
 from harmoniq.data.errors import InputError
-from harmoniq.mp2rage.scaling import normalize_uni, phase_to_radians, uni_from_magnitudes
+from harmoniq.data.phase import phase_to_radians
+from harmoniq.mp2rage.scaling import normalize_uni, uni_from_magnitudes
 from harmoniq.mp2rage.signal import inversion_signals, uniform_image
 
 SITE1 = MP2RAGETiming(6.0, (0.7, 2.4), (6.0, 6.0), 0.0069, (88, 88))
