@@ -101,7 +101,8 @@ def uni_from_magnitudes(
     inv1, inv2 : array_like
         Magnitudes, in any unit that both share.
     inv1_phase, inv2_phase : array_like, optional
-        As `harmoniq.data.phase.phase_to_radians` takes them; of the same kind. A constant offset that both share has no effect.
+        As `harmoniq.data.phase.phase_to_radians` takes them; of the same kind. A constant offset that both share has
+        no effect.
 
     Returns
     -------
