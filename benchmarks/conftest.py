@@ -2,6 +2,7 @@
 
 import gc
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +18,16 @@ MEGRE_SHAPE = (192, 280, 240)
 TIMING = MP2RAGETiming(6.0, (0.7, 2.4), (6.0, 6.0), 0.0069, (88, 88))
 ECHO_TIMES = 0.00614 + 0.004 * np.arange(9)
 ROUNDS = 12
+#: Name of the benchmark and what was found, for the end of the report.
+_FOUND: list[tuple[str, str]] = []
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say the ratios, which pytest-benchmark's own table has no column for."""
+    if _FOUND:
+        terminalreporter.section("against the time that reading and writing the arrays once takes")
+        for name, text in _FOUND:
+            terminalreporter.write_line(f"{name:45s} {text}")
 
 
 class Limit:
@@ -49,8 +60,28 @@ class Limit:
         self.benchmark.pedantic(timed, setup=copy, rounds=rounds, warmup_rounds=1)
         ratio = min(times) / min(copies)
         self.benchmark.extra_info |= {"copy_ms": round(1e3 * min(copies), 2), "times_the_copy": round(ratio, 1)}
-        print(f"\n  {1e3 * min(times):.1f} ms, {ratio:.1f} times the copy of {1e3 * min(copies):.1f} ms")
+        text = f"{1e3 * min(times):9.1f} ms  {ratio:7.1f} times the copy of {1e3 * min(copies):.1f} ms"
+        _FOUND.append((self.benchmark.name, text))
         return ratio
+
+
+@pytest.fixture
+def allocated(benchmark: Any) -> Callable[[Callable[[], Any]], float]:
+    """Return a function that runs another one, and returns the largest sum of bytes that it held at once."""
+
+    def measure(function: Callable[[], Any]) -> float:
+        function()
+        tracemalloc.start()
+        try:
+            benchmark.pedantic(function, rounds=1)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        benchmark.extra_info |= {"peak_mb": round(peak / 1e6, 1)}
+        _FOUND.append((benchmark.name, f"{peak / 1e6:9.1f} MB allocated"))
+        return float(peak)
+
+    return measure
 
 
 @pytest.fixture(scope="session")

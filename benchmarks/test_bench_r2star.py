@@ -19,12 +19,18 @@ def test_nlls(limit, echo_times, megre):
     assert limit(lambda: fit_r2star(series, echo_times, mask=mask), traffic(series, mask), rounds=6) <= 60
 
 
+@pytest.mark.parametrize("masked", [True, False])
+def test_memory(allocated, echo_times, megre, masked):
+    """With the input, it stays under twice the input."""
+    series, mask = megre
+    options = {"mask": mask} if masked else {}
+    assert series.nbytes + allocated(lambda: fit_r2star(series, echo_times, **options)) < 2 * series.nbytes
+
+
 @pytest.mark.parametrize("method", [method for method in METHODS if method != "nlls"])
 def test_other_methods(limit, echo_times, megre, method):
     series, mask = megre
-    limit(
-        lambda: fit_r2star(series, echo_times, method, mask=mask, noise=20.0), traffic(series, mask), rounds=2
-    )
+    limit(lambda: fit_r2star(series, echo_times, method, mask=mask, noise=20.0), traffic(series, mask), rounds=2)
 
 
 def test_line_through_logarithms_of_plain_numpy(limit, echo_times, megre):

@@ -19,6 +19,10 @@ class MapFigureInputSpec(VersionedInputSpec):
     in_map = File(exists=True, mandatory=True)
     metric = traits.Enum("R1", "R2star", mandatory=True)
     title = traits.Str(mandatory=True)
+    mask = File(exists=True, desc="of the brain, on any grid: what lies outside is dimmed")
+    transform = File(
+        exists=True, desc="ITK text, from points of the mask's space to the map's; none where they share one"
+    )
 
 
 class MapFigure(VersionedInterface):
@@ -29,8 +33,11 @@ class MapFigure(VersionedInterface):
     def _run_interface(self, runtime: Any) -> Any:
         from harmoniq.report.pictures import draw_map
 
-        out = self.output_path(runtime, f"{self.inputs.metric}.png")
-        draw_map(self.inputs.in_map, out, metric=self.inputs.metric, title=self.inputs.title)
+        inputs, out = self.inputs, self.output_path(runtime, f"{self.inputs.metric}.png")
+        draw_map(
+            inputs.in_map, out, metric=inputs.metric, title=inputs.title,
+            mask_path=given(inputs.mask), transform=given(inputs.transform),
+        )  # fmt: skip
         self._results["figure"] = str(out)
         return runtime
 
@@ -45,18 +52,27 @@ class RegistrationFigureInputSpec(VersionedInputSpec):
     title = traits.Str(mandatory=True)
 
 
-class RegistrationFigure(VersionedInterface):
-    """Draw the edges of the fixed image over the moving one, brought to its grid."""
+class RegistrationFigureOutputSpec(FigureOutputSpec):
+    """The edges, and both images as they are shown in turn."""
 
-    input_spec, output_spec = RegistrationFigureInputSpec, FigureOutputSpec
+    fixed_frame = File(exists=True, desc="PNG of the fixed image")
+    moving_frame = File(exists=True, desc="PNG of the moving image, the same slices at the same places")
+
+
+class RegistrationFigure(VersionedInterface):
+    """Draw the edges of the fixed image over the moving one, brought to its grid, and both alone."""
+
+    input_spec, output_spec = RegistrationFigureInputSpec, RegistrationFigureOutputSpec
 
     def _run_interface(self, runtime: Any) -> Any:
         from harmoniq.report.pictures import draw_registration
 
         inputs = self.inputs
         out = self.output_path(runtime, "registration.png")
+        frames = (self.output_path(runtime, "fixed.png"), self.output_path(runtime, "moving.png"))
         draw_registration(
-            inputs.fixed, inputs.moving, inputs.transform, out, title=inputs.title, mask_path=given(inputs.mask)
-        )
-        self._results["figure"] = str(out)
+            inputs.fixed, inputs.moving, inputs.transform, out,
+            title=inputs.title, mask_path=given(inputs.mask), frames=frames,
+        )  # fmt: skip
+        self._results.update(figure=str(out), fixed_frame=str(frames[0]), moving_frame=str(frames[1]))
         return runtime

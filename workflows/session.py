@@ -246,23 +246,35 @@ class _Parts:
                 MapFigure(metric=metric, title=f"{self.inputs.label}: {titles[metric]}"), name=name, mem_gb=1.0
             )
             self.workflow.connect([(source, figure, [(field, "in_map")])])
+            if metric == "R1":
+                self.workflow.connect([(self.r1_wf, figure, [("outputnode.mask", "mask")])])
+            elif self.coregistration is not None and self.registered:
+                self.workflow.connect([
+                    (self.r1_wf, figure, [("outputnode.mask", "mask")]),
+                    (self.coregistration, figure, [("outputnode.transform", "transform")]),
+                ])  # fmt: skip
             self.put((figure, "figure"), name, self._figure_path(metric))
         if self.coregistration is not None and self.registered:
-            assert self.inputs.megre is not None
-            figure_registration = Node(
-                RegistrationFigure(
-                    fixed=self.reference,
-                    moving=str(self.inputs.megre.magnitudes[0]),
-                    title=f"{self.inputs.label}: edges of MP2RAGE over ME-GRE",
-                ),
-                name="figure_registration",
-                mem_gb=1.0,
-            )
-            self.workflow.connect([
-                (self.coregistration, figure_registration, [("outputnode.transform", "transform")]),
-                (self.r1_wf, figure_registration, [("outputnode.mask", "mask")]),
-            ])  # fmt: skip
-            self.put((figure_registration, "figure"), "figure_registration", self._figure_path("registration"))
+            self._add_registration_figure(self.coregistration)
+
+    def _add_registration_figure(self, coregistration_wf: Workflow) -> None:
+        assert self.inputs.megre is not None
+        figure_registration = Node(
+            RegistrationFigure(
+                fixed=self.reference,
+                moving=str(self.inputs.megre.magnitudes[0]),
+                title=f"{self.inputs.label}: edges of MP2RAGE over ME-GRE",
+            ),
+            name="figure_registration",
+            mem_gb=1.0,
+        )
+        self.workflow.connect([
+            (coregistration_wf, figure_registration, [("outputnode.transform", "transform")]),
+            (self.r1_wf, figure_registration, [("outputnode.mask", "mask")]),
+        ])  # fmt: skip
+        self.put((figure_registration, "figure"), "figure_registration", self._figure_path("registration"))
+        self.put((figure_registration, "fixed_frame"), "figure_fixed", self._figure_path("registrationMP2RAGE"))
+        self.put((figure_registration, "moving_frame"), "figure_moving", self._figure_path("registrationMEGRE"))
 
     def _figure_path(self, name: str) -> Path:
         return self.out_dir / f"sub-{self.inputs.participant}" / "figures" / f"{self.inputs.label}_desc-{name}.png"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harmoniq.cli.discover import Discovery
+from harmoniq.data.errors import InputError
 from harmoniq.data.inputs import SessionInputs
 from harmoniq.data.provenance import versions
 from harmoniq.data.tables import read_tsv
@@ -15,16 +16,6 @@ if TYPE_CHECKING:
     from harmoniq.report.images import ReportFigure
     from harmoniq.workflows.map_engines import MapEngines
     from harmoniq.workflows.study import RunSummary
-
-_PICTURES = {
-    "R1": ("R1", "R1 in three planes, 0 to 1.6 1/s", "Fixed scale, so that participants can be compared."),
-    "R2star": ("R2*", "R2* in three planes, 0 to 50 1/s", "Fixed scale, so that participants can be compared."),
-    "registration": (
-        "Registration",
-        "Edges of MP2RAGE over the first ME-GRE echo",
-        "The edges of MP2RAGE (orange) should follow those of the ME-GRE image beneath.",
-    ),
-}
 
 
 def write_reports(
@@ -74,11 +65,15 @@ def _write_report(
         for path in group.files
     ]
     warnings = [note for inputs in sessions if inputs.mp2rage is not None for note in inputs.mp2rage.notes]
+    figures = _figures(out_dir, sessions, errors)
     context = ParticipantReport(
         participant_id=f"sub-{participant}",
         inputs=found_files,
         engines=engines,
-        figures=[figure for inputs in sessions for figure in _figures(out_dir, inputs)],
+        figures=figures,
+        timings_mp2rage={
+            inputs.session or "": inputs.mp2rage.timing for inputs in sessions if inputs.mp2rage is not None
+        },
         regions=pd.concat(tables, ignore_index=True) if tables else None,
         notes=list(dict.fromkeys(note for inputs in sessions for note in inputs.notes if note not in warnings)),
         warnings=list(dict.fromkeys(warnings)),
@@ -99,13 +94,15 @@ def _table_path(out_dir: Path, inputs: SessionInputs) -> Path:
     return folder / f"{inputs.label}_regions.tsv"
 
 
-def _figures(out_dir: Path, inputs: SessionInputs) -> "list[ReportFigure]":
-    from harmoniq.report.images import ReportFigure
+def _figures(out_dir: Path, sessions: Sequence[SessionInputs], errors: list[str]) -> "list[ReportFigure]":
+    """Return the figures of all sessions; one that cannot be drawn is said, and does not stop the page."""
+    from harmoniq.report.session_figures import session_figures
 
-    folder = out_dir / f"sub-{inputs.participant}" / "figures"
-    session = f" ({inputs.session})" if inputs.session else ""
-    return [
-        ReportFigure(title=f"{title}{session}", alt=alt, image=path, caption=caption)
-        for name, (title, alt, caption) in _PICTURES.items()
-        if (path := folder / f"{inputs.label}_desc-{name}.png").is_file()
-    ]
+    figures: list[ReportFigure] = []
+    for inputs in sessions:
+        timing = None if inputs.mp2rage is None else inputs.mp2rage.timing
+        try:
+            figures += session_figures(out_dir, inputs.label, timing=timing)
+        except InputError as error:
+            errors.append(f"{inputs.label}: {error}")
+    return figures

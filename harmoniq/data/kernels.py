@@ -34,9 +34,7 @@ def thread_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_blocks(
-    work: Callable[[slice], None], count: int, threads: int | None = None, *, size: int = BLOCK
-) -> None:
+def run_blocks(work: Callable[[slice], None], count: int, threads: int | None = None, *, size: int = BLOCK) -> None:
     """Call `work` on slices of at most `size` elements that cover range(count), in threads.
 
     Parameters

@@ -33,7 +33,7 @@ B1_TABLE_SIZE = 2048
 OCTAVES, CELL_BITS = 52, 9
 B1_OCTAVES, B1_CELL_BITS = 22, 8
 # Voxels of a block: large enough for its administration not to count, small enough to share among threads.
-BLOCK = 1 << 19
+BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,7 @@ doi:10.1371/journal.pone.0069294).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,8 +19,8 @@ from harmoniq.mp2rage.signal import inversion_signals, uniform_image
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Usual partial Fourier factors: the part of k-space after the centre is whole.
-PARTIAL_FOURIER = (6 / 8, 7 / 8)
+#: The usual partial Fourier factor; the part of k-space after the centre is whole.
+PARTIAL_FOURIER = 6 / 8
 SPACING_ERROR = 0.0005
 #: An echo spacing of other product sequences at 1 mm, far from the 6.9 ms of the study's.
 OTHER_SPACING = 0.0047
@@ -47,7 +46,7 @@ def sensitivity_table(timing: MP2RAGETiming, t1_values: Sequence[float] = (0.85,
     Parameters
     ----------
     timing : MP2RAGETiming
-        As it is used; each row takes it for the assumed or, where the assumed value is another, for the true one.
+        The true one, but for the row in which another one is taken for it.
     t1_values : sequence of float
         True T1 in s; about those of white and of gray matter at 3 T.
 
@@ -55,8 +54,8 @@ def sensitivity_table(timing: MP2RAGETiming, t1_values: Sequence[float] = (0.85,
     -------
     pandas.DataFrame
         ``quantity assumed true`` and ``t1_<T1>`` for each T1: the fitted R1 over the true one, minus 1, in percent;
-        missing where the signal lies beyond the table. Mistakes that would make the timing infeasible are left out:
-        the images would have been refused.
+        missing where T1 or its signal lies beyond the range that can be told apart. A wrong value that would make the
+        timing infeasible has no row: the fit would have refused it.
     """
     import pandas as pd
 
@@ -69,55 +68,60 @@ def sensitivity_table(timing: MP2RAGETiming, t1_values: Sequence[float] = (0.85,
 
 def largest_dependence(table: "pd.DataFrame") -> tuple[str, float]:
     """Return the quantity on which R1 depends most in a sensitivity table, and its change in percent."""
-    sizes = table.filter(regex="^t1_").abs().max(axis=1)
-    return str(table["quantity"][sizes.idxmax()]), float(sizes.max())
+    sizes = table.filter(regex="^t1_").abs().max(axis=1).to_numpy()
+    largest = int(np.nanargmax(sizes))
+    return str(table["quantity"].iloc[largest]), float(sizes[largest])
 
 
 def _percent(mistake: Mistake, t1: float) -> float:
     uni = uniform_image(*inversion_signals(t1, mistake.sequence, mistake.b1))
     table = build_lookup(mistake.table)
-    if not table.uni[0] <= uni <= table.uni[-1]:
+    shortest, longest = build_lookup(mistake.sequence, mistake.b1).t1_range
+    if not (shortest <= t1 <= longest and table.uni[0] <= uni <= table.uni[-1]):
         return float("nan")
     return 100.0 * (float(table.r1(uni)) * t1 - 1.0)
 
 
 def _mistakes(timing: MP2RAGETiming) -> Iterator[Mistake]:
-    """Yield what may be assumed wrongly, as far as the timing would be feasible."""
-    for quantity, assumed, true, changes in (
-        *_partial_fourier(timing),
-        *_echo_spacing(timing),
-        *_efficiency(timing),
-    ):
-        try:
-            # The sequence is what the keys of the timing say; the mistake is in the table.
-            yield Mistake(quantity, assumed, true, timing, replace(timing, **changes))
-        except InputError:
-            continue
-    for b1 in B1_FACTORS:
-        yield Mistake("B1+", "1 (not corrected)", f"{b1:g}", timing, timing, b1)
-
-
-def _partial_fourier(timing: MP2RAGETiming) -> Iterator[tuple[str, str, str, dict]]:
-    before, after = timing.shots
-    if before == after:
-        for factor in PARTIAL_FOURIER:
-            wrong = (round(2 * after * (factor - 0.5)), after)
-            yield "partial Fourier", f"{round(8 * factor)}/8", "none", {"shots": wrong}
-    elif before < after:
-        factor = 0.5 * (1 + before / after)
-        yield "partial Fourier", "none", f"{8 * factor:.3g}/8", {"shots": (after, after)}
-
-
-def _echo_spacing(timing: MP2RAGETiming) -> Iterator[tuple[str, str, str, dict]]:
-    true = timing.echo_spacing
-    wrong = [true - SPACING_ERROR, true + SPACING_ERROR]
-    if abs(true - OTHER_SPACING) > 2 * SPACING_ERROR:
-        wrong.append(OTHER_SPACING)
-    for value in wrong:
-        yield "echo spacing", f"{1e3 * value:.1f} ms", f"{1e3 * true:.1f} ms", {"echo_spacing": value}
-
-
-def _efficiency(timing: MP2RAGETiming) -> Iterator[tuple[str, str, str, dict]]:
+    """Yield what may be assumed wrongly, as far as the wrong timing is feasible."""
+    yield from _partial_fourier(timing)
+    for value in _spacings(timing.echo_spacing):
+        if wrong := _changed(timing, echo_spacing=value):
+            yield Mistake("echo spacing", _ms(value), _ms(timing.echo_spacing), timing, wrong)
     for value in EFFICIENCIES:
         if abs(value - timing.efficiency) > 1e-6:
-            yield "inversion efficiency", f"{value:.2f}", f"{timing.efficiency:.2f}", {"efficiency": value}
+            wrong = replace(timing, efficiency=value)
+            yield Mistake("inversion efficiency", f"{value:.2f}", f"{timing.efficiency:.2f}", timing, wrong)
+    for b1 in B1_FACTORS:
+        yield Mistake("B1+", "1", f"{b1:g}", timing, timing, b1)
+
+
+def _partial_fourier(timing: MP2RAGETiming) -> Iterator[Mistake]:
+    """Yield a partial sequence taken for a whole one, and the other way round."""
+    before, after = timing.shots
+    if before > after:
+        return
+    whole = timing if before == after else _changed(timing, shots=(after, after))
+    partial = timing if before < after else _changed(timing, shots=(round(2 * after * (PARTIAL_FOURIER - 0.5)), after))
+    if whole is None or partial is None:
+        return
+    name = f"{4 * (1 + partial.shots[0] / after):.3g}/8"
+    yield Mistake("partial Fourier", "none", name, partial, whole)
+    yield Mistake("partial Fourier", name, "none", whole, partial)
+
+
+def _spacings(true: float) -> list[float]:
+    other = [OTHER_SPACING] if abs(true - OTHER_SPACING) > 2 * SPACING_ERROR else []
+    return [true - SPACING_ERROR, true + SPACING_ERROR, *other]
+
+
+def _changed(timing: MP2RAGETiming, **values: Any) -> MP2RAGETiming | None:
+    """Return the timing with other values, or None where it would not be feasible."""
+    try:
+        return replace(timing, **values)
+    except InputError:
+        return None
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:.1f} ms"

@@ -33,6 +33,10 @@ class ReportFigure:
         A PNG or SVG file, or the bytes of a PNG.
     links : mapping
         Label to a path relative to the report, for example ``{"SVG": "figures/figure1_pca.svg"}``.
+    second : path or bytes, optional
+        An image of the same size that is shown in turn with the first, at the same place.
+    names : tuple of str
+        What the two images are called.
     """
 
     title: str
@@ -40,16 +44,27 @@ class ReportFigure:
     image: Path | bytes
     caption: str = ""
     links: Mapping[str, str] | None = None
+    second: Path | bytes | None = None
+    names: tuple[str, str] = ("first", "second")
 
     @property
     def uri(self) -> str:
         """The image as a data URI."""
-        if isinstance(self.image, bytes):
-            mime, content = "image/png", self.image
-        else:
-            path = Path(self.image)
-            mime, content = _MIME[path.suffix.lower()], path.read_bytes()
-        return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
+        return _data_uri(self.image)
+
+    @property
+    def second_uri(self) -> str:
+        """The second image as a data URI, empty where there is none."""
+        return "" if self.second is None else _data_uri(self.second)
+
+
+def _data_uri(image: Path | bytes) -> str:
+    if isinstance(image, bytes):
+        mime, content = "image/png", image
+    else:
+        path = Path(image)
+        mime, content = _MIME[path.suffix.lower()], path.read_bytes()
+    return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 @styled

@@ -4,13 +4,15 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
 from harmoniq.report.style import styled
 
-#: Perceptually uniform maps that matplotlib brings along; the page's captions name them.
-COLOR_MAPS = {"R1": "magma", "R2star": "viridis"}
-
+#: How much of the colors stays outside the mask.
+_DIMMED = 0.3
+#: Around the mask, in mm: the skull and the scalp.
+_AROUND = 14.0
 _PLANES = (("sagittal", 0, 1, 2, "P", "A"), ("coronal", 1, 0, 2, "L", "R"), ("axial", 2, 0, 1, "L", "R"))
 
 
@@ -23,7 +25,8 @@ def figure_map_mosaic(
     vmax: float,
     label: str,
     *,
-    cmap: str = "magma",
+    cmap: str | Colormap = "magma",
+    norm: Normalize | None = None,
     slices: int = 6,
     mask: np.ndarray | None = None,
 ) -> Figure:
@@ -39,12 +42,15 @@ def figure_map_mosaic(
         Of the figure, and of the color bar with the unit.
     vmin, vmax : float
         The scale's ends.
-    cmap : str
-        A color map of matplotlib.
+    cmap : str or matplotlib.colors.Colormap
+        A color map, or its name in matplotlib.
+    norm : matplotlib.colors.Normalize, optional
+        Another scale than a linear one.
     slices : int
         Per plane, evenly spaced over the middle of what is shown.
     mask : numpy.ndarray of bool, optional
-        Of the brain: it only decides which slices are shown.
+        Of the brain: it decides which slices are shown, and what lies outside is dimmed, in the picture alone: the
+        background of a map is noise.
 
     Returns
     -------
@@ -52,20 +58,39 @@ def figure_map_mosaic(
         Neurological convention: left is left.
     """
     data, zooms = _canonical(np.asarray(volume, dtype=np.float32), affine)
-    box = _bounding_box(_foreground(data), zooms)
-    shown = _canonical(np.asarray(mask), affine)[0][box] > 0 if mask is not None else _foreground(data)[box]
+    if mask is not None and np.any(mask):
+        inside = _canonical(np.asarray(mask), affine)[0] > 0
+        box = _bounding_box(inside, zooms, margin=_AROUND)
+    else:
+        inside = _foreground(data)
+        box = _bounding_box(inside, zooms)
+    shown = inside[box]
     # The scale's lower end stands for no value: a map is zero where nothing was fitted.
     data = np.where(data[box] > vmin, data[box], np.nan)
+    opacity = None if mask is None else np.where(shown, 1.0, _DIMMED)
+    norm = norm or Normalize(vmin, vmax)
     figure, grid = _grid(data.shape, zooms, slices, title, right=0.92)
     image: Any = None
     for ax, (plane, index) in _positions(grid, shown, slices):
-        image = _show(ax, data, zooms, plane, index, cmap=cmap, vmin=vmin, vmax=vmax)
-    bar = figure.colorbar(image, cax=figure.add_axes((0.93, 0.2, 0.015, 0.6)), extend="max")
+        alpha = None if opacity is None else np.take(opacity, index, axis=plane).T
+        image = _show(ax, data, zooms, plane, index, cmap=cmap, norm=norm, alpha=alpha)
+    _color_bar(figure, image, label)
+    return figure
+
+
+def _color_bar(figure: Figure, image: Any, label: str) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.ticker import MaxNLocator
+
+    # Of the scale, not of the image, whose opacity varies.
+    bar = figure.colorbar(
+        ScalarMappable(image.norm, image.cmap), cax=figure.add_axes((0.93, 0.2, 0.015, 0.6)), extend="max",
+        ticks=MaxNLocator(8),
+    )  # fmt: skip
     bar.set_label(label, color="white")
-    figure.text(0.995, 0.01, f"colors: {cmap}", color="#BBBBBB", fontsize=7, ha="right")
+    figure.text(0.995, 0.01, f"colors: {image.cmap.name}", color="#BBBBBB", fontsize=7, ha="right")
     bar.ax.tick_params(colors="white")
     bar.outline.set_edgecolor("white")
-    return figure
 
 
 @styled
@@ -108,10 +133,53 @@ def figure_registration_overlay(
     top = float(np.quantile(data[shown], 0.99)) if shown.any() else 1.0
     figure, grid = _grid(data.shape, zooms, slices, title, right=0.995)
     for ax, (plane, index) in _positions(grid, shown, slices):
-        _show(ax, data, zooms, plane, index, cmap="gray", vmin=0.0, vmax=top)
+        _show(ax, data, zooms, plane, index, cmap="gray", norm=Normalize(0.0, top))
         outline = edges(np.take(edges_of, index, axis=plane), np.take(shown, index, axis=plane))
         _overlay(ax, outline, zooms, plane)
     return figure
+
+
+@styled
+def figures_registration_frames(
+    moved: np.ndarray,
+    reference: np.ndarray,
+    affine: np.ndarray,
+    titles: tuple[str, str],
+    *,
+    mask: np.ndarray | None = None,
+    slices: int = 6,
+) -> tuple[Figure, Figure]:
+    """Draw the same slices of both images, each in gray on its own scale, to be shown in turn at one place.
+
+    Parameters
+    ----------
+    moved, reference, affine, mask, slices
+        As `figure_registration_overlay` takes them; the mask decides which slices are shown.
+    titles : tuple of str
+        Of the moved image's figure, and of the reference's.
+
+    Returns
+    -------
+    tuple of matplotlib.figure.Figure
+        Of the moved image and of the reference; of one size, with every voxel at the same place.
+    """
+    pair = [_canonical(np.asarray(volume, dtype=np.float32), affine) for volume in (moved, reference)]
+    zooms = pair[0][1]
+    if mask is not None and np.any(mask):
+        inside = _canonical(np.asarray(mask), affine)[0] > 0
+        box = _bounding_box(inside, zooms, margin=_AROUND)
+    else:
+        inside = _foreground(pair[0][0])
+        box = _bounding_box(inside, zooms)
+    shown, figures = inside[box], []
+    for (data, _), title in zip(pair, titles):
+        data = data[box]
+        top = float(np.quantile(data[shown], 0.99)) if shown.any() else 1.0
+        figure, grid = _grid(data.shape, zooms, slices, title, right=0.995)
+        for ax, (plane, index) in _positions(grid, shown, slices):
+            _show(ax, data, zooms, plane, index, cmap="gray", norm=Normalize(0.0, top or 1.0))
+        figures.append(figure)
+    return figures[0], figures[1]
 
 
 def edges(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -213,7 +281,8 @@ def _show(ax: Any, data: np.ndarray, zooms: np.ndarray, plane: int, index: int, 
     from matplotlib import colormaps
 
     piece = np.take(data, index, axis=plane)
-    style["cmap"] = colormaps[style["cmap"]].with_extremes(bad="black")
+    cmap = style["cmap"]
+    style["cmap"] = (colormaps[cmap] if isinstance(cmap, str) else cmap).with_extremes(bad="black")
     image = ax.imshow(
         np.where(np.isfinite(piece), piece, np.nan).T, origin="lower", interpolation="nearest",
         extent=_extent(piece.shape, zooms, plane), **style,

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from harmoniq.data.acquisitions import MP2RAGETiming
 from harmoniq.report.blocks import Image, Notes, Section, Text, Tiles, Verbatim, table_block
 from harmoniq.report.images import ReportFigure
 from harmoniq.report.methods import methods_section, participant_methods
 from harmoniq.report.page import write_page
+from harmoniq.report.sensitivity import sensitivity_blocks
 from harmoniq.report.style import METRIC_WORDS, TISSUE_TITLES, metric_word, records
 
 
@@ -27,6 +29,8 @@ class ParticipantReport:
         A row per stage: for example ``{"stage": "R1", "engine": "native", "version": "0.1.0", "why": "..."}``.
     figures : sequence of ReportFigure
         Maps and the registration, in the order of the page.
+    timings_mp2rage : mapping
+        Session's label (or "") to the timing of its MP2RAGE: for the table of what R1 depends on.
     regions : pandas.DataFrame, optional
         ``metric tissue region hemisphere value sd n n_excluded`` (and more) in 1/s.
     notes, warnings : sequence of str
@@ -45,6 +49,7 @@ class ParticipantReport:
     inputs: Sequence[Mapping[str, object]] = ()
     engines: Sequence[Mapping[str, object]] = ()
     figures: Sequence[ReportFigure] = ()
+    timings_mp2rage: Mapping[str, MP2RAGETiming] = field(default_factory=dict)
     regions: pd.DataFrame | None = None
     notes: Sequence[str] = ()
     warnings: Sequence[str] = ()
@@ -82,6 +87,7 @@ def write_participant_report(path: str | Path, context: ParticipantReport) -> Pa
         Section("inputs", "Data and engines", _inputs(context)),
         Section("figures", "Maps", [Image(figure) for figure in context.figures]),
         Section("regions", "Regional values", _regions(context)),
+        Section("sensitivity", "What R1 depends on", sensitivity_blocks(context.timings_mp2rage)),
         Section("timings", "Timings", _timings(context)),
         methods_section(participant_methods(context.settings, metrics, tissues), context.settings, context.versions),
     ]

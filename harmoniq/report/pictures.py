@@ -3,18 +3,25 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harmoniq.data.files import atomic_path
-from harmoniq.data.images import load_image
+from harmoniq.data.images import Image, load_image
 from harmoniq.registration.itk import read_itk
 from harmoniq.report.images import figure_bytes
-from harmoniq.report.mosaic import COLOR_MAPS, figure_map_mosaic, figure_registration_overlay
-
-#: Fixed scales, so that pages of different participants can be compared by eye.
-SCALES = {"R1": (0.0, 1.6, "R1 (1/s)"), "R2star": (0.0, 50.0, "R2* (1/s)")}
+from harmoniq.report.map_colors import SCALES, color_map, color_norm
+from harmoniq.report.mosaic import figure_map_mosaic, figure_registration_overlay, figures_registration_frames
 
 
-def draw_map(path: str | Path, out: Path, *, metric: str, title: str) -> None:
+def draw_map(
+    path: str | Path,
+    out: Path,
+    *,
+    metric: str,
+    title: str,
+    mask_path: Path | None = None,
+    transform: Path | None = None,
+) -> None:
     """Draw a map's slices in three planes at the metric's fixed scale.
 
     Parameters
@@ -27,10 +34,17 @@ def draw_map(path: str | Path, out: Path, *, metric: str, title: str) -> None:
         Which scale and colors.
     title : str
         Of the figure.
+    mask_path : path, optional
+        Of the brain, on any grid: what lies outside is dimmed.
+    transform : path, optional
+        ITK text, from points of the mask's space to the map's; none where they share one.
     """
     image = load_image(path, ndim=3)
-    low, high, label = SCALES[metric]
-    figure = figure_map_mosaic(image.data, image.affine, title, low, high, label, cmap=COLOR_MAPS[metric])
+    mask = None if mask_path is None else _mask_on(image, mask_path, transform)
+    figure = figure_map_mosaic(
+        image.data, image.affine, title, 0.0, SCALES[metric].top, SCALES[metric].label,
+        cmap=color_map(metric), norm=color_norm(metric), mask=mask,
+    )  # fmt: skip
     _write(figure_bytes(figure), out)
 
 
@@ -42,6 +56,7 @@ def draw_registration(
     *,
     title: str,
     mask_path: Path | None = None,
+    frames: tuple[Path, Path] | None = None,
 ) -> None:
     """Draw the edges of the fixed image over the moving one, resampled to the fixed grid for the picture alone.
 
@@ -57,6 +72,8 @@ def draw_registration(
         Of the figure.
     mask_path : path, optional
         Brain mask on the fixed grid.
+    frames : tuple of path, optional
+        PNGs of the fixed and of the moving image, for the page that shows them in turn.
     """
     from scipy.ndimage import affine_transform
 
@@ -66,6 +83,21 @@ def draw_registration(
     mask = None if mask_path is None else load_image(mask_path, ndim=3).data > 0
     figure = figure_registration_overlay(moved, target.data, target.affine, title, mask=mask)
     _write(figure_bytes(figure), out)
+    if frames is not None:
+        titles = ("ME-GRE, first echo, registered", "MP2RAGE")
+        pair = figures_registration_frames(moved, target.data, target.affine, titles, mask=mask)
+        for figure, path in zip(reversed(pair), frames):
+            _write(figure_bytes(figure), path)
+
+
+def _mask_on(image: Image, path: Path, transform: Path | None) -> NDArray[np.bool_]:
+    """Return a mask on the grid of an image."""
+    from scipy.ndimage import affine_transform
+
+    mask = load_image(path, ndim=3)
+    to_image = np.eye(4) if transform is None else read_itk(transform)
+    voxels = np.linalg.inv(to_image @ mask.affine) @ image.affine
+    return affine_transform(mask.data, voxels[:3, :3], voxels[:3, 3], output_shape=image.shape, order=1) > 0.5
 
 
 def _write(content: bytes, out: Path) -> None:

@@ -150,8 +150,12 @@ def test_a_job_that_hangs_is_ended_with_its_children(tmp_path, pretender):
     assert time.monotonic() - start < 30
     child = int((tmp_path / "job/child").read_text())
     state = Path(f"/proc/{child}/stat")
-    # Ended; its new parent may not have taken note of it yet.
-    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+    # Ended; on a busy machine the signal takes a moment, and its new parent may not have taken note of it yet.
+    for _ in range(100):
+        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.1)
+    pytest.fail("the child still runs 10 s after its job was ended")
 
 
 def test_what_cannot_be_started_is_said(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harmoniq.data.acquisitions import MP2RAGETiming
 from harmoniq.report.demo import write_demo_report
 from harmoniq.report.group import write_group_report
 from harmoniq.report.images import ReportFigure, figure_bytes
@@ -157,8 +158,10 @@ def participant_context(**changes) -> ParticipantReport:
         "inputs": [{"acquisition": "MP2RAGE", "file": "sub-01/anat/sub-01_UNIT1.nii.gz", "used": "yes"}],
         "engines": [{"stage": "R1", "engine": "native", "version": "0.1.0", "why": "no MATLAB was found"}],
         "figures": [
-            ReportFigure("R1 map", "Slices of the R1 map in three planes, 0 to 1.6 per second.", picture, "magma")
+            ReportFigure("R1 map", "Slices of the R1 map in three planes, 0 to 1.6 per second.", picture, "magma"),
+            ReportFigure("In turn", "The same slices of two images", picture, second=picture, names=("UNI", "GRE")),
         ],
+        "timings_mp2rage": {"": MP2RAGETiming(6.0, (0.7, 2.4), (6.0, 6.0), 0.0069, (88, 88))},
         "regions": _regions(),
         "notes": ["no diffusion"],
         "warnings": ["B1 <b>missing</b> & R1 not corrected"],
@@ -179,6 +182,10 @@ def test_participant_report(tmp_path):
     assert ">session</button>" not in text
     assert ">participant</button>" not in text
     assert "15 seconds in all" in text
+    # Two frames that a screen reader tells apart, and what R1 depends on.
+    assert 'alt="The same slices of two images: UNI"' in text and 'alt="The same slices of two images: GRE"' in text
+    assert "What R1 depends on" in text and "-13.0 %" in text and "partial Fourier: up to 17 %" in text
+    assert "prefers-reduced-motion" in text
 
 
 def test_participant_that_failed(tmp_path):
@@ -235,9 +242,16 @@ def test_no_page_is_wider_than_its_screen(tmp_path, group_page, recovery):
         const d = f.contentDocument, e = d.documentElement;
         d.querySelectorAll("details").forEach(x => { x.open = true; });
         const head = d.querySelector("th.num button"); head.click(); head.click();
-        const input = d.querySelector("input"); input.value = "R1 cGM"; input.dispatchEvent(new Event("input"));
+        const input = d.querySelector("input[type=search]");
+        input.value = "R1 cGM"; input.dispatchEvent(new Event("input"));
         const shown = d.querySelector(".shown").textContent;
         const sorted = d.querySelector("[aria-sort=descending]") !== null;
+        const over = d.querySelector(".flicker .over"), radios = d.querySelectorAll(".flicker input");
+        const seen = Array.from(radios).slice(1).reverse().map(r => {
+          r.click();
+          return getComputedStyle(over).visibility;
+        });
+        if (radios.length && seen.join() !== "visible,hidden") { return f.name + " shows " + seen.join(); }
         return [f.name, e.scrollWidth <= e.clientWidth, sorted, shown !== ""].join(" ");
       }).join(";"); });
     """

@@ -1,0 +1,118 @@
+"""The figures of one session on its participant's page: what the nodes drew, and what is drawn from its samples."""
+
+from pathlib import Path
+from typing import Final
+
+from harmoniq.data.acquisitions import MP2RAGETiming
+from harmoniq.data.files import atomic_path
+from harmoniq.report.images import ReportFigure, figure_bytes
+from harmoniq.report.samples import read_samples
+
+_COLORS: Final = (
+    "turned round for rates, as Fuderer et al. 2025 recommend (doi:10.1002/mrm.30290): black is no value. Outside the "
+    "brain mask the picture is dimmed; the map is not."
+)
+_MAPS: Final = {
+    "R1": (
+        "R1",
+        "R1 in three planes, 0 to 1.6 1/s",
+        f"Fixed scale and lipari colors, {_COLORS}",
+    ),
+    "R2star": (
+        "R2*",
+        "R2* in three planes, 0 to 50 1/s",
+        f"Fixed scale and navia colors, {_COLORS}",
+    ),
+}
+_EDGES: Final = (
+    "Registration",
+    "Edges of MP2RAGE over the first ME-GRE echo",
+    "The edges of MP2RAGE (orange) should follow those of the ME-GRE image beneath.",
+)
+_TURN: Final = (
+    "Registration, in turn",
+    "The same slices of MP2RAGE and of the registered first ME-GRE echo",
+    "Shown in turn at one place, nothing but the contrast should change: what jumps is not registered.",
+)
+_HISTOGRAMS: Final = (
+    "Tissues",
+    "Distributions of R1 and R2* in cortical gray matter, superficial white matter and white-matter bundles",
+    "All vertices, and the central nodes of the bundles; median and quartiles. Fixed scales.",
+)
+_LOOKUP: Final = (
+    "Lookup curve",
+    "Uniform image of MP2RAGE over T1, with the tissues' T1 below it and the range in which it is monotonic",
+    "R1 is read from the bold curve. Where it is flat, noise costs most; in the shaded range a signal belongs to two "
+    "T1. The gray curves show what a transmit field of 0.8 and 1.2 times nominal does: without a B1+ map R1 moves from "
+    "the one to the other.",
+)
+
+
+def session_figures(
+    out_dir: Path, label: str, *, timing: MP2RAGETiming | None = None, figures_dir: Path | None = None
+) -> list[ReportFigure]:
+    """Collect a session's figures, and draw those that need all of its samples.
+
+    Parameters
+    ----------
+    out_dir : path
+        Root of the derivatives.
+    label : str
+        ``sub-X`` or ``sub-X_ses-Y``.
+    timing : MP2RAGETiming, optional
+        For the lookup curve.
+    figures_dir : path, optional
+        Default: ``out_dir/sub-X/figures``.
+
+    Returns
+    -------
+    list of ReportFigure
+        In the order of the page; what is absent is left out. The figures drawn here are written beside the others.
+
+    Raises
+    ------
+    InputError
+        When samples cannot be read; the file is named.
+    """
+    folder = figures_dir or out_dir / label.split("_")[0] / "figures"
+    session = f" ({label.partition('_ses-')[2]})" if "_ses-" in label else ""
+
+    def picture(name: str) -> Path:
+        return folder / f"{label}_desc-{name}.png"
+
+    def figure(about: tuple[str, str, str], image: Path, second: Path | None = None) -> ReportFigure:
+        title, alt, caption = about
+        names = ("MP2RAGE", "ME-GRE")
+        return ReportFigure(f"{title}{session}", alt, image, caption, second=second, names=names)
+
+    found = [figure(about, picture(name)) for name, about in _MAPS.items() if picture(name).is_file()]
+    found += [figure(about, path) for about, path in _drawn(out_dir, label, timing, folder)]
+    if picture("registration").is_file():
+        found.append(figure(_EDGES, picture("registration")))
+    frames = picture("registrationMP2RAGE"), picture("registrationMEGRE")
+    if all(path.is_file() for path in frames):
+        found.append(figure(_TURN, *frames))
+    return found
+
+
+def _drawn(
+    out_dir: Path, label: str, timing: MP2RAGETiming | None, folder: Path
+) -> list[tuple[tuple[str, str, str], Path]]:
+    """Draw the histograms and the lookup curve into the folder, as far as there is something to draw."""
+    from harmoniq.report.histograms import figure_tissue_histograms
+    from harmoniq.report.lookup_curve import figure_lookup_curve
+
+    samples = read_samples(out_dir.joinpath(*label.split("_")), label)
+    figures = []
+    if samples:
+        figures.append((_HISTOGRAMS, "histograms", figure_tissue_histograms(samples)))
+    if timing is not None:
+        figures.append((_LOOKUP, "lookup", figure_lookup_curve(timing, samples.get("R1"))))
+    found = []
+    for about, name, figure in figures:
+        path = folder / f"{label}_desc-{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(figure_bytes(figure))
+        found.append((about, path))
+    return found
