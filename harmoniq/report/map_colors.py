@@ -1,6 +1,6 @@
 """Colors of relaxation maps as the field recommends them: lipari for R1, navia for R2*.
 
-Fuderer et al. 2025, Magn Reson Med 93:490, doi:10.1002/mrm.30290: the color maps are Crameri's (2020, Nat Commun
+Fuderer et al. 2025: the color maps are Crameri's (2020, Nat Commun
 11:5444, doi:10.1038/s41467-020-19160-7). For rates they are turned round, so that a tissue has the same color in a map
 of times; the lower half of the colors is linear in the rate and the upper half in its logarithm; black is no value.
 """

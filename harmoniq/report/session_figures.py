@@ -9,7 +9,7 @@ from harmoniq.report.images import ReportFigure, figure_bytes
 from harmoniq.report.samples import read_samples
 
 _COLORS: Final = (
-    "turned round for rates, as Fuderer et al. 2025 recommend (doi:10.1002/mrm.30290): black is no value. Outside the "
+    "turned round for rates, as Fuderer et al. 2025 recommend: black is no value. Outside the "
     "brain mask the picture is dimmed; the map is not."
 )
 _MAPS: Final = {
