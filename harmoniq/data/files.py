@@ -43,17 +43,22 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def write_text(path: str | Path, text: str) -> Path:
-    """Write `text` to `path` in UTF-8, whole or not at all; return the path.
+def write_bytes(path: str | Path, content: bytes) -> Path:
+    """Write `content` to `path`, whole or not at all; return the path.
 
-    A file that holds the same text already is left alone, so that a second run does not look like a change.
+    A file that holds the same already is left alone, so that a second run does not look like a change.
     """
-    target, content = Path(path), text.encode("utf-8")
+    target = Path(path)
     if target.is_file() and target.stat().st_size == len(content) and target.read_bytes() == content:
         return target
     with atomic_path(target) as temporary:
         temporary.write_bytes(content)
     return target
+
+
+def write_text(path: str | Path, text: str) -> Path:
+    """Write `text` to `path` in UTF-8, as `write_bytes` does; return the path."""
+    return write_bytes(path, text.encode("utf-8"))
 
 
 def copy_whole(source: str | Path, target: str | Path) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harmoniq.data.files import atomic_path
+from harmoniq.data.files import write_bytes
 from harmoniq.data.images import Image, load_image
 from harmoniq.registration.itk import read_itk
 from harmoniq.report.images import figure_bytes
@@ -45,7 +45,7 @@ def draw_map(
         image.data, image.affine, title, 0.0, SCALES[metric].top, SCALES[metric].label,
         cmap=color_map(metric), norm=color_norm(metric), mask=mask,
     )  # fmt: skip
-    _write(figure_bytes(figure), out)
+    write_bytes(out, figure_bytes(figure))
 
 
 def draw_registration(
@@ -82,12 +82,12 @@ def draw_registration(
     moved = affine_transform(source.data, voxels[:3, :3], voxels[:3, 3], output_shape=target.shape, order=1)
     mask = None if mask_path is None else load_image(mask_path, ndim=3).data > 0
     figure = figure_registration_overlay(moved, target.data, target.affine, title, mask=mask)
-    _write(figure_bytes(figure), out)
+    write_bytes(out, figure_bytes(figure))
     if frames is not None:
         titles = ("ME-GRE, first echo, registered", "MP2RAGE")
         pair = figures_registration_frames(moved, target.data, target.affine, titles, mask=mask)
         for figure, path in zip(reversed(pair), frames):
-            _write(figure_bytes(figure), path)
+            write_bytes(path, figure_bytes(figure))
 
 
 def _mask_on(image: Image, path: Path, transform: Path | None) -> NDArray[np.bool_]:
@@ -98,8 +98,3 @@ def _mask_on(image: Image, path: Path, transform: Path | None) -> NDArray[np.boo
     to_image = np.eye(4) if transform is None else read_itk(transform)
     voxels = np.linalg.inv(to_image @ mask.affine) @ image.affine
     return affine_transform(mask.data, voxels[:3, :3], voxels[:3, 3], output_shape=image.shape, order=1) > 0.5
-
-
-def _write(content: bytes, out: Path) -> None:
-    with atomic_path(out) as temporary:
-        temporary.write_bytes(content)

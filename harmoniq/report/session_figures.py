@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from harmoniq.data.acquisitions import MP2RAGETiming
-from harmoniq.data.files import atomic_path
+from harmoniq.data.files import write_bytes
 from harmoniq.report.images import ReportFigure, figure_bytes
 from harmoniq.report.samples import read_samples
 
@@ -112,7 +112,6 @@ def _drawn(
     for about, name, figure in figures:
         path = folder / f"{label}_desc-{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(figure_bytes(figure))
+        write_bytes(path, figure_bytes(figure))
         found.append((about, path))
     return found

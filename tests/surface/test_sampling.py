@@ -4,15 +4,12 @@ FreeSurfer's own programs need a licence key and cannot run in the tests: the po
 (``MRIScomputeNormals``, ``ProjNormFracThick``, ``vol2surf_linear``, ``MRIsampleSeqVolume``), in float32 as they do.
 """
 
-import time
-
 import nibabel as nib
 import numpy as np
 import pytest
 
 from harmoniq.data.images import Image, load_image
 from harmoniq.surface.geometry import points_at, transform, vertex_normals
-from harmoniq.surface.icosphere import icosphere
 from harmoniq.surface.sampling import sample_depths, sample_volume
 from harmoniq.surface.subject import FreeSurferSubject
 
@@ -182,17 +179,3 @@ def test_outside_and_nan():
     volume[1, 1, 1] = np.nan
     assert np.isnan(sample_volume([[1.2, 1, 1]], volume, np.eye(4))[0])
     assert sample_volume([[0.2, 0.3, 2]], volume, np.eye(4))[0] == pytest.approx(0.2 * 9 + 0.3 * 3 + 2)
-
-
-@pytest.mark.slow
-def test_fsaverage_sized_surfaces_take_under_a_second():
-    sphere, faces = icosphere(7)
-    hemisphere = type("H", (), {"white": sphere * 0.6, "pial": sphere * 0.63, "faces": faces,
-                                "thickness": np.full(len(sphere), 2.5)})()  # fmt: skip
-    volume = Image(
-        np.random.default_rng(0).random((176, 240, 256), F), _affine(ROTATION, (0.9, 0.8, 0.8), (176, 240, 256))
-    )
-    start = time.process_time()
-    for _ in "LR":
-        sample_depths(hemisphere, [(volume, np.eye(4)), (volume, np.eye(4))], [("projfrac", 0.5), ("projdist", -0.5)])
-    assert time.process_time() - start < 1  # about 0.3 s on an idle core
