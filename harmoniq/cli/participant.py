@@ -47,7 +47,7 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
         return 2
     if args.dry_run:
         _print_plan(found.sessions)
-        return 2 if found.refused and not found.sessions else int(bool(found.refused))
+        return int(bool(found.refused))
     out_dir = prepare_folder(args.out_dir, "OUT_DIR")
     if out_dir == args.bids_dir.absolute():
         raise InputError("is the raw dataset itself", file=out_dir, key="OUT_DIR", remedy="choose another folder")
