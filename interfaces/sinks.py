@@ -1,5 +1,6 @@
 """The node that puts results under their BIDS names: only what differs is copied, whole or not at all."""
 
+import re
 from typing import Any
 
 from nipype.interfaces.base import File, SimpleInterface, TraitedSpec, isdefined, traits
@@ -37,7 +38,7 @@ class Sink(SimpleInterface):
             return runtime
         target = copy_whole(self.inputs.in_file, self.inputs.out_file)
         if self.inputs.sidecar:
-            stem = target.name.removesuffix(".gz").removesuffix(".shape.gii").rsplit(".", 1)[0]
+            stem = re.sub(r"\.(nii\.gz|[a-z]+\.(gii|nii)|[^.]+)$", "", target.name)
             write_json(target.with_name(f"{stem}.json"), {**self.inputs.sidecar, **(self.inputs.facts or {})})
         self._results["out_file"] = str(target)
         return runtime

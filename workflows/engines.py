@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harmoniq.data.inputs import SessionInputs
-from harmoniq.settings.schema import Settings
+from harmoniq.settings.schema import Settings, SurfaceSettings
 from harmoniq.workflows.map_engines import MapEngines
 
 
@@ -28,10 +28,21 @@ def engine_names(inputs: SessionInputs, settings: Settings, engines: MapEngines)
         restored = "-field" if field_axes(inputs, settings, engines) else ""
         names["R2star"] = f"{engines.r2star.name}-{engines.r2star.method}{restored} {engines.r2star.version}"
     if inputs.freesurfer is not None:
-        names["surfaces"] = f"freesurfer {freesurfer_version(inputs.freesurfer)}"
+        names["surfaces"] = f"freesurfer{_variant(settings.surfaces)} {freesurfer_version(inputs.freesurfer)}"
     if inputs.bundles:
         names["bundles"] = "pyafq"
     return names
+
+
+def _variant(surfaces: SurfaceSettings) -> str:
+    """Return what is unlike the study's own sampling, for the engine's name."""
+    kinds = {
+        "midpoint": surfaces.cgm_depth == "midpoint",
+        "nearest": surfaces.interpolation == "nearest",
+        "area": surfaces.area_weighted,
+        "merged33": surfaces.merge_ba33,
+    }
+    return "".join(f"-{kind}" for kind, wanted in kinds.items() if wanted)
 
 
 def freesurfer_version(subject_dir: Path) -> str:

@@ -9,32 +9,27 @@ from nipype.pipeline.engine import Node, Workflow
 from harmoniq.interfaces.surface import SampleCortex
 from harmoniq.interfaces.tract import SampleBundles
 from harmoniq.settings.schema import BundleSettings, SurfaceSettings
-
-#: What of a FreeSurfer subject the samples depend on.
-SURFACE_FILES = tuple(f"surf/{h}.{kind}" for h in ("lh", "rh") for kind in ("white", "pial", "sphere.reg", "thickness"))
+from harmoniq.surface.depths import parse_depth
 
 
 def init_cortex_wf(
     *,
     metric: str,
     engine: str,
-    subject_dir: Path,
     surfaces: SurfaceSettings,
     plausible: tuple[float, float],
     name: str | None = None,
 ) -> Workflow:
-    """Sample a map at mid-cortex and below the white surface.
+    """Sample a map at mid-cortex, below the white surface, and at further depths.
 
     Parameters
     ----------
     metric : {'R1', 'R2star'}
         What the map holds.
     engine : str
-        What made the map, and the surfaces or bundles.
-    subject_dir : path
-        FreeSurfer subject in MP2RAGE space.
+        What made the map, and the surfaces.
     surfaces : SurfaceSettings
-        Depths, interpolation, atlas.
+        Depths, interpolation, weights.
     plausible : tuple of float
         Range of values that count, 1/s.
 
@@ -44,6 +39,10 @@ def init_cortex_wf(
         The map.
     transform
         From MP2RAGE space to the map's, ITK text; identity when not set.
+    subject_dir, surface_files
+        FreeSurfer subject in MP2RAGE space, and its files.
+    labels, label_facts
+        From `init_surfaces_wf`.
 
     Outputs
     -------
@@ -51,22 +50,25 @@ def init_cortex_wf(
         Four GIFTI files: hemi-L cGM, hemi-L sWM, hemi-R cGM, hemi-R sWM.
     rows
         Rows of the regional table, JSON.
+    further
+        GIFTI files at further depths: all of hemi-L, then all of hemi-R.
+    profile
+        Table of the areas' means at all depths, where there are further ones.
     """
     workflow = Workflow(name=name or f"{metric.lower()}_cortex_wf")
-    inputnode = Node(IdentityInterface(fields=["in_map", "transform"]), name="inputnode")
-    outputnode = Node(IdentityInterface(fields=["samples", "rows"]), name="outputnode")
-    files = [subject_dir / file for file in (*SURFACE_FILES, "mri/orig.mgz")]
+    given = ["in_map", "transform", "subject_dir", "surface_files", "labels", "label_facts"]
+    made = ["samples", "rows", "further", "profile"]
+    inputnode = Node(IdentityInterface(fields=given), name="inputnode")
+    outputnode = Node(IdentityInterface(fields=made), name="outputnode")
     sample_cortex = Node(
         SampleCortex(
             metric=metric,
             engine=engine,
-            subject_dir=str(subject_dir),
-            surface_files=[str(file) for file in files if file.exists()],
-            subjects_dir=str(subject_dir.parent),
-            atlas=surfaces.atlas,
             cgm_depth=surfaces.cgm_depth,
             cgm_fraction=surfaces.cgm_fraction,
             swm_distance=surfaces.swm_distance,
+            depths=[parse_depth(text) for text in surfaces.depths],
+            area_weighted=surfaces.area_weighted,
             interpolation=surfaces.interpolation,
             plausible=plausible,
         ),
@@ -74,8 +76,8 @@ def init_cortex_wf(
         mem_gb=1.0,
     )
     workflow.connect([
-        (inputnode, sample_cortex, [("in_map", "in_map"), ("transform", "transform")]),
-        (sample_cortex, outputnode, [("samples", "samples"), ("rows", "rows")]),
+        (inputnode, sample_cortex, [(field, field) for field in given]),
+        (sample_cortex, outputnode, [(field, field) for field in made]),
     ])  # fmt: skip
     return workflow
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from nipype.interfaces.utility import Merge, Select
+from nipype.interfaces.utility import Merge
 from nipype.pipeline.engine import Node, Workflow
 
 from harmoniq.data.inputs import SessionInputs
@@ -16,7 +16,8 @@ from harmoniq.workflows.engines import engine_names, field_axes
 from harmoniq.workflows.map_engines import MapEngines
 from harmoniq.workflows.maps import init_coregistration_wf, init_r1_wf, init_r2star_wf
 from harmoniq.workflows.outputs import derivative_path, sink
-from harmoniq.workflows.sampling import init_bundles_wf, init_cortex_wf
+from harmoniq.workflows.sampling import init_bundles_wf
+from harmoniq.workflows.session_cortex import add_cortex, add_surfaces
 from harmoniq.workflows.sidecars import session_sidecars
 
 
@@ -60,7 +61,7 @@ def init_session_wf(
         Its sinks write below ``out_dir/sub-X``.
     """
     workflow = Workflow(name=session_name(inputs))
-    parts = _Parts(workflow, inputs, settings, engines, out_dir, seed, mem_gb)
+    parts = SessionParts(workflow, inputs, settings, engines, out_dir, seed, mem_gb)
     if inputs.mp2rage is not None:
         parts.add_r1()
     if inputs.megre is not None:
@@ -68,9 +69,10 @@ def init_session_wf(
     if inputs.mp2rage is not None and inputs.megre is not None:
         parts.add_coregistration(required=set(stages) != {"maps"})
     if inputs.mp2rage is not None:
+        surfaces_wf = add_surfaces(parts) if "surfaces" in stages else None
         for metric in parts.maps:
-            if "surfaces" in stages and inputs.freesurfer is not None:
-                parts.add_cortex(metric)
+            if surfaces_wf is not None:
+                add_cortex(parts, surfaces_wf, metric)
             if "bundles" in stages and inputs.bundles:
                 parts.add_bundles(metric)
     if "regions" in stages and parts.rows:
@@ -79,7 +81,7 @@ def init_session_wf(
     return workflow
 
 
-class _Parts:
+class SessionParts:
     """Adds the parts of a session's workflow one by one and remembers what later parts connect to."""
 
     def __init__(
@@ -95,6 +97,7 @@ class _Parts:
         self.sidecars = session_sidecars(inputs, settings, self.engines)
 
     def path(self, suffix: str, extension: str, folder: str = "anat", **entities: str) -> Path:
+        """Return the path of one of the session's derivatives."""
         return derivative_path(
             self.out_dir, self.inputs.participant, self.inputs.session,
             folder=folder, suffix=suffix, extension=extension, **entities,
@@ -116,6 +119,7 @@ class _Parts:
         self.workflow.connect([(source[0], node, fields)])
 
     def add_r1(self) -> None:
+        """Fit R1 and mask the brain."""
         mp2rage = self.inputs.mp2rage
         assert mp2rage is not None
         images: dict[str, str | float] = {
@@ -146,6 +150,7 @@ class _Parts:
         self.put((r1_wf, "outputnode.mask"), "mask", mask_path, self.sidecars["mask"])
 
     def add_r2star(self) -> None:
+        """Fit R2*."""
         megre = self.inputs.megre
         assert megre is not None
         engine, axes = self.map_engines.r2star, field_axes(self.inputs, self.settings, self.map_engines)
@@ -176,42 +181,25 @@ class _Parts:
         path = self.path("xfm", ".txt", from_="MEGRE", to="UNIT1", mode="image")
         self.put((coregistration_wf, "outputnode.transform"), "xfm", path, self.sidecars["xfm"])
 
-    def _connect_map(self, metric: str, target: Workflow) -> None:
+    def connect_map(self, metric: str, target: Workflow) -> None:
+        """Give a map, and its transform, to what samples it."""
         source, field = self.maps[metric]
         self.workflow.connect([(source, target, [(field, "inputnode.in_map")])])
         if metric == "R2star" and self.coregistration is not None:
             edge = (self.coregistration, target, [("outputnode.transform", "inputnode.transform")])
             self.workflow.connect([edge])
 
-    def add_cortex(self, metric: str) -> None:
-        assert self.inputs.freesurfer is not None
-        cortex_wf = init_cortex_wf(
-            metric=metric,
-            engine=engine_label(self.engines[metric], self.engines["surfaces"]),
-            subject_dir=self.inputs.freesurfer,
-            surfaces=self.settings.surfaces,
-            plausible=self._plausible(metric),
-        )
-        self._connect_map(metric, cortex_wf)
-        self.rows.append((cortex_wf, "outputnode.rows"))
-        order = [(hemi, tissue) for hemi in ("L", "R") for tissue in ("cGM", "sWM")]
-        for index, (hemi, tissue) in enumerate(order):
-            name = f"{metric}_{hemi}_{tissue}".lower()
-            select = Node(Select(index=[index]), name=f"select_{name}", run_without_submitting=True)
-            self.workflow.connect([(cortex_wf, select, [("outputnode.samples", "inlist")])])
-            path = self.path(f"{metric}map", ".shape.gii", hemi=hemi, desc=tissue)
-            self.put((select, "out"), name, path, self.sidecars[f"{metric}_{tissue}"])
-
     def add_bundles(self, metric: str) -> None:
+        """Sample a map along the bundles."""
         bundles_wf = init_bundles_wf(
             metric=metric,
             engine=engine_label(self.engines[metric], self.engines["bundles"]),
             tractograms=self.inputs.bundles,
             bundles=self.settings.bundles,
-            plausible=self._plausible(metric),
+            plausible=self.plausible(metric),
         )
         bundles_wf.inputs.inputnode.reference = self.reference
-        self._connect_map(metric, bundles_wf)
+        self.connect_map(metric, bundles_wf)
         self.rows.append((bundles_wf, "outputnode.rows"))
         central = f"central{round(100 * self.settings.bundles.central)}"
         path = derivative_path(
@@ -221,6 +209,7 @@ class _Parts:
         self.put((bundles_wf, "outputnode.profiles"), f"{metric.lower()}_profiles", path, self.sidecars["profiles"])
 
     def add_table(self) -> None:
+        """Gather the rows of all samples in the regional table."""
         merge_rows = Node(Merge(len(self.rows)), name="merge_rows", run_without_submitting=True)
         for index, (source, field) in enumerate(self.rows, start=1):
             self.workflow.connect([(source, merge_rows, [(field, f"in{index}")])])
@@ -239,6 +228,7 @@ class _Parts:
         self.put((regional_table, "sidecar"), "regions_json", path.with_suffix(".json"))
 
     def add_figures(self) -> None:
+        """Draw the maps and the registration."""
         titles = {"R1": "R1", "R2star": "R2*"}
         for metric, (source, field) in self.maps.items():
             name = f"figure_{metric.lower()}"
@@ -253,7 +243,7 @@ class _Parts:
                     (self.r1_wf, figure, [("outputnode.mask", "mask")]),
                     (self.coregistration, figure, [("outputnode.transform", "transform")]),
                 ])  # fmt: skip
-            self.put((figure, "figure"), name, self._figure_path(metric))
+            self.put((figure, "figure"), name, self.figure_path(metric))
         if self.coregistration is not None and self.registered:
             self._add_registration_figure(self.coregistration)
 
@@ -272,12 +262,14 @@ class _Parts:
             (coregistration_wf, figure_registration, [("outputnode.transform", "transform")]),
             (self.r1_wf, figure_registration, [("outputnode.mask", "mask")]),
         ])  # fmt: skip
-        self.put((figure_registration, "figure"), "figure_registration", self._figure_path("registration"))
-        self.put((figure_registration, "fixed_frame"), "figure_fixed", self._figure_path("registrationMP2RAGE"))
-        self.put((figure_registration, "moving_frame"), "figure_moving", self._figure_path("registrationMEGRE"))
+        self.put((figure_registration, "figure"), "figure_registration", self.figure_path("registration"))
+        self.put((figure_registration, "fixed_frame"), "figure_fixed", self.figure_path("registrationMP2RAGE"))
+        self.put((figure_registration, "moving_frame"), "figure_moving", self.figure_path("registrationMEGRE"))
 
-    def _figure_path(self, name: str) -> Path:
+    def figure_path(self, name: str) -> Path:
+        """Return the path of a picture."""
         return self.out_dir / f"sub-{self.inputs.participant}" / "figures" / f"{self.inputs.label}_desc-{name}.png"
 
-    def _plausible(self, metric: str) -> tuple[float, float]:
+    def plausible(self, metric: str) -> tuple[float, float]:
+        """Return the range of a metric's values that count, 1/s."""
         return self.settings.r1.plausible if metric == "R1" else self.settings.r2star.plausible

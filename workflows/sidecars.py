@@ -7,7 +7,9 @@ from harmoniq.data.acquisitions import MP2RAGE
 from harmoniq.data.inputs import SessionInputs
 from harmoniq.r2star.gradient_report import WARNINGS
 from harmoniq.regions.bundles import PROFILE_COLUMNS
+from harmoniq.regions.cortex import DEPTH_COLUMNS
 from harmoniq.settings.schema import BundleSettings, Settings, SurfaceSettings
+from harmoniq.surface.depths import Depth, depth_label, parse_depth
 
 Sidecars = dict[str, dict[str, Any]]
 
@@ -73,18 +75,25 @@ def _megre(inputs: SessionInputs, engine: str) -> Sidecars:
 
 
 def _samples(surfaces: SurfaceSettings, engine: str, sources: list[str]) -> Sidecars:
-    depths = {
-        "cGM": "midpoint between white and pial"
-        if surfaces.cgm_depth == "midpoint"
-        else f"{surfaces.cgm_fraction:g} of the thickness along the white normal",
-        "sWM": f"{surfaces.swm_distance:g} mm along the white normal",
-    }
+    cgm: Depth = (surfaces.cgm_depth, surfaces.cgm_fraction)  # type: ignore[assignment]
+    further = [parse_depth(text) for text in surfaces.depths]
+    depths = {"cGM": cgm, "sWM": ("projdist", surfaces.swm_distance)} | {depth_label(d): d for d in further}
     common = {**_common("Samples at the vertices", engine, sources), "Units": "1/s"}
-    return {
-        f"{metric}_{tissue}": {**common, "Depth": where}
+    made = {
+        f"{metric}_{name}": {**common, "Depth": _depth_words(*depth)}
         for metric in ("R1", "R2star")
-        for tissue, where in depths.items()
+        for name, depth in depths.items()
     }
+    areas = _common("Area of each vertex; the names stand in the file's table", engine, sources)
+    return {**made, "areas": areas, "depths": {**_common("Means at depths", engine, sources), **DEPTH_COLUMNS}}
+
+
+def _depth_words(kind: str, value: float) -> str:
+    return {
+        "midpoint": f"{value:g} of the way from white to pial",
+        "projfrac": f"{value:g} of the thickness along the white normal",
+        "projdist": f"{value:g} mm along the white normal",
+    }[kind]
 
 
 def _profiles(bundles: BundleSettings, engine: str, sources: list[str]) -> dict[str, Any]:

@@ -32,15 +32,17 @@ def cortical_rows(
     plausible_range: tuple[float, float] | None = None,
     excluded: npt.ArrayLike | None = None,
     areas: Sequence[int] = BRODMANN_NUMBERS,
+    names: Mapping[int, str] | None = None,
+    weights: npt.ArrayLike | None = None,
 ) -> list[Row]:
-    """Average the samples of one hemisphere per Brodmann area.
+    """Average the samples of one hemisphere per area.
 
     Parameters
     ----------
     values : array, shape (n,)
         Samples at the vertices, 1/s.
     labels : array of int, shape (n,)
-        Brodmann area of each vertex.
+        Number of each vertex's area.
     inside : array of bool, shape (n,), optional
         False outside the field of view.
     metric, tissue, hemisphere, engine : str
@@ -49,12 +51,19 @@ def cortical_rows(
         By default that of `metric` in ``PLAUSIBLE_RANGES``; values outside are left out.
     excluded : array of bool, shape (n,), optional
         True where a vertex is to be left out, in a lesion for example.
+    areas : sequence of int
+        Which get a row; by default the 41 of PALS-B12.
+    names : mapping of int to str, optional
+        Number to the region's name, for other atlases; goes before `areas`.
+    weights : array, shape (n,), optional
+        Of the vertices, the area of each for example; equal by default.
 
     Returns
     -------
     list of dict
-        One row per area: ``value`` the mean, ``sd`` with n - 1 (NaN for fewer than two vertices), ``n`` vertices used,
-        ``n_excluded`` left out. Without a vertex the value is NaN.
+        One row per area: ``value`` the mean, ``sd`` with n - 1 (NaN for fewer than two vertices; with weights the
+        unbiased one for weights of reliability), ``n`` vertices used, ``n_excluded`` left out. Without a vertex the
+        value is NaN.
     """
     samples, numbers = np.asarray(values, dtype=np.float64), np.asarray(labels)
     if samples.shape != numbers.shape:
@@ -65,14 +74,27 @@ def cortical_rows(
         valid &= np.asarray(inside, dtype=bool)
     if excluded is not None:
         valid &= ~np.asarray(excluded, dtype=bool)
+    weight = None if weights is None else np.asarray(weights, dtype=np.float64)
     rows = []
-    for area in areas:
+    for area, name in (names or {area: f"BA{area}" for area in areas}).items():
         members = numbers == area
-        chosen = samples[members & valid]
-        rows.append(
-            _row(metric, tissue, f"BA{area}", hemisphere, chosen, int(np.count_nonzero(members)) - len(chosen), engine)
-        )
+        used = members & valid
+        n_excluded = int(np.count_nonzero(members)) - int(np.count_nonzero(used))
+        row = _row(metric, tissue, name, hemisphere, samples[used], n_excluded, engine)
+        if weight is not None:
+            row |= _weighted(samples[used], weight[used])
+        rows.append(row)
     return rows
+
+
+def _weighted(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> dict[str, float]:
+    total = weights.sum()
+    if not total > 0:
+        return {}
+    mean = float(weights @ values / total)
+    freedom = total - weights @ weights / total
+    spread = float(weights @ (values - mean) ** 2)
+    return {"value": mean, "sd": float(np.sqrt(spread / freedom)) if freedom > 0 and len(values) > 1 else np.nan}
 
 
 def bundle_rows(profiles: Mapping[str, Profile], *, metric: str, engine: str) -> list[Row]:

@@ -1,21 +1,68 @@
 """The cortex of one map, from files to files: samples at the vertices, and the areas' rows."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from harmoniq.data.files import write_json
 from harmoniq.data.images import load_image
 from harmoniq.data.names import HEMISPHERES
 from harmoniq.data.sampling import Interpolation
+from harmoniq.data.tables import write_tsv
 from harmoniq.regions.aggregate import Row, cortical_rows
+from harmoniq.regions.cortex_labels import label_cortex, read_cortex_labels
 from harmoniq.registration.itk import read_itk
-from harmoniq.surface.atlas import find_atlas
-from harmoniq.surface.geometry import DepthKind
+from harmoniq.surface.depths import Depth, depth_label
+from harmoniq.surface.geometry import vertex_areas
 from harmoniq.surface.gifti import write_shape
-from harmoniq.surface.labels import map_labels
 from harmoniq.surface.sampling import sample_depths
 from harmoniq.surface.subject import FreeSurferSubject
+
+TISSUES = ("cGM", "sWM")
+
+#: Columns of the table of further depths.
+DEPTH_COLUMNS = {
+    "metric": "R1 or R2star",
+    "region": "Area of the atlas",
+    "hemisphere": "L or R",
+    "kind": {
+        "Description": "How the depth is defined",
+        "Levels": {
+            "projfrac": "fraction of the thickness along the white surface's normal",
+            "projdist": "mm along the white surface's normal",
+            "midpoint": "fraction of the line from the white to the pial vertex",
+        },
+    },
+    "depth": "Fraction, or mm; negative is below the white surface",
+    "value": {"Description": "Mean over the vertices used", "Units": "1/s"},
+    "sd": {"Description": "Standard deviation over them (n - 1)", "Units": "1/s"},
+    "n": "Vertices used",
+    "n_excluded": "Vertices left out",
+}
+
+
+class CortexSamples(NamedTuple):
+    """The files that `sample_cortex` wrote.
+
+    Parameters
+    ----------
+    samples : list of path
+        hemi-L cGM, hemi-L sWM, hemi-R cGM, hemi-R sWM.
+    rows : path
+        JSON with the regional table's ``rows`` and ``notes``.
+    further : list of path
+        Samples at further depths: all of hemi-L, then all of hemi-R.
+    profile : path or None
+        Table of the areas' means at all depths; None without further depths.
+    """
+
+    samples: list[Path]
+    rows: Path
+    further: list[Path]
+    profile: Path | None
 
 
 def sample_cortex(
@@ -24,7 +71,7 @@ def sample_cortex(
     *,
     metric: str,
     engine: str,
-    cgm: tuple[DepthKind, float],
+    cgm: Depth,
     swm_distance: float,
     interpolation: Interpolation,
     plausible: tuple[float, float],
@@ -32,8 +79,12 @@ def sample_cortex(
     atlas: str = "auto",
     subjects_dir: str | Path | None = None,
     transform: Path | None = None,
-) -> tuple[list[Path], Path]:
-    """Sample a map at mid-cortex and below the white surface, and average it per Brodmann area.
+    labels: Mapping[str, Path] | None = None,
+    label_facts: Path | None = None,
+    depths: Sequence[Depth] = (),
+    area_weighted: bool = False,
+) -> CortexSamples:
+    """Sample a map at mid-cortex and below the white surface, and average it per area.
 
     Parameters
     ----------
@@ -52,18 +103,21 @@ def sample_cortex(
     plausible : tuple of float
         Values outside are left out of the averages, 1/s.
     out_dir : path
-        Gets four ``.shape.gii`` files and ``rows.json``.
+        Gets the ``.shape.gii`` files, ``rows.json`` and, with further depths, ``depths.tsv``.
     atlas, subjects_dir : str, path
-        Where PALS-B12 is looked for.
+        Where the atlas is looked for, without `labels`.
     transform : path, optional
         ITK text, from points of the surfaces' scanner space to the map's; identity by default.
+    labels, label_facts : mapping of str to path, and path, optional
+        What `label_cortex` wrote, by hemisphere; made here by default.
+    depths : sequence of tuple
+        Further depths.
+    area_weighted : bool
+        Weight vertices by their share of the white surface.
 
     Returns
     -------
-    samples : list of path
-        hemi-L cGM, hemi-L sWM, hemi-R cGM, hemi-R sWM.
-    rows : path
-        JSON with the regional table's ``rows`` and ``notes``.
+    CortexSamples
 
     Raises
     ------
@@ -71,21 +125,40 @@ def sample_cortex(
         For a subject, atlas or map that cannot be used.
     """
     subject = FreeSurferSubject.load(subject_dir)
-    labels = find_atlas(atlas, subjects_dir=subjects_dir).labels
+    if labels is None or label_facts is None:
+        files, label_facts = label_cortex(subject_dir, out_dir=out_dir, atlas=atlas, subjects_dir=subjects_dir)
+        labels = dict(zip(HEMISPHERES, files, strict=True))
+    regions = read_cortex_labels(labels, label_facts)
     image = load_image(in_map, ndim=3)
     to_map = (np.eye(4) if transform is None else read_itk(transform)) @ subject.tkr_to_scanner
-    depths: list[tuple[DepthKind, float]] = [cgm, ("projdist", swm_distance)]
+    wanted: list[Depth] = [cgm, ("projdist", swm_distance), *depths]
+    names = [*TISSUES, *map(depth_label, depths)]
     samples: list[Path] = []
+    further: list[Path] = []
     rows: list[Row] = []
+    profile: list[Row] = []
     for side in HEMISPHERES:
         hemisphere = subject.hemispheres[side]
-        areas = map_labels(labels, hemisphere.sphere, side)
-        (sampled,) = sample_depths(hemisphere, [(image, to_map)], depths, interpolation=interpolation)
-        for tissue, (values, inside) in zip(("cGM", "sWM"), sampled, strict=True):
-            path = out_dir / f"hemi-{side}_{tissue}.shape.gii"
-            samples.append(write_shape(values, path, hemisphere=side, name=f"{metric} {tissue}"))
-            rows += cortical_rows(
-                values, areas, inside,
-                metric=metric, tissue=tissue, hemisphere=side, engine=engine, plausible_range=plausible,
+        weights = vertex_areas(hemisphere.white, hemisphere.faces) if area_weighted else None
+        (sampled,) = sample_depths(hemisphere, [(image, to_map)], wanted, interpolation=interpolation)
+        for place, (name, depth, (values, inside)) in enumerate(zip(names, wanted, sampled, strict=True)):
+            path = out_dir / f"hemi-{side}_{name}.shape.gii"
+            (samples if place < len(TISSUES) else further).append(
+                write_shape(values, path, hemisphere=side, name=f"{metric} {name}")
+            )
+            part = cortical_rows(
+                values, regions.labels[side], inside, names=regions.regions, weights=weights,
+                metric=metric, tissue=name, hemisphere=side, engine=engine, plausible_range=plausible,
             )  # fmt: skip
-    return samples, write_json(out_dir / "rows.json", {"rows": rows, "notes": []})
+            rows += part if place < len(TISSUES) else []
+            profile += [{**row, "kind": depth[0], "depth": depth[1]} for row in part]
+    table = write_json(out_dir / "rows.json", {"rows": rows, "notes": list(regions.notes)})
+    return CortexSamples(samples, table, further, _write_profile(profile, out_dir, regions.regions) if depths else None)
+
+
+def _write_profile(rows: list[Row], out_dir: Path, regions: Mapping[int, str]) -> Path:
+    frame = pd.DataFrame(rows)
+    place = {name: number for number, name in enumerate(regions.values())}
+    order = frame.assign(region=frame["region"].map(place))[["region", "hemisphere", "kind", "depth"]]
+    frame = frame.loc[order.sort_values(list(order.columns), kind="stable").index]
+    return write_tsv(frame[list(DEPTH_COLUMNS)], out_dir / "depths.tsv", columns=DEPTH_COLUMNS)

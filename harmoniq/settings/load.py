@@ -121,6 +121,10 @@ def _section(section: Any, table: Mapping[str, Any], name: str, file: str) -> An
 
 def _checked(value: Any, field: dataclasses.Field, key: str, file: str) -> Any:
     default = field.default
+    if default == ():
+        if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+            raise InputError("must be a list of texts", file=file, key=key, value=value)
+        return tuple(dict.fromkeys(value))
     if isinstance(default, tuple):
         if not isinstance(value, (list, tuple)) or not value:
             raise InputError("must be a list with at least one entry", file=file, key=key, value=value)

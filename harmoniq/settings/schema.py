@@ -61,10 +61,14 @@ class SurfaceSettings:
     """The ``[surfaces]`` table: cortex and superficial white matter."""
 
     engine: str = option("auto", "engine of the cortical surfaces", choices=SURFACE_ENGINES)
-    atlas: str = option("auto", "PALS-B12: auto, or the folder of its files")
+    atlas: str = option("auto", "PALS-B12 (auto, or the folder of its files), or another atlas as /path/?h.name.annot")
+    merge_ba33: bool = option(False, "read the right BA33 as BA3, as FreeSurfer does")
+    few_vertices: int = option(50, "areas with fewer vertices are warned of", bounds=(0, 100_000))
     cgm_depth: str = option("projfrac", "how mid-cortex is defined", choices=("projfrac", "midpoint"))
     cgm_fraction: float = option(0.5, "fraction of the thickness", bounds=(0.0, 1.0))
     swm_distance: float = option(-0.5, "mm along the white surface's normal, negative is inward", bounds=(-5.0, 0.0))
+    depths: tuple[str, ...] = option((), "further depths: projfrac:F, midpoint:F or projdist:MM")
+    area_weighted: bool = option(False, "weight vertices by their share of the white surface")
     interpolation: str = option("trilinear", "between voxels", choices=("trilinear", "nearest"))
 
 

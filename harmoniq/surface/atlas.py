@@ -8,53 +8,74 @@ preferred here. Where only the ``.annot`` is there, the two are told apart by co
 import importlib.util
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from harmoniq.data.errors import InputError
 from harmoniq.data.names import BRODMANN_NUMBERS
+from harmoniq.surface.annotation import read_labels
 from harmoniq.surface.icosphere import FSAVERAGE5_VERTICES, FSAVERAGE_VERTICES, icosphere
 
 MEDIAL_WALL = -1
 
 Labels = dict[str, npt.NDArray[np.int16]]
 
+#: Number of each Brodmann area to its name in the regional table.
+BRODMANN_REGIONS: Mapping[int, str] = MappingProxyType({number: f"BA{number}" for number in BRODMANN_NUMBERS})
+
 _PACKAGE = "smriprep_freesurfer732"
 _REMEDY = (
     "pip install 'harmoniq[atlas]', or set FREESURFER_HOME, "
     "or copy fsaverage's label/?h.PALS_B12* to a folder and name it"
 )
+#: What is said where the two were told apart, and where they were not.
+SHARED_COLOR = (
+    "the right annotation of PALS-B12 gives Brodmann.3 and Brodmann.33 one color: BA3 and BA33 were told apart by "
+    "connected component (surfaces.merge_ba33 reads them as FreeSurfer does)"
+)
+KEPT_APART = (
+    "BA3 and BA33 of the right side are kept apart; FreeSurfer's reading of the annotation, which gives them one "
+    "color, merges them (surfaces.merge_ba33)"
+)
+MERGED = "BA33 of the right side is read as BA3 (surfaces.merge_ba33): BA33 has no vertex there"
 _GIFTI, _ANNOT = "{}.PALS_B12.labels.gii", "{}.PALS_B12_Brodmann.annot"
 _FILE_HEMISPHERE = {"L": "lh", "R": "rh"}
 
 
 @dataclass(frozen=True, eq=False)
 class Atlas:
-    """Brodmann area of each vertex.
+    """Region of each vertex: a Brodmann area, or one of another atlas.
 
     Parameters
     ----------
     labels : dict
-        For hemisphere ``L`` and ``R`` an int16 array: Brodmann number, 0 unassigned, -1 medial wall.
+        For hemisphere ``L`` and ``R`` an int16 array: number of the region, 0 unassigned, -1 medial wall.
     source : path
         The folder that was read.
     version : str
         What was read, and how, for the sidecars.
+    regions : mapping
+        Number to the region's name.
+    notes : tuple of str
+        What has to be said about how it was read.
     """
 
     labels: Labels
     source: Path
     version: str
+    regions: Mapping[int, str] = field(default_factory=lambda: BRODMANN_REGIONS)
+    notes: tuple[str, ...] = ()
 
     def on_fsaverage5(self) -> "Atlas":
         """Return the labels of fsaverage5's 10,242 vertices, which are the first of fsaverage's."""
         first = {side: values[:FSAVERAGE5_VERTICES] for side, values in self.labels.items()}
-        return Atlas(first, self.source, f"{self.version}, first {FSAVERAGE5_VERTICES} vertices")
+        version = f"{self.version}, first {FSAVERAGE5_VERTICES} vertices"
+        return Atlas(first, self.source, version, self.regions, self.notes)
 
 
 def find_atlas(
@@ -91,7 +112,7 @@ def find_atlas(
         When the atlas is nowhere, or a file is damaged or not on fsaverage; the places searched are named.
     """
     home = freesurfer_home if freesurfer_home is not None else os.environ.get("FREESURFER_HOME")
-    folders = [Path(where)] if str(where) != "auto" else list(_places(home, subjects_dir))
+    folders = [Path(where)] if str(where) != "auto" else list(label_folders(home, subjects_dir))
     for folder in folders:
         if all(
             any((folder / name.format(h)).is_file() for name in (_GIFTI, _ANNOT)) for h in _FILE_HEMISPHERE.values()
@@ -101,7 +122,8 @@ def find_atlas(
     raise InputError(f"the Brodmann atlas PALS-B12 was not found (searched: {searched})", remedy=_REMEDY)
 
 
-def _places(home: str | Path | None, subjects_dir: str | Path | None) -> Iterator[Path]:
+def label_folders(home: str | Path | None, subjects_dir: str | Path | None) -> Iterator[Path]:
+    """Return the places of fsaverage's labels: FreeSurfer's, the subjects directory's, the atlas package's."""
     if home:
         yield Path(home) / "subjects" / "fsaverage" / "label"
     if subjects_dir is not None:
@@ -118,73 +140,76 @@ def _load(folder: Path, merged: bool) -> Atlas:
     for side, hemisphere in _FILE_HEMISPHERE.items():
         gifti, annot = folder / _GIFTI.format(hemisphere), folder / _ANNOT.format(hemisphere)
         use_gifti = gifti.is_file()
-        labels[side] = _read_gifti(gifti) if use_gifti else _read_annot(annot)
+        file, array = (gifti, "Brodmann") if use_gifti else (annot, None)
+        keys, names = read_labels(file, array=array, remedy=_REMEDY)
+        if keys.shape != (FSAVERAGE_VERTICES,):
+            raise InputError(
+                f"has {keys.size} vertices, not fsaverage's {FSAVERAGE_VERTICES}", file=file, remedy=_REMEDY
+            )
+        labels[side] = brodmann_numbers(keys, names)
         kinds.append("labels.gii" if use_gifti else "annot")
+    notes = [KEPT_APART]
     if kinds[1] == "annot":
-        labels["R"] = _split(labels["R"], labels["L"])
+        labels["R"] = split_right(labels["R"], labels["L"], *icosphere(), *icosphere())
         kinds[1] = "annot, BA3 and BA33 split by connected component"
+        notes = [SHARED_COLOR]
     if merged:
-        labels["R"] = np.where(labels["R"] == 33, np.int16(3), labels["R"])
+        labels["R"] = merge_right(labels["R"])
         kinds[1] += ", BA33 merged into BA3"
+        notes = [MERGED]
     version = f"PALS-B12 Brodmann on fsaverage (L: {kinds[0]}; R: {kinds[1]})"
-    return Atlas(labels, folder, version)
+    return Atlas(labels, folder, version, notes=tuple(notes))
 
 
-def _read_gifti(file: Path) -> npt.NDArray[np.int16]:
-    import nibabel as nib
-
-    try:
-        img: Any = nib.load(file)  # type: ignore[attr-defined]
-        arrays = [a for a in img.darrays if str(a.meta.get("Name", "")).startswith("Brodmann")]
-        names = dict(img.labeltable.get_labels_as_dict())
-    except Exception as error:  # nibabel and expat raise whatever a damaged file provokes
-        raise InputError(f"cannot be read ({error})", file=file, remedy=_REMEDY) from error
-    if len(arrays) != 1:
-        raise InputError("has no array named Brodmann", file=file, remedy=_REMEDY)
-    return _numbers(np.asarray(arrays[0].data), names, file)
-
-
-def _read_annot(file: Path) -> npt.NDArray[np.int16]:
-    import nibabel as nib
-
-    try:
-        labels, _, names = nib.freesurfer.read_annot(file)
-    except Exception as error:
-        raise InputError(f"cannot be read ({error})", file=file, remedy=_REMEDY) from error
-    return _numbers(labels, {index: name.decode() for index, name in enumerate(names)}, file)
-
-
-def _numbers(indices: np.ndarray, names: dict[int, str], file: Path) -> npt.NDArray[np.int16]:
-    if indices.shape != (FSAVERAGE_VERTICES,):
-        raise InputError(
-            f"has {indices.size} vertices, not fsaverage's {FSAVERAGE_VERTICES}", file=file, remedy=_REMEDY
-        )
-    numbers = np.zeros(indices.shape, dtype=np.int16)
-    for index in np.unique(indices):
-        name = names.get(int(index), "")
+def brodmann_numbers(keys: npt.NDArray[np.integer], names: Mapping[int, str]) -> npt.NDArray[np.int16]:
+    """Return the Brodmann number of each vertex from the keys and names of a PALS-B12 file; -1 is the medial wall."""
+    numbers = np.zeros(keys.shape, dtype=np.int16)
+    for key in np.unique(keys):
+        name = names.get(int(key), "")
         area = re.fullmatch(r"Brodmann\.(\d+)", name)
         if area is not None and int(area[1]) in BRODMANN_NUMBERS:
-            numbers[indices == index] = int(area[1])
+            numbers[keys == key] = int(area[1])
         elif name == "MEDIAL.WALL":
-            numbers[indices == index] = MEDIAL_WALL
+            numbers[keys == key] = MEDIAL_WALL
     return numbers
 
 
-def _split(right: npt.NDArray[np.int16], left: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
-    """Tell the right BA3 and BA33 apart: each connected component goes to the nearer of the two mirrored left areas."""
+def merge_right(right: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+    """Return the right side's labels with BA33 read as BA3, as FreeSurfer's lookup of the shared color does."""
+    return np.where(right == 33, np.int16(3), right)
+
+
+def split_right(
+    right: npt.NDArray[np.int16],
+    left: npt.NDArray[np.int16],
+    sphere: npt.NDArray[np.float64],
+    faces: npt.NDArray[np.int64],
+    left_sphere: npt.NDArray[np.float64],
+    left_faces: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int16]:
+    """Tell the right BA3 and BA33 apart: each connected component goes to the nearer of the two mirrored left areas.
+
+    Parameters
+    ----------
+    right, left : array of int16, shape (n,) and (m,)
+        Brodmann numbers; on the right 3 and 33 may be mixed up.
+    sphere, faces, left_sphere, left_faces : array
+        The registered spheres of both sides.
+    """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    vertices, faces = icosphere()
     shared = np.isin(right, (3, 33))
+    if not (left == 3).any() or not (left == 33).any():
+        return right
     edges = np.vstack([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     edges = edges[shared[edges].all(axis=1)]
     graph = coo_matrix((np.ones(len(edges)), edges.T), shape=(len(right), len(right)))
     _, component = connected_components(graph, directed=False)
-    mirrored = {area: vertices[left == area].mean(axis=0) * (-1, 1, 1) for area in (3, 33)}
+    mirrored = {area: left_sphere[left == area].mean(axis=0) * (-1, 1, 1) for area in (3, 33)}
     out = right.copy()
     for one in np.unique(component[shared]):
         members = shared & (component == one)
-        centre = vertices[members].mean(axis=0)
+        centre = sphere[members].mean(axis=0)
         out[members] = min(mirrored, key=lambda area: float(np.linalg.norm(centre - mirrored[area])))
     return out

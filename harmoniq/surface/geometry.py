@@ -44,6 +44,14 @@ def _unit(vectors: Points) -> Points:
     return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
 
 
+def vertex_areas(vertices: npt.ArrayLike, faces: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return the area that belongs to each vertex, mm^2, shape (n,): a third of each face around it."""
+    points, triangles = np.asarray(vertices, dtype=np.float64), np.asarray(faces)
+    a, b, c = (points[triangles[:, k]] for k in range(3))
+    thirds = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
+    return np.bincount(triangles.ravel(), weights=np.repeat(thirds, 3), minlength=len(points))
+
+
 def points_at(
     hemisphere: Hemisphere, *, kind: DepthKind = "projfrac", value: float = 0.5, normals: Points | None = None
 ) -> Points:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from harmoniq.data.errors import InputError
 from harmoniq.data.files import atomic_path
 
-_STRUCTURES = {"L": "CortexLeft", "R": "CortexRight"}
+STRUCTURES = {"L": "CortexLeft", "R": "CortexRight"}
 
 
 def write_shape(values: npt.ArrayLike, path: str | Path, *, hemisphere: str, name: str = "") -> Path:
@@ -37,7 +37,7 @@ def write_shape(values: npt.ArrayLike, path: str | Path, *, hemisphere: str, nam
         data, intent="NIFTI_INTENT_SHAPE", datatype="NIFTI_TYPE_FLOAT32", meta={"Name": name} if name else None
     )
     image = nib.gifti.GiftiImage(
-        darrays=[array], meta=nib.gifti.GiftiMetaData({"AnatomicalStructurePrimary": _STRUCTURES[hemisphere]})
+        darrays=[array], meta=nib.gifti.GiftiMetaData({"AnatomicalStructurePrimary": STRUCTURES[hemisphere]})
     )
     with atomic_path(target) as temporary:
         temporary.write_bytes(image.to_xml())
