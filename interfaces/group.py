@@ -16,6 +16,7 @@ class BuildCohortInputSpec(VersionedInputSpec):
     participants = File(exists=True, mandatory=True)
     columns = traits.Dict(desc="our names of the participants' columns to the file's")
     control_group = traits.Str(mandatory=True)
+    covariates = traits.List(traits.Str, desc="further columns of the participants that are kept")
     allow_mixed_engines = traits.Bool(False, usedefault=True)
 
 
@@ -41,6 +42,7 @@ class BuildCohort(VersionedInterface):
             inputs.participants,
             columns=dict(inputs.columns or {}),
             control_group=inputs.control_group,
+            covariates=list(inputs.covariates or []),
             allow_mixed=inputs.allow_mixed_engines,
         )
         out = self.output_path(runtime, "cohort")
@@ -58,6 +60,8 @@ class HarmonizeInputSpec(VersionedInputSpec):
     reference_site = traits.Str(mandatory=True)
     engine = traits.Str("native", usedefault=True)
     seed = traits.Int(0, usedefault=True)
+    choices = traits.Dict(desc="of harmoniq.harmonization.batches.Choices")
+    patient_group = traits.Str("", usedefault=True)
 
 
 class HarmonizeOutputSpec(TraitedSpec):
@@ -75,6 +79,7 @@ class Harmonize(VersionedInterface):
 
     def _run_interface(self, runtime: Any) -> Any:
         from harmoniq.data.cohort_files import load_cohort, save_cohort
+        from harmoniq.harmonization.batches import Choices
         from harmoniq.harmonization.harmonize import harmonize_cohort
 
         inputs = self.inputs
@@ -88,10 +93,17 @@ class Harmonize(VersionedInterface):
             engine=inputs.engine,
             seed=inputs.seed,
             models_dir=models,
+            choices=Choices(**{name: _plain(value) for name, value in (inputs.choices or {}).items()}),
+            patient_group=inputs.patient_group or None,
         )
         save_cohort(cohort, out, done.values)
         self._results.update(cohort=str(out), models=str(models), notes=list(done.notes))
         return runtime
+
+
+def _plain(value: Any) -> Any:
+    """Return a tuple for what Nipype made a list of."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 class GroupStepInputSpec(VersionedInputSpec):

@@ -6,10 +6,14 @@ from pathlib import Path
 from nipype.interfaces.utility import IdentityInterface, Merge
 from nipype.pipeline.engine import Node, Workflow
 
+from harmoniq.data.cohort import PARTICIPANT_COLUMNS
 from harmoniq.data.provenance import versions
 from harmoniq.interfaces.group import BuildCohort, GroupReport, GroupStep, Harmonize
 from harmoniq.settings.load import as_dict
 from harmoniq.settings.schema import Settings
+
+#: Settings of ``[harmonization]`` that make a `harmoniq.harmonization.batches.Choices`.
+CHOICES = ("batch", "reference_scanner", "protect", "smooth", "fit_groups", "disjoint_ages", "outside_ages")
 
 STEPS = ("harmonized", "site_effects", "pca", "age_models", "group_differences", "demographics")
 
@@ -62,6 +66,7 @@ def init_group_wf(
         BuildCohort(
             columns=dict(settings.columns),
             control_group=settings.study.control_group,
+            covariates=[name for name in settings.harmonization.protect if name not in PARTICIPANT_COLUMNS],
             allow_mixed_engines=allow_mixed_engines,
         ),
         name="build_cohort",
@@ -72,6 +77,8 @@ def init_group_wf(
             reference_site=settings.study.reference_site,
             engine=statistics.combat_engine,
             seed=seed,
+            choices=harmonization_choices(settings),
+            patient_group=settings.study.patient_group,
         ),
         name="harmonize",
     )
@@ -107,6 +114,12 @@ def init_group_wf(
             (node, merge_notes, [("notes", f"in{index + 3}")]),
         ])  # fmt: skip
     return workflow
+
+
+def harmonization_choices(settings: Settings) -> dict[str, object]:
+    """Return what a harmonization removes, keeps and is fitted on, as plain lists and texts."""
+    chosen = as_dict(settings)["harmonization"]
+    return {name: chosen[name] for name in CHOICES}
 
 
 def values_file(cohort: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from harmoniq.cli.folders import prepare_folder
 from harmoniq.cli.progress import Progress
 from harmoniq.cli.resources import limit_threads, memory_gb, process_count
-from harmoniq.data.cohort import Cohort
+from harmoniq.data.cohort import PARTICIPANT_COLUMNS, Cohort
 from harmoniq.data.errors import InputError
 from harmoniq.data.files import copy_whole
 from harmoniq.settings.schema import Settings
@@ -67,12 +67,19 @@ def analyze_tables(
     """
     from harmoniq.regions.cohort import cohort_from_files
 
+    if args.apply_models is not None:
+        from harmoniq.cli.apply import apply_tables
+
+        limit_threads(args.omp_nthreads)
+        return apply_tables(args, settings, regions, participants, out_dir)
+    if args.adapt:
+        raise InputError("extends saved models, which are not given", key="--adapt", remedy="add --apply-models DIR")
     nprocs, memory = process_count(args.nprocs), memory_gb(args.mem)
     limit_threads(args.omp_nthreads)
     # What is wrong with the input is said before anything is written.
     cohort, _ = cohort_from_files(
         regions, participants, columns=settings.columns, control_group=settings.study.control_group,
-        allow_mixed=args.allow_mixed_engines,
+        covariates=further_covariates(settings), allow_mixed=args.allow_mixed_engines,
     )  # fmt: skip
     by_default = args.methods is None and args.config is None
     settings, methods, notes = choose_methods(settings, cohort if by_default else None)
@@ -89,6 +96,11 @@ def analyze_tables(
         print(f"  note: {note}")
     print(f"Results: {out_dir}\nNext: open {out_dir / 'report.html'}")
     return 0
+
+
+def further_covariates(settings: Settings) -> list[str]:
+    """Return the protected covariates that every cohort does not have anyway."""
+    return [name for name in settings.harmonization.protect if name not in PARTICIPANT_COLUMNS]
 
 
 def choose_methods(settings: Settings, cohort: Cohort | None = None) -> tuple[Settings, list[str], list[str]]:

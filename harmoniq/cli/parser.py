@@ -24,7 +24,8 @@ _EXAMPLES = {
   harmoniq run bids derivatives group --reference-site site1""",
     "analyze": """examples:
   harmoniq analyze regions.tsv participants.tsv results
-  harmoniq analyze regions.tsv participants.tsv results --methods raw gam --bootstrap 1000""",
+  harmoniq analyze regions.tsv participants.tsv results --methods raw gam --bootstrap 1000
+  harmoniq analyze new.tsv new_participants.tsv new_results --apply-models results/models""",
     "simulate": """examples:
   harmoniq simulate cohort --voxel-size 1 --freesurfer --tractograms
   harmoniq simulate cohort --sites 2 --subjects-per-site 1 --patients 1
@@ -142,6 +143,8 @@ def _add_group_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--combat-engine", choices=schema.COMBAT_ENGINES, help="engine of ComBat and ComBat-GAM")
     group.add_argument("--bootstrap", metavar="N", type=int, help="resamples of the peak ages")
     group.add_argument("--allow-mixed-engines", action="store_true", help="pool values of different engines")
+    group.add_argument("--apply-models", metavar="DIR", type=Path, help="harmonize and score with saved models")
+    group.add_argument("--adapt", action="store_true", help="extend them to new sites, from the controls there")
 
 
 def _add_resources(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,7 @@
 """The cohort: who was measured, what was measured, and the values, as one checked and frozen object."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ PARTICIPANT_COLUMNS = (
     "phenotype",
     "disease_duration",
     "edss",
+    "scanner",
 )
 _REQUIRED = ("participant_id", "site", "group", "age", "sex")
 _FEATURE_KEYS = ["metric", "tissue", "region"]
@@ -31,20 +32,23 @@ class Cohort:
     Parameters
     ----------
     participants : pandas.DataFrame
-        One row per participant, index 0 to n - 1, columns ``PARTICIPANT_COLUMNS``; age and disease duration in
-        years, sex ``F`` or ``M``.
+        One row per participant, index 0 to n - 1, columns ``PARTICIPANT_COLUMNS`` and further numeric covariates;
+        age and disease duration in years, sex ``F`` or ``M``.
     features : pandas.DataFrame
         One row per column of `values`: ``metric``, ``tissue``, ``region``.
     values : numpy.ndarray, shape (n_participants, n_features)
         In 1/s; NaN where a participant lacks the region.
     control_group : str
         Label of the controls in ``group``.
+    engines : mapping of str to str
+        By metric and tissue ("R1 cGM"), what made the values; empty where the table does not say.
     """
 
     participants: pd.DataFrame
     features: pd.DataFrame
     values: np.ndarray
     control_group: str = "HC"
+    engines: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_control(self) -> np.ndarray:
@@ -94,7 +98,11 @@ class Cohort:
 
 
 def read_participants(
-    frame: pd.DataFrame, *, file: str | Path, rename: Mapping[str, str] | None = None
+    frame: pd.DataFrame,
+    *,
+    file: str | Path,
+    rename: Mapping[str, str] | None = None,
+    covariates: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Check a participants table and give its columns their names.
 
@@ -106,11 +114,13 @@ def read_participants(
         Named in errors.
     rename : mapping, optional
         From our names to the file's, for example ``{"group": "diagnosis"}``.
+    covariates : sequence of str
+        Further columns that are kept, of numbers.
 
     Returns
     -------
     pandas.DataFrame
-        ``PARTICIPANT_COLUMNS``; optional ones that the file lacks are missing throughout.
+        ``PARTICIPANT_COLUMNS`` and the covariates; optional ones that the file lacks are missing throughout.
 
     Raises
     ------
@@ -119,10 +129,11 @@ def read_participants(
     """
     by_lower = {str(name).strip().lower(): name for name in frame.columns}
     out = pd.DataFrame(index=frame.index)
-    for ours in PARTICIPANT_COLUMNS:
+    further = [name for name in covariates if name not in PARTICIPANT_COLUMNS]
+    for ours in (*PARTICIPANT_COLUMNS, *further):
         theirs = (rename or {}).get(ours, ours)
         found = by_lower.get(theirs.lower())
-        if found is None and ours in _REQUIRED:
+        if found is None and (ours in _REQUIRED or ours in further):
             have = ", ".join(map(str, frame.columns))
             raise InputError(
                 f"column missing (found: {have})", file=file, key=theirs,
@@ -138,9 +149,9 @@ def read_participants(
             "stands in two rows", file=file, key="participant_id", value=repeated.iloc[0], remedy="keep one"
         )
     out["sex"] = [_sex(value, who, file) for value, who in zip(out["sex"], out["participant_id"])]
-    for name in ("age", "disease_duration", "edss"):
+    for name in ("age", "disease_duration", "edss", *further):
         out[name] = [_number(value, name, who, file) for value, who in zip(out[name], out["participant_id"])]
-    for name in ("site", "group", "phenotype"):
+    for name in ("site", "group", "phenotype", "scanner"):
         out[name] = [
             value if isinstance(value, str) else (None if pd.isna(value) else str(value)) for value in out[name]
         ]
@@ -271,6 +282,8 @@ def _number(value: object, name: str, who: str, file: str | Path) -> float:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise InputError("must be a number or n/a", file=file, key=f"{name} of {who}", value=value) from error
+    if name not in PARTICIPANT_COLUMNS and not np.isinf(number):
+        return number
     if np.isinf(number) or number < 0 or (name == "age" and number > 130):
         raise InputError("must be a plausible number of years" if name != "edss" else "must be 0 to 10", file=file,
                          key=f"{name} of {who}", value=value)  # fmt: skip

@@ -19,6 +19,7 @@ def save_cohort(cohort: Cohort, folder: str | Path, values: Mapping[str, np.ndar
         "participants": cohort.participants.astype(object).where(cohort.participants.notna(), None).to_dict("list"),
         "features": cohort.features.to_dict("list"),
         "control_group": cohort.control_group,
+        "engines": dict(cohort.engines),
     })  # fmt: skip
     with atomic_path(target / "values.npz") as temporary:
         arrays: dict[str, Any] = {f"by_{name}": array for name, array in (values or {}).items()}
@@ -34,5 +35,11 @@ def load_cohort(folder: str | Path) -> tuple[Cohort, dict[str, np.ndarray]]:
         participants[name] = participants[name].astype(float)
     with np.load(source / "values.npz") as arrays:
         values = {name.removeprefix("by_"): arrays[name] for name in arrays.files if name != "cohort"}
-        cohort = Cohort(participants, pd.DataFrame(content["features"]), arrays["cohort"], content["control_group"])
+        cohort = Cohort(
+            participants,
+            pd.DataFrame(content["features"]),
+            arrays["cohort"],
+            content["control_group"],
+            content["engines"],
+        )
     return cohort, values

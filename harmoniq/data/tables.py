@@ -32,7 +32,8 @@ def read_tsv(path: str | Path, *, required: Sequence[str] = ()) -> pd.DataFrame:
     InputError
         When the file is absent, empty, not tab-separated, has rows of unequal length or lacks a column.
     """
-    text_columns = dict.fromkeys(("participant_id", "session_id", "site", "region", "group", "sex", "phenotype"), str)
+    text = ("participant_id", "session_id", "site", "region", "group", "sex", "phenotype", "scanner")
+    text_columns = dict.fromkeys(text, str)
     try:
         frame = pd.read_csv(
             path,

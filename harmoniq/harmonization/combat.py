@@ -2,13 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+import pandas as pd
 
 from harmoniq.data.cohort import Cohort
 from harmoniq.data.errors import InputError
+from harmoniq.harmonization.adapt import add_sites
 from harmoniq.harmonization.base import MODEL_FILE, HarmonizationWarning, site_label
 from harmoniq.harmonization.design import check_design, full_rank
 from harmoniq.harmonization.location_scale import MeanFit, MeanModel, estimate
@@ -24,7 +27,7 @@ class SiteHarmonizer(ABC):
     reference_site : str, optional
         Site whose scale the others are brought to; without it the mean over all controls, and no site stays as it is.
     protect : sequence of str
-        Covariates whose effects are kept: age, sex, or both.
+        Covariates whose effects are kept: age, sex, and further numeric columns of the participants.
     disjoint_ages : {"refuse", "warn"}
         What to do with sites that share no age with the others.
 
@@ -44,14 +47,12 @@ class SiteHarmonizer(ABC):
         protect: Sequence[str] = COVARIATES,
         disjoint_ages: Literal["refuse", "warn"] = "refuse",
     ) -> None:
-        unknown = [name for name in protect if name not in COVARIATES]
-        if unknown:
-            raise InputError(f"must be among {', '.join(COVARIATES)}", key="protect", value=unknown[0])
         if disjoint_ages not in ("refuse", "warn"):
             raise InputError("must be refuse or warn", key="disjoint_ages", value=disjoint_ages)
         self.reference_site = None if reference_site is None else site_label(reference_site)
         # Age first and sex second, whatever the order asked for: the saved coefficients rely on it.
-        self.protect = tuple(name for name in COVARIATES if name in protect)
+        self.protect = tuple(name for name in (*COVARIATES, *protect) if name in protect)
+        self.protect = tuple(dict.fromkeys(self.protect))
         self.disjoint_ages = disjoint_ages
         self.model: SiteModel | None = None
 
@@ -114,6 +115,30 @@ class SiteHarmonizer(ABC):
         """Return notes on participants outside the controls' ages."""
         return self._fitted().outside(cohort)
 
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Labels of the sites that the model knows."""
+        return self._fitted().sites
+
+    def zscores(self, cohort: Cohort) -> np.ndarray:
+        """Return deviations from the reference site's controls of one's age and sex, in SDs of their residuals.
+
+        Raises
+        ------
+        InputError
+            As `transform` does.
+        """
+        return self._fitted().zscores(cohort)
+
+    def adapt(self, cohort: Cohort, sites: Sequence[str]) -> tuple[Self, pd.DataFrame]:
+        """Return a harmonizer that knows new sites too, from their controls, and how certain it is about them.
+
+        See `harmoniq.harmonization.adapt.add_sites`.
+        """
+        grown = copy(self)
+        grown.model, table = add_sites(self._fitted(), cohort, sites)
+        return grown, table
+
     def save(self, folder: str | Path) -> Path:
         """Write ``model.json`` and ``parameters.npz`` into `folder`; return it.
 
@@ -159,7 +184,7 @@ class LinearMean(MeanModel):
             return None
         q, r = np.linalg.qr(design)
         beta = np.linalg.solve(r, q.T @ values)
-        n_sites, nothing = one_hot.shape[1], np.full(values.shape[1], np.nan)
+        n_sites, nothing = one_hot.shape[1], np.empty((0, values.shape[1]))
         return MeanFit(beta[:n_sites], beta[n_sites:], nothing, nothing)
 
 

@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -13,13 +12,14 @@ from harmoniq.data.errors import InputError
 from harmoniq.harmonization.base import (
     HarmonizationWarning,
     Harmonizer,
-    check_reference,
     feature_names,
     site_label,
     site_labels,
     some,
 )
+from harmoniq.harmonization.batches import Choices, batched, fitted_part, reference_batch, strata
 from harmoniq.harmonization.design import diagnostics
+from harmoniq.harmonization.manifest import write_manifest
 from harmoniq.harmonization.registry import check_method, make_harmonizer
 
 
@@ -55,7 +55,8 @@ def harmonize_cohort(
     engine: str = "native",
     seed: int = 0,
     models_dir: str | Path | None = None,
-    disjoint_ages: Literal["refuse", "warn"] = "refuse",
+    choices: Choices | None = None,
+    patient_group: str | None = None,
 ) -> HarmonizedCohort:
     """Harmonize every metric over the sites that measured it.
 
@@ -72,9 +73,11 @@ def harmonize_cohort(
     engine : {"native", "neuroharmonize"}
     seed : int
     models_dir : path, optional
-        Where to save the fitted models, in a folder per method and metric.
-    disjoint_ages : {"refuse", "warn"}
-        What to do with sites that share no age with the others.
+        Where to save the fitted models, in a folder per method and metric, and what they are in ``harmonization.json``.
+    choices : Choices, optional
+        Batches, protected covariates and who is fitted.
+    patient_group : str, optional
+        Label of the patients, who never enter a fit.
 
     Returns
     -------
@@ -89,34 +92,40 @@ def harmonize_cohort(
     """
     for method in methods:
         check_method(method)
+    choices = choices or Choices()
     ids = cohort.participants["participant_id"]
     if ids.duplicated().any():
         raise InputError("stands in two rows", key="participant_id", value=ids[ids.duplicated()].iloc[0])
-    reference = site_label(reference_site)
     values = {method: np.array(cohort.values, dtype=np.float64) for method in methods}
     wanted = [method for method in methods if method != "raw"]
     if not wanted:
         return HarmonizedCohort(cohort, values, [])
-    check_reference(reference, sorted(set(site_labels(cohort))))
-    parts = _parts(cohort, reference)
-    notes: list[str] = []
+    reference, notes = reference_batch(cohort, reference_site, choices)
+    parts = _parts(batched(cohort, choices.batch), reference)
     for method in wanted:
         values[method][:] = np.nan
     for metric, (part, rows, columns) in parts.items():
-        alone = set(site_labels(part)) == {reference}
-        notes += [f"{metric}: {note}" for note in diagnostics(part) if not alone]
-        for method in wanted:
-            if alone:
-                notes.append(f"{metric}: measured at {reference} alone, and left as it is")
+        if set(site_labels(part)) == {reference}:
+            notes.append(f"{metric}: measured at {reference} alone, and left as it is")
+            for method in wanted:
                 values[method][np.ix_(rows, columns)] = part.values
-                continue
-            harmonizer = make_harmonizer(
-                method, engine=engine, reference_site=reference, seed=seed, disjoint_ages=disjoint_ages
-            )
-            folder = None if models_dir is None else Path(models_dir) / method / metric
-            out, said = _harmonize_part(part, harmonizer, folder, metric)
-            values[method][np.ix_(rows, columns)] = out
-            notes += [f"{metric}, {method}: {note}" for note in said]
+            continue
+        notes += [f"{metric}: {note}" for note in diagnostics(part)]
+        for name, stratum in strata(part, choices.batch):
+            piece = part.select(rows=stratum)
+            fitted = fitted_part(piece, choices.fit_groups, patient_group)
+            about = f"{metric}, {name}" if name else metric
+            for method in wanted:
+                harmonizer = make_harmonizer(method, engine=engine, reference_site=reference, seed=seed,
+                                             choices=choices)  # fmt: skip
+                folder = None if models_dir is None else Path(models_dir) / method / metric / name
+                out, said = _harmonize_part(piece, fitted, harmonizer, folder, about, choices)
+                values[method][np.ix_(rows[stratum], columns)] = out
+                notes += [f"{about}, {method}: {note}" for note in said]
+    if models_dir is not None:
+        harmonized = {metric: part for metric, (part, *_) in parts.items() if set(site_labels(part)) != {reference}}
+        write_manifest(models_dir, harmonized, wanted, reference_site=site_label(reference_site), reference=reference,
+                       choices=choices)  # fmt: skip
     return HarmonizedCohort(cohort, values, list(dict.fromkeys(notes)))
 
 
@@ -144,25 +153,41 @@ def _parts(cohort: Cohort, reference: str) -> dict[str, tuple[Cohort, np.ndarray
 
 
 def _harmonize_part(
-    part: Cohort, harmonizer: Harmonizer, folder: Path | None, metric: str
+    part: Cohort, fitted: Cohort, harmonizer: Harmonizer, folder: Path | None, about: str, choices: Choices
 ) -> tuple[np.ndarray, list[str]]:
     """Fit, transform and save one method on one metric; return the values and notes."""
     try:
-        harmonizer.fit(part)
+        harmonizer.fit(fitted)
     except InputError as error:
-        raise InputError(f"{error.problem} ({metric}, {harmonizer.method})", file=error.file, key=error.key,
+        raise InputError(f"{error.problem} ({about}, {harmonizer.method})", file=error.file, key=error.key,
                          value=error.value, remedy=error.remedy) from error  # fmt: skip
+    out, said = transform_part(harmonizer, part, outside_ages=choices.outside_ages)
+    if folder is not None:
+        harmonizer.save(folder)
+    return out, [*harmonizer.notes, *said]
+
+
+def transform_part(harmonizer: Harmonizer, part: Cohort, *, outside_ages: str) -> tuple[np.ndarray, list[str]]:
+    """Transform a cohort of one metric; return the values, and notes on who is extrapolated and what is lost.
+
+    Raises
+    ------
+    InputError
+        When participants lie outside the ages of the fit and `outside_ages` is ``refuse``.
+    """
+    outside = harmonizer.outside(part)
+    if outside and outside_ages == "refuse":
+        raise InputError(outside[0], key="outside_ages", value="refuse",
+                         remedy="leave them out, or set outside_ages to flag")  # fmt: skip
     with warnings.catch_warnings():
         # The same is among the notes.
         warnings.simplefilter("ignore", HarmonizationWarning)
         out = harmonizer.transform(part)
-    notes = [*harmonizer.notes, *harmonizer.outside(part)]
+    notes = list(outside)
     lost = np.isfinite(part.values) & ~np.isfinite(out)
     if lost.any():
         names = [" ".join(name) for name, gone in zip(feature_names(part.features), lost.any(axis=0)) if gone]
         notes.append(
             f"{int(lost.sum())} values could not be harmonized and are missing, in {len(names)} regions: {some(names)}"
         )
-    if folder is not None:
-        harmonizer.save(folder)
     return out, notes

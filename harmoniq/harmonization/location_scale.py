@@ -1,7 +1,7 @@
 """From a model of the mean to the parameters of ComBat: the steps that the linear and the smooth variant share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +24,7 @@ class MeanFit:
     ----------
     intercepts : numpy.ndarray, shape (n_sites, n_regions)
     coefficients : numpy.ndarray, shape (k, n_regions)
-    penalty, edf : numpy.ndarray, shape (n_regions,)
-        Of a smooth; NaN without one.
+    penalty, edf : numpy.ndarray, shape (n_smooths, n_regions)
     """
 
     intercepts: np.ndarray
@@ -37,7 +36,7 @@ class MeanFit:
 class MeanModel(ABC):
     """Fits site intercepts and covariates to regions that were measured in the same controls."""
 
-    basis: SplineBasis | None = None
+    bases: Mapping[str, SplineBasis] = {}
 
     @abstractmethod
     def fit(self, one_hot: np.ndarray, columns: np.ndarray, values: np.ndarray, regions: np.ndarray) -> MeanFit | None:
@@ -79,14 +78,14 @@ class _Estimates:
     count: np.ndarray
 
     @classmethod
-    def empty(cls, n_columns: int, n_sites: int, p: int) -> "_Estimates":
+    def empty(cls, n_columns: int, n_smooths: int, n_sites: int, p: int) -> "_Estimates":
         """Return estimates that are all missing."""
         return cls(
             coefficients=np.full((n_columns, p), np.nan),
             center=np.full(p, np.nan),
             scale=np.full(p, np.nan),
-            penalty=np.full(p, np.nan),
-            edf=np.full(p, np.nan),
+            penalty=np.full((n_smooths, p), np.nan),
+            edf=np.full((n_smooths, p), np.nan),
             mean=np.full((n_sites, p), np.nan),
             spread=np.full((n_sites, p), np.nan),
             count=np.zeros((n_sites, p), dtype=int),
@@ -108,8 +107,9 @@ def estimate(training: Training, mean_model: MeanModel) -> SiteModel:
     SiteModel
         With notes on regions that could not be harmonized.
     """
-    columns = expand(training.columns, training.covariates, mean_model.basis)
-    found = _Estimates.empty(columns.shape[1], len(training.sites), training.values.shape[1])
+    columns = expand(training.columns, training.covariates, mean_model.bases)
+    shape = (columns.shape[1], len(mean_model.bases), len(training.sites), training.values.shape[1])
+    found = _Estimates.empty(*shape)
     as_is = constant_regions(training.values)
     failed: list[int] = []
     for rows, every in patterns(training.values):
@@ -127,8 +127,8 @@ def estimate(training: Training, mean_model: MeanModel) -> SiteModel:
         reference=training.reference,
         features=training.features,
         covariates=training.covariates,
-        age_range=age_range(training),
-        basis=mean_model.basis,
+        ranges=covariate_ranges(training),
+        bases=mean_model.bases,
         coefficients=np.where(usable, found.coefficients, 0.0),
         center=np.where(usable, found.center, 0.0),
         scale=np.where(usable, found.scale, 1.0),
@@ -137,6 +137,7 @@ def estimate(training: Training, mean_model: MeanModel) -> SiteModel:
         as_is=as_is,
         penalty=found.penalty,
         edf=found.edf,
+        count=found.count,
         notes=[*training.notes, *notes],
     )
 
@@ -166,7 +167,7 @@ def _fit_pattern(
         center, of_scale = fit.intercepts[np.searchsorted(here, training.reference)], site == training.reference
     scale = np.sqrt((residual[of_scale] ** 2).mean(axis=0))
     found.coefficients[:, regions], found.center[regions], found.scale[regions] = fit.coefficients, center, scale
-    found.penalty[regions], found.edf[regions] = fit.penalty, fit.edf
+    found.penalty[:, regions], found.edf[:, regions] = fit.penalty, fit.edf
     with np.errstate(divide="ignore", invalid="ignore"):
         standardized = (effects - center) / scale
         for index in here:
@@ -227,12 +228,10 @@ def site_effects(
     return shift, variance, notes
 
 
-def age_range(training: Training) -> tuple[float, float] | None:
-    """Return the controls' youngest and oldest age in years; None when age is not among the covariates."""
-    if "age" not in training.covariates:
-        return None
-    age = training.columns[:, training.covariates.index("age")]
-    return float(age.min()), float(age.max())
+def covariate_ranges(training: Training) -> dict[str, tuple[float, float]]:
+    """Return the controls' lowest and highest value of every numeric covariate; age in years."""
+    ends = zip(training.columns.min(axis=0), training.columns.max(axis=0))
+    return {name: (float(low), float(high)) for name, (low, high) in zip(training.covariates, ends) if name != "sex"}
 
 
 def _region_notes(training: Training, as_is: np.ndarray, failed: list[int], variance: np.ndarray) -> list[str]:

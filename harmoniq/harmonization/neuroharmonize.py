@@ -22,7 +22,14 @@ from harmoniq.harmonization.base import some
 from harmoniq.harmonization.combat import SiteHarmonizer
 from harmoniq.harmonization.design import full_rank
 from harmoniq.harmonization.empirical_bayes import shrink_site
-from harmoniq.harmonization.location_scale import CONSTANT, age_range, constant_regions, patterns, site_effects
+from harmoniq.harmonization.gam import smooth_bases
+from harmoniq.harmonization.location_scale import (
+    CONSTANT,
+    constant_regions,
+    covariate_ranges,
+    patterns,
+    site_effects,
+)
 from harmoniq.harmonization.site_model import SiteModel
 from harmoniq.harmonization.splines import SplineBasis
 from harmoniq.harmonization.training import COVARIATES, Training
@@ -89,9 +96,6 @@ class NeuroHarmonize(SiteHarmonizer):
         return super().options() | {"method": self.method, "seed": self.seed}
 
     def _estimate(self, training: Training) -> SiteModel:
-        if self.method == "gam" and "age" not in training.covariates:
-            raise InputError("is the same for all controls, so that no age curve can be fitted", key="age",
-                             remedy="use combat")  # fmt: skip
         import_engine()
         as_is = constant_regions(training.values)
         model = _blank(training, as_is, smooth=self.method == "gam")
@@ -116,7 +120,7 @@ class NeuroHarmonize(SiteHarmonizer):
     def _fit_group(self, training: Training, rows: np.ndarray, regions: np.ndarray, model: SiteModel) -> None:
         """Fit regions without missing values and enter their parameters in `model`."""
         values = training.values[np.ix_(rows, regions)]
-        fitted = self._learn(training, rows, values, model.basis)
+        fitted = self._learn(training, rows, values, model.bases.get("age"))
         flat = np.sqrt(fitted["var_pooled"][:, 0]) <= CONSTANT * np.abs(values).max(axis=0)
         if flat.any():
             # A region without residual variance would make the priors of all the others NaN.
@@ -185,11 +189,9 @@ def _pool_groups(training: Training, model: SiteModel) -> None:
 def _blank(training: Training, as_is: np.ndarray, *, smooth: bool) -> SiteModel:
     """Return a model in which no region can be harmonized yet."""
     n_sites, p = len(training.sites), training.values.shape[1]
-    basis = None
-    n_columns = len(training.covariates)
-    if smooth:
-        basis = SplineBasis.from_data(training.columns[:, training.covariates.index("age")])
-        n_columns += basis.size - 1
+    bases = smooth_bases(training, ("age",)) if smooth else {}
+    n_columns = len(training.covariates) + sum(basis.size - 1 for basis in bases.values())
+    count = [np.isfinite(training.values[training.site == site]).sum(axis=0) for site in range(n_sites)]
     notes = [*training.notes]
     if as_is.any():
         flat = [" ".join(training.features[region]) for region in np.flatnonzero(as_is)]
@@ -199,16 +201,17 @@ def _blank(training: Training, as_is: np.ndarray, *, smooth: bool) -> SiteModel:
         reference=training.reference,
         features=training.features,
         covariates=training.covariates,
-        age_range=age_range(training),
-        basis=basis,
+        ranges=covariate_ranges(training),
+        bases=bases,
         coefficients=np.zeros((n_columns, p)),
         center=np.zeros(p),
         scale=np.ones(p),
         shift=np.full((n_sites, p), np.nan),
         variance=np.full((n_sites, p), np.nan),
         as_is=as_is,
-        penalty=np.full(p, np.nan),
-        edf=np.full(p, np.nan),
+        penalty=np.full((len(bases), p), np.nan),
+        edf=np.full((len(bases), p), np.nan),
+        count=np.array(count),
         notes=notes,
     )
 

@@ -71,6 +71,11 @@ def fit_penalized(
     return PenalizedFit(fixed=b, random=u, penalty=penalty, edf=edf)
 
 
+def check_penalty(penalty: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the penalty as an array of `shape`."""
+    return np.broadcast_to(np.asarray(penalty, dtype=np.float64), shape)
+
+
 def choose_penalty(squares: np.ndarray, z: np.ndarray, noise: np.ndarray, degrees: int) -> np.ndarray:
     """Choose the penalty of every response by restricted maximum likelihood.
 

@@ -1,11 +1,11 @@
 """Harmonizers by name."""
 
 from pathlib import Path
-from typing import Literal
 
 from harmoniq.data.errors import InputError
 from harmoniq.data.files import read_json
 from harmoniq.harmonization.base import MODEL_FILE, Harmonizer
+from harmoniq.harmonization.batches import Choices
 from harmoniq.harmonization.combat import Combat
 from harmoniq.harmonization.gam import CombatGam
 from harmoniq.harmonization.neuroharmonize import NeuroHarmonize
@@ -21,7 +21,7 @@ def make_harmonizer(
     engine: str = "native",
     reference_site: str | None = None,
     seed: int = 0,
-    disjoint_ages: Literal["refuse", "warn"] = "refuse",
+    choices: Choices | None = None,
 ) -> Harmonizer:
     """Make a harmonizer that is yet to be fitted.
 
@@ -34,8 +34,8 @@ def make_harmonizer(
         Site whose scale the others are brought to.
     seed : int
         For neuroHarmonize's choice of the penalty; the native engine uses no chance.
-    disjoint_ages : {"refuse", "warn"}
-        What to do with sites that share no age with the others.
+    choices : Choices, optional
+        What is kept, and what to do with sites that share no age with the others.
 
     Raises
     ------
@@ -47,10 +47,18 @@ def make_harmonizer(
         raise InputError(f"must be one of {', '.join(ENGINES)}", key="engine", value=engine)
     if method == "raw":
         return Raw(reference_site=reference_site)
+    choices = choices or Choices()
+    common = {
+        "reference_site": reference_site,
+        "protect": choices.kept(),
+        "disjoint_ages": choices.disjoint_ages,
+    }
     if engine == "neuroharmonize":
-        return NeuroHarmonize(method=method, reference_site=reference_site, disjoint_ages=disjoint_ages, seed=seed)  # type: ignore[arg-type]
-    native = Combat if method == "combat" else CombatGam
-    return native(reference_site=reference_site, disjoint_ages=disjoint_ages)
+        if method == "gam" and choices.smooth != ("age",):
+            raise InputError("must be age alone with neuroHarmonize", key="smooth", value=", ".join(choices.smooth),
+                             remedy="use the native engine")  # fmt: skip
+        return NeuroHarmonize(method=method, seed=seed, **common)  # type: ignore[arg-type]
+    return Combat(**common) if method == "combat" else CombatGam(smooth=choices.smooth, **common)  # type: ignore[arg-type]
 
 
 def check_method(method: str) -> None:

@@ -4,6 +4,7 @@ Every engine that estimates them (native, neuroHarmonize) hands over this one ob
 same lines.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,13 @@ from harmoniq.harmonization.splines import SplineBasis
 from harmoniq.harmonization.training import covariate_columns
 
 ARRAYS_FILE = "parameters.npz"
-FORMAT = 1
-_ARRAYS = ("coefficients", "center", "scale", "shift", "variance", "as_is", "penalty", "edf")
+FORMAT = 2
+_ARRAYS = ("coefficients", "center", "scale", "shift", "variance", "as_is", "penalty", "edf", "count")
 
 
 @dataclass(frozen=True)
 class SiteModel:
-    """Parameters of ComBat for S sites, p regions and k columns of covariates.
+    """Parameters of ComBat for S sites, p regions, k columns of covariates and m smooths.
 
     A value x of site s becomes ``(x - m - shift_s scale) / sqrt(variance_s) + m`` with
     ``m = center + covariates @ coefficients`` (Johnson et al. 2007, Biostatistics 8:118, section 3.1, step 3). The
@@ -44,11 +45,11 @@ class SiteModel:
     features : list of tuple
         ``(metric, tissue, region)`` of the p regions.
     covariates : tuple of str
-        Protected covariates in the order of the coefficients; age comes first and may be smooth.
-    age_range : tuple of float or None
-        Ages of the controls in years, None when age is not a covariate.
-    basis : SplineBasis or None
-        Of the age smooth; None for a straight line.
+        Protected covariates; the coefficients of the linear ones come first, then those of the smooth ones.
+    ranges : mapping of str to tuple of float
+        Lowest and highest value among those who were fitted, of every numeric covariate (age in years).
+    bases : mapping of str to SplineBasis
+        Of the smooth covariates; empty for straight lines.
     coefficients : numpy.ndarray, shape (k, p)
     center, scale : numpy.ndarray, shape (p,)
         Intercept of the reference site (or the mean over sites) and standard deviation of its residuals, in 1/s.
@@ -56,17 +57,18 @@ class SiteModel:
         Site effects in units of `scale`; NaN where a region cannot be harmonized at a site.
     as_is : numpy.ndarray of bool, shape (p,)
         Regions without variance, returned as they are.
-    penalty, edf : numpy.ndarray, shape (p,)
-        Of the age smooth: its penalty in the unit of statsmodels' ``alpha`` and effective degrees of freedom; NaN if
-        linear.
+    penalty, edf : numpy.ndarray, shape (m, p)
+        Of the smooths: the penalty in the unit of statsmodels' ``alpha``, and effective degrees of freedom.
+    count : numpy.ndarray of int, shape (S, p)
+        Values of each region at each site that entered the fit.
     """
 
     sites: tuple[str, ...]
     reference: int | None
     features: list[tuple[str, ...]]
     covariates: tuple[str, ...]
-    age_range: tuple[float, float] | None
-    basis: SplineBasis | None
+    ranges: Mapping[str, tuple[float, float]]
+    bases: Mapping[str, SplineBasis]
     coefficients: np.ndarray
     center: np.ndarray
     scale: np.ndarray
@@ -75,12 +77,13 @@ class SiteModel:
     as_is: np.ndarray
     penalty: np.ndarray
     edf: np.ndarray
+    count: np.ndarray
     notes: list[str] = field(default_factory=list)
 
     def covariate_mean(self, cohort: Cohort) -> np.ndarray:
         """Return what age and sex explain, without the intercept, shape (n_participants, p), in 1/s."""
         columns = covariate_columns(cohort, self.covariates)
-        return expand(columns, self.covariates, self.basis) @ self.coefficients
+        return expand(columns, self.covariates, self.bases) @ self.coefficients
 
     def apply(self, cohort: Cohort) -> np.ndarray:
         """Return the harmonized values, in the order of the cohort's rows and columns.
@@ -115,27 +118,38 @@ class SiteModel:
             keep = keep | (site == self.reference)[:, None]
         return np.where(keep, original, out)
 
+    def zscores(self, cohort: Cohort) -> np.ndarray:
+        """Return deviations of the harmonized values from what is expected, in SDs of the reference site's residuals.
+
+        Returns
+        -------
+        numpy.ndarray, shape (n_participants, n_features)
+            NaN where there is no harmonized value, and in regions that do not vary.
+        """
+        position = feature_positions(cohort, self.features)
+        expected = (self.center + self.covariate_mean(cohort))[:, position]
+        score = (self.apply(cohort) - expected) / self.scale[position]
+        return np.where(self.as_is[position], np.nan, score)
+
     def outside(self, cohort: Cohort) -> list[str]:
-        """Return a note on participants outside the controls' ages, to whom the age curve is extrapolated."""
-        if self.age_range is None:
-            return []
-        low, high = self.age_range
-        age = covariate_columns(cohort, ("age",))[:, 0]
-        beyond = np.flatnonzero((age < low) | (age > high))
-        if not len(beyond):
-            return []
+        """Return a note per covariate on participants beyond the controls' range, to whom its curve is extrapolated."""
         ids = cohort.participants["participant_id"].astype(str)
-        who = [f"{ids.iloc[row]} ({age[row]:g})" for row in beyond]
-        return [
-            f"{len(who)} participants lie outside the controls' ages ({low:g} to {high:g}), where the age curve is "
-            f"continued as a straight line: {some(who)}"
-        ]
+        notes = []
+        for name, (low, high) in self.ranges.items():
+            values = covariate_columns(cohort, (name,))[:, 0]
+            who = [f"{ids.iloc[row]} ({values[row]:g})" for row in np.flatnonzero((values < low) | (values > high))]
+            if who:
+                what = "ages" if name == "age" else f"values of {name}"
+                notes.append(
+                    f"{len(who)} participants lie outside the controls' {what} ({low:g} to {high:g}), where the "
+                    f"{name} curve is continued as a straight line: {some(who)}"
+                )
+        return notes
 
     def save(self, folder: str | Path, header: dict[str, Any]) -> Path:
         """Write ``model.json`` (with `header`) and ``parameters.npz``; no participant's data is among them."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        if self.basis is not None:
-            arrays["knots"] = self.basis.knots
+        arrays |= {f"knots_{name}": basis.knots for name, basis in self.bases.items()}
         with atomic_path(Path(folder) / ARRAYS_FILE) as temporary:
             np.savez_compressed(temporary, **arrays)
         content = header | {
@@ -143,7 +157,7 @@ class SiteModel:
             "sites": self.sites,
             "reference": None if self.reference is None else self.sites[self.reference],
             "covariates": self.covariates,
-            "age_range": self.age_range,
+            "ranges": {name: list(bounds) for name, bounds in self.ranges.items()},
             "features": self.features,
             "notes": self.notes,
         }
@@ -166,14 +180,14 @@ class SiteModel:
         try:
             with np.load(arrays_file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
-            knots = arrays.pop("knots", None)
+            knots = {name: arrays.pop(name) for name in list(arrays) if name.startswith("knots_")}
             model = cls(
                 sites=tuple(content["sites"]),
                 reference=None if content["reference"] is None else content["sites"].index(content["reference"]),
                 features=[tuple(name) for name in content["features"]],
                 covariates=tuple(content["covariates"]),
-                age_range=None if content["age_range"] is None else tuple(content["age_range"]),
-                basis=None if knots is None else SplineBasis(knots),
+                ranges={name: (low, high) for name, (low, high) in content["ranges"].items()},
+                bases={name.removeprefix("knots_"): SplineBasis(array) for name, array in knots.items()},
                 notes=list(content["notes"]),
                 **arrays,
             )
@@ -184,20 +198,20 @@ class SiteModel:
         return model, content
 
 
-def expand(columns: np.ndarray, covariates: tuple[str, ...], basis: SplineBasis | None) -> np.ndarray:
-    """Return the design's columns of the covariates: linear ones first, then the splines of age.
+def expand(columns: np.ndarray, covariates: tuple[str, ...], bases: Mapping[str, SplineBasis]) -> np.ndarray:
+    """Return the design's columns of the covariates: linear ones first, then the splines of the smooth ones.
 
     Parameters
     ----------
     columns : numpy.ndarray, shape (n, n_covariates)
     covariates : tuple of str
-    basis : SplineBasis or None
+    bases : mapping of str to SplineBasis
+        By the smooth covariate's name.
 
     Returns
     -------
     numpy.ndarray, shape (n, k)
     """
-    if basis is None:
-        return columns
-    smooth = np.array([name == "age" for name in covariates])
-    return np.column_stack([columns[:, ~smooth], basis.evaluate(columns[:, smooth][:, 0])])
+    linear = [index for index, name in enumerate(covariates) if name not in bases]
+    smooth = [basis.evaluate(columns[:, covariates.index(name)]) for name, basis in bases.items()]
+    return np.column_stack([columns[:, linear], *smooth])

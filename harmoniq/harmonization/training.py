@@ -31,7 +31,7 @@ class Training:
     covariates : tuple of str
         Protected covariates that vary among the controls.
     columns : numpy.ndarray, shape (n, n_covariates)
-        Their values: age in years, sex 0 for F and 1 for M.
+        Their values: age in years, sex 0 for F and 1 for M, others in the unit of participants.tsv.
     values : numpy.ndarray, shape (n, p)
         Regional values, NaN where missing, and where a site has fewer than `MIN_CONTROLS` of a region.
     features : list of tuple
@@ -56,22 +56,25 @@ class Training:
 
 
 def covariate_columns(cohort: Cohort, names: Sequence[str]) -> np.ndarray:
-    """Return age in years and sex as 0 (F) or 1 (M), shape (n_participants, n_names).
+    """Return covariates as numbers: age in years, sex as 0 (F) or 1 (M), shape (n_participants, n_names).
 
     Raises
     ------
     InputError
-        When one is missing; the participant is named.
+        When the participants lack a column, or one of them a value; the participant is named.
     """
     out = np.empty((len(cohort.participants), len(names)))
     for index, name in enumerate(names):
+        if name not in cohort.participants:
+            raise InputError("is not a column of the participants", key="protect", value=name,
+                             remedy="add it to participants.tsv, or leave it out")  # fmt: skip
         column = cohort.participants[name]
         numbers = column.map({"F": 0.0, "M": 1.0}) if name == "sex" else column
         out[:, index] = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
         wrong = np.flatnonzero(~np.isfinite(out[:, index]))
         if len(wrong):
             who = cohort.participants["participant_id"].iloc[int(wrong[0])]
-            wanted = "must be F or M" if name == "sex" else "must be a number of years"
+            wanted = {"sex": "must be F or M", "age": "must be a number of years"}.get(name, "must be a number")
             raise InputError(
                 wanted, key=f"{name} of {who}", value=column.iloc[int(wrong[0])],
                 remedy="fill it in, or leave the participant out",
@@ -88,7 +91,7 @@ def training_of(cohort: Cohort, *, reference_site: str | None, protect: Sequence
         Controls and patients of one metric.
     reference_site : str or None
     protect : sequence of str
-        Which of age and sex are protected.
+        Which covariates are protected: columns of the participants.
 
     Raises
     ------

@@ -1,11 +1,12 @@
 """The cohort out of the files of the participant level, or of another pipeline."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harmoniq.data.cohort import Cohort, build_cohort, read_participants
 from harmoniq.data.tables import read_tsv
-from harmoniq.regions.engines import check_engines
+from harmoniq.regions.engines import check_engines, engines_of
 from harmoniq.regions.table import read_regions_tables
 
 
@@ -15,6 +16,7 @@ def cohort_from_files(
     *,
     columns: Mapping[str, str],
     control_group: str,
+    covariates: Sequence[str] = (),
     allow_mixed: bool = False,
 ) -> tuple[Cohort, list[str]]:
     """Read, join and check regional tables and participants.
@@ -29,6 +31,8 @@ def cohort_from_files(
         Our names of its columns to the file's.
     control_group : str
         Label of the controls.
+    covariates : sequence of str
+        Further columns of the participants that are kept, of numbers.
     allow_mixed : bool
         Pool values of different engines.
 
@@ -43,10 +47,10 @@ def cohort_from_files(
         For files that cannot be used; see `harmoniq.data.cohort.build_cohort`.
     """
     table = read_tsv(regions[0]) if len(regions) == 1 else read_regions_tables(regions)
-    people = read_participants(read_tsv(participants), file=participants, rename=columns)
+    people = read_participants(read_tsv(participants), file=participants, rename=columns, covariates=covariates)
     cohort, notes = build_cohort(
         table, people,
         regions_file=regions[0] if len(regions) == 1 else Path(regions[0]).parent,
         participants_file=participants, control_group=control_group,
     )  # fmt: skip
-    return cohort, [*notes, *check_engines(table, allow_mixed)]
+    return replace(cohort, engines=engines_of(table)), [*notes, *check_engines(table, allow_mixed)]

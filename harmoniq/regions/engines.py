@@ -43,6 +43,14 @@ def check_engines(table: pd.DataFrame, allow_mixed: bool = False) -> list[str]:
     return notes
 
 
+def engines_of(table: pd.DataFrame) -> dict[str, str]:
+    """Return, by metric and tissue ("R1 cGM"), what made the values; several engines are joined by a plus sign."""
+    if "engine" not in table:
+        return {}
+    parts = table.dropna(subset=["engine"]).groupby(["metric", "tissue"], sort=False)["engine"]
+    return {f"{metric} {tissue}": " + ".join(sorted(set(part.astype(str)))) for (metric, tissue), part in parts}
+
+
 def _some(names: list[str], shown: int = 5) -> str:
     more = len(names) - shown
     return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")

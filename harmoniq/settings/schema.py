@@ -82,6 +82,24 @@ class BundleSettings:
 
 
 @dataclass(frozen=True)
+class HarmonizationSettings:
+    """The ``[harmonization]`` table: what is removed, what is kept, and who is fitted."""
+
+    batch: tuple[str, ...] = option(("site",), "what tells batches apart", choices=("site", "scanner", "sex"))
+    reference_scanner: str = option("", "reference among the reference site's scanners; empty: that of most controls")
+    protect: tuple[str, ...] = option(("age", "sex"), "covariates whose effects are kept")
+    smooth: tuple[str, ...] = option(("age",), "protected covariates with a smooth effect in ComBat-GAM")
+    fit_groups: tuple[str, ...] = option(("controls",), "groups that may enter the fit")
+    disjoint_ages: str = option("refuse", "sites that share no age with the others", choices=("refuse", "warn"))
+    outside_ages: str = option("flag", "participants beyond the ages of the fit", choices=("flag", "refuse"))
+    adapt_controls: int = option(10, "controls that --adapt needs of a new site", bounds=(3, 10_000))
+    held_out_methods: tuple[str, ...] = option(("combat", "gam"), "methods whose held-out bias is measured",
+                                               choices=METHODS)  # fmt: skip
+    folds: int = option(5, "folds of the held-out bias; 0 leaves it out", bounds=(0, 50))
+    simulations: int = option(20, "simulated cohorts of the held-out bias; 0 leaves them out", bounds=(0, 1000))
+
+
+@dataclass(frozen=True)
 class StatisticsSettings:
     """The ``[statistics]`` table: the group level."""
 
@@ -107,6 +125,7 @@ class Settings:
     r2star: R2StarSettings = field(default_factory=R2StarSettings)
     surfaces: SurfaceSettings = field(default_factory=SurfaceSettings)
     bundles: BundleSettings = field(default_factory=BundleSettings)
+    harmonization: HarmonizationSettings = field(default_factory=HarmonizationSettings)
     statistics: StatisticsSettings = field(default_factory=StatisticsSettings)
     sites: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=lambda: MappingProxyType({}))
     source: str = "defaults"

@@ -9,7 +9,8 @@ import pandas as pd
 from harmoniq.data.cohort import Cohort
 from harmoniq.statistics import age_summaries
 from harmoniq.statistics.age_models import AGE_MODELS_COLUMNS, age_models
-from harmoniq.statistics.columns import FEATURE_COLUMNS, ColumnDescriptions
+from harmoniq.statistics.applied import harmonized_table
+from harmoniq.statistics.columns import ColumnDescriptions
 from harmoniq.statistics.demographics import demographics, demographics_columns
 from harmoniq.statistics.group_differences import GROUP_DIFFERENCES_COLUMNS, TABLE3_COLUMNS, group_differences, table3
 from harmoniq.statistics.pca import PCA_COLUMNS, PCA_SUMMARY_COLUMNS, pca
@@ -51,13 +52,8 @@ def run_step(step: str, cohort: Cohort, values: Values, options: Options) -> tup
 
 
 def _harmonized(cohort: Cohort, values: Values, options: Options) -> tuple[list[Table], list[str]]:
-    columns: ColumnDescriptions = {"participant_id": "Participant", **FEATURE_COLUMNS}
-    missing = np.full(cohort.values.shape, np.nan)
-    methods = {name: values.get(name, missing) for name in ("raw", "combat", "gam", "hbr")}
-    for name, title in (("raw", "As measured"), ("combat", "ComBat"), ("gam", "ComBat-GAM"), ("hbr", "HBR")):
-        columns[name] = {"Description": f"{title}; n/a where it was not run", "Units": "1/s"}
-    frame = cohort.long(**methods)
-    return [Table("regions_harmonized", frame[np.isfinite(frame["raw"])], columns, None)], []
+    frame, columns = harmonized_table(cohort, values)
+    return [Table("regions_harmonized", frame, columns, None)], []
 
 
 def _site_effects(cohort: Cohort, values: Values, options: Options) -> tuple[list[Table], list[str]]:

@@ -64,6 +64,12 @@ def test_contract_and_same_bytes(harmoniq, tables, tmp_path):
     effects = read_tsv(tmp_path / "one" / "site_effects.tsv").groupby(["metric", "data"])["eta2"].mean()
     assert effects["R1", "gam"] < 0.01 < effects["R1", "combat"] < effects["R1", "raw"]
 
+    # The saved models give their own cohort the same values, bit by bit.
+    analyze(harmoniq, tables, "again", "--apply-models", "one")
+    again = read_tsv(tmp_path / "again" / "regions_harmonized.tsv")
+    for method in ("raw", "combat", "gam"):
+        np.testing.assert_array_equal(again[method], values[method])
+
 
 def test_rows_in_another_order_give_the_same_tables(harmoniq, tables, tmp_path):
     """Also a table of another pipeline: five columns, labels without prefix."""

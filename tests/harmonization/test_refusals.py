@@ -153,9 +153,13 @@ def test_diagnostics_of_partial_overlap_and_one_sex(make_cohort):
     assert any("of site2 are M" in note for note in diagnostics(with_people(cohort, sex=sex)))
 
 
-def test_options_are_checked():
-    with pytest.raises(InputError, match="protect"):
-        Combat(protect=("height",))
+def test_options_are_checked(make_cohort):
+    with pytest.raises(InputError, match=r"protect = height: is not a column"):
+        Combat(protect=("height",)).fit(make_cohort())
+    with pytest.raises(InputError, match="must include height"):
+        CombatGam(smooth=("age", "height"))
+    with pytest.raises(InputError, match="smooth = sex"):
+        CombatGam(smooth=("sex",))
     with pytest.raises(InputError, match="must include age"):
         CombatGam(protect=("sex",))
     with pytest.raises(InputError, match="penalty"):
