@@ -1,8 +1,8 @@
 """Penalized least squares with several smooths, the penalty of each chosen by REML, for many responses at once.
 
 One smooth alone has a closed form (`harmoniq.harmonization.penalized`). With more, the criterion of Wood 2017
-(Generalized Additive Models, 2nd ed., section 6.6.2) is minimized by Newton's method in the logarithms of the penalties.
-The matrices are of the size of the bases (some 8 columns each), so all responses are solved together.
+(Generalized Additive Models, 2nd ed., section 6.6.2) is minimized by Newton's method in the logarithms of the
+penalties. The matrices are of the size of the bases (some 8 columns each), so all responses are solved together.
 """
 
 from collections.abc import Sequence

@@ -41,7 +41,7 @@ class SmoothMean(MeanModel):
 
     def fit(self, one_hot: np.ndarray, columns: np.ndarray, values: np.ndarray, regions: np.ndarray) -> MeanFit | None:
         """Return the fit, or None when sites, linear covariates and the straight lines of the smooths are collinear."""
-        ends = columns.shape[1] - np.cumsum([0, *(basis.size for basis in reversed(self.bases.values()))])[::-1]
+        ends = columns.shape[1] - np.cumsum([0, *(basis.size for basis in reversed(list(self.bases.values())))])[::-1]
         linear, splines = columns[:, : ends[0]], [columns[:, low:high] for low, high in pairwise(ends)]
         lines = [part @ line for part, (line, _) in zip(splines, self._turned)]
         fixed = np.column_stack([one_hot, linear, *lines])

@@ -67,7 +67,7 @@ class Manifest:
         if content.get("unit") != UNIT:
             raise InputError(f"the models are not in {UNIT}", file=file, key="unit", value=content.get("unit"))
         try:
-            choices = {k: tuple(v) if isinstance(v, list) else v for k, v in content["choices"].items()}
+            choices: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in content["choices"].items()}
             names = ("reference_site", "reference", "control_group", "metrics", "version")
             own = {name: content[name] for name in names}
             return cls(choices=Choices(**choices), methods=tuple(content["methods"]), **own)
