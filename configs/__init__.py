@@ -1,4 +1,4 @@
-"""The built-in studies, as TOML files."""
+"""The built-in studies, as TOML files, and the figures that they published."""
 
 from importlib.resources import files
 

@@ -148,6 +148,7 @@ class GroupReportInputSpec(VersionedInputSpec):
     files = InputMultiObject(File(exists=True), mandatory=True)
     cohort = Directory(exists=True, mandatory=True)
     models = Directory(exists=True)
+    summaries = Directory(exists=True, desc="scorecard, alternatives, acquisition table, tables for manuscripts")
     notes = traits.List(traits.Str)
     settings = traits.Dict(mandatory=True)
     versions = traits.Dict(mandatory=True)
@@ -176,6 +177,8 @@ class GroupReport(VersionedInterface):
             shutil.copyfile(file, folder / file.name)
         if self.inputs.models:
             shutil.copytree(self.inputs.models, folder / "models")
+        if self.inputs.summaries:
+            shutil.copytree(self.inputs.summaries, folder, dirs_exist_ok=True)
         cohort, _ = load_cohort(self.inputs.cohort)
         write_group_report(
             folder,

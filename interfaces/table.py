@@ -15,6 +15,7 @@ class RegionalTableInputSpec(VersionedInputSpec):
     session_id = traits.Str("", usedefault=True)
     engines = traits.Dict(mandatory=True, desc="engine of each metric, and of surfaces and bundles")
     notes = traits.List(traits.Str, desc="what has to be said about this session")
+    parameters = traits.Dict(desc="of the acquisition, per sequence")
 
 
 class RegionalTableOutputSpec(TraitedSpec):
@@ -41,6 +42,7 @@ class RegionalTable(VersionedInterface):
             session_id=inputs.session_id or None,
             engines=inputs.engines,
             notes=list(inputs.notes or []),
+            parameters=inputs.parameters or None,
         )
         self._results.update(table=str(out), sidecar=str(out.with_suffix(".json")))
         return runtime

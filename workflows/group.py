@@ -9,13 +9,14 @@ from nipype.pipeline.engine import Node, Workflow
 from harmoniq.data.cohort import PARTICIPANT_COLUMNS
 from harmoniq.data.provenance import versions
 from harmoniq.interfaces.group import BuildCohort, GroupReport, GroupStep, Harmonize
+from harmoniq.interfaces.group_summaries import GroupSummaries
 from harmoniq.settings.load import as_dict
 from harmoniq.settings.schema import Settings
 
 #: Settings of ``[harmonization]`` that make a `harmoniq.harmonization.batches.Choices`.
 CHOICES = ("batch", "reference_scanner", "protect", "smooth", "fit_groups", "disjoint_ages", "outside_ages")
 
-STEPS = ("harmonized", "site_effects", "pca", "age_models", "group_differences", "demographics")
+STEPS = ("harmonized", "site_effects", "pca", "age_models", "group_differences", "clinical", "demographics")
 
 
 def init_group_wf(
@@ -51,6 +52,8 @@ def init_group_wf(
         Regional tables.
     participants
         ``participants.tsv``.
+    alternatives
+        Tables of what other readings of the paper change at the participant level; none is needed.
 
     Outputs
     -------
@@ -58,7 +61,7 @@ def init_group_wf(
         With the tables, models, figures and ``report.html``.
     """
     workflow = Workflow(name=name)
-    inputnode = Node(IdentityInterface(fields=["regions", "participants"]), name="inputnode")
+    inputnode = Node(IdentityInterface(fields=["regions", "participants", "alternatives"]), name="inputnode")
     outputnode = Node(IdentityInterface(fields=["folder"]), name="outputnode")
     statistics = settings.statistics
     wanted = statistics.harmonized_method
@@ -89,12 +92,16 @@ def init_group_wf(
         "standardize_r2star": statistics.standardize_r2star,
         "overlap_only": statistics.overlap_only,
         "alpha": statistics.alpha,
+        "peak_sign": statistics.peak_sign,
+        "peak_error": statistics.peak_error,
+        "edss_family": statistics.edss_family,
         "bootstrap": statistics.bootstrap,
         "seed": seed,
     }
     merge_files = Node(Merge(len(STEPS)), name="merge_files", run_without_submitting=True)
-    merge_notes = Node(Merge(len(STEPS) + 3), name="merge_notes", run_without_submitting=True)
+    merge_notes = Node(Merge(len(STEPS) + 4), name="merge_notes", run_without_submitting=True)
     merge_notes.inputs.in1 = list(notes)
+    summaries = Node(GroupSummaries(options=options, published=settings.study.published), name="summaries")
     report = Node(GroupReport(settings=as_dict(settings), versions=versions(), title=title), name="report")
     workflow.connect([
         (inputnode, build_cohort, [("regions", "regions"), ("participants", "participants")]),
@@ -103,6 +110,11 @@ def init_group_wf(
         (harmonize, merge_notes, [("notes", "in3")]),
         (harmonize, report, [("cohort", "cohort"), ("models", "models")]),
         (merge_files, report, [("out", "files")]),
+        (inputnode, summaries, [("regions", "regions"), ("alternatives", "alternatives")]),
+        (harmonize, summaries, [("cohort", "cohort")]),
+        (merge_files, summaries, [("out", "files")]),
+        (summaries, report, [("folder", "summaries")]),
+        (summaries, merge_notes, [("notes", f"in{len(STEPS) + 4}")]),
         (merge_notes, report, [("out", "notes")]),
         (report, outputnode, [("folder", "folder")]),
     ])  # fmt: skip

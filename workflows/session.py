@@ -219,6 +219,7 @@ class SessionParts:
                 session_id=f"ses-{self.inputs.session}" if self.inputs.session else "",
                 engines=self.engines,
                 notes=list(self.inputs.notes),
+                parameters={name: dict(keys) for name, keys in self.inputs.parameters.items()},
             ),
             name="regional_table",
         )

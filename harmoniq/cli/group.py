@@ -131,8 +131,10 @@ def choose_methods(settings: Settings, cohort: Cohort | None = None) -> tuple[Se
         notes.append(f"not harmonized, raw values alone: {small}")
     wanted = settings.statistics.harmonized_method
     if wanted not in methods:
-        comparison = "the harmonized comparison uses gam" if "gam" in methods else "no harmonized comparison"
-        notes.append(f"{wanted} was not run: {comparison}; Z-scores and EDSS are left out")
+        instead = "no harmonized comparison, no harmonized Z-scores and no EDSS"
+        if "gam" in methods:
+            instead = "the harmonized comparison uses gam; Z-scores and EDSS too"
+        notes.append(f"{wanted} was not run: {instead}")
     return replace(settings, study=replace(settings.study, methods=tuple(methods))), methods, notes
 
 

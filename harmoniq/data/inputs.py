@@ -10,6 +10,7 @@ from harmoniq.data.acquisitions import MEGRE, MP2RAGE, B1Map
 from harmoniq.data.bids import QUERIES
 from harmoniq.data.errors import InputError
 from harmoniq.data.metadata import mp2rage_timing
+from harmoniq.data.parameters import acquisition_parameters
 
 if TYPE_CHECKING:
     from bids.layout import BIDSImageFile, BIDSLayout
@@ -29,6 +30,7 @@ class SessionInputs:
     freesurfer: Path | None = None
     bundles: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     notes: tuple[str, ...] = ()
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def label(self) -> str:
@@ -85,7 +87,9 @@ def find_acquisitions(
     if not query.get("dwi"):
         notes.append("no diffusion images")
     b1 = _find_b1(query, notes) if b1_correction and mp2rage is not None else None
-    return SessionInputs(participant, session, mp2rage, megre, b1, notes=tuple(notes))
+    files = {name: query.get(name) for name in ("mp2rage", "megre", "dwi")}
+    parameters = acquisition_parameters(mp2rage, megre, files)
+    return SessionInputs(participant, session, mp2rage, megre, b1, notes=tuple(notes), parameters=parameters)
 
 
 class _Query:

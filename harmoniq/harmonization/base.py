@@ -12,6 +12,9 @@ from harmoniq.data.errors import InputError
 
 FEATURE_KEYS = ("metric", "tissue", "region")
 
+#: Name under which the Z-scores of hierarchical Bayesian regression stand among a cohort's values by method.
+HBR_Z = "hbr_z"
+
 #: Name of the JSON file in the folder of a saved harmonizer; the arrays stand beside it.
 MODEL_FILE = "model.json"
 

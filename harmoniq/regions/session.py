@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from harmoniq.data.files import read_json
 from harmoniq.data.provenance import versions
@@ -16,6 +17,7 @@ def write_session_table(
     session_id: str | None,
     engines: Mapping[str, str],
     notes: Sequence[str] = (),
+    parameters: Mapping[str, Any] | None = None,
 ) -> None:
     """Write ``regions.tsv`` and its sidecar.
 
@@ -31,11 +33,15 @@ def write_session_table(
         Engine of each metric, of the surfaces and bundles.
     notes : sequence of str
         What has to be said about the session.
+    parameters : mapping, optional
+        Of the acquisition, as `harmoniq.data.parameters` finds them.
     """
     parts = [read_json(path) for path in rows]
     table = assemble(
         [row for part in parts for row in part["rows"]], participant_id=participant_id, session_id=session_id
     )
     said = dict.fromkeys([*notes, *(note for part in parts for note in part["notes"])])
-    metadata = {"Engines": dict(engines), "Versions": versions(), "Notes": list(said)}
+    metadata: dict[str, Any] = {"Engines": dict(engines), "Versions": versions(), "Notes": list(said)}
+    if parameters:
+        metadata["Acquisition"] = dict(parameters)
     write_regions(out, table, metadata)

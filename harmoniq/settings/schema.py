@@ -13,6 +13,9 @@ SURFACE_ENGINES = ("auto", "freesurfer", "catsurf")
 BUNDLE_ENGINES = ("auto", "qsiprep", "pyafq")
 COMBAT_ENGINES = ("native", "neuroharmonize")
 METHODS = ("raw", "combat", "gam", "hbr")
+PEAK_SIGNS = ("minus", "printed")
+PEAK_ERRORS = ("covariance", "printed")
+EDSS_FAMILIES = ("all", "tissue")
 STAGES = ("maps", "surfaces", "bundles", "regions")
 
 
@@ -31,6 +34,7 @@ class StudySettings:
     patient_group: str = option("MS", "label of the patients in the group column")
     control_group: str = option("HC", "label of the controls in the group column")
     methods: tuple[str, ...] = option(("raw", "combat", "gam"), "harmonization methods", choices=METHODS)
+    published: str = option("builtin", "table of published figures for the scorecard: builtin, none, or a TSV file")
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,9 @@ class StatisticsSettings:
     alpha: float = option(0.05, "significance threshold", bounds=(0.0, 1.0))
     harmonized_method: str = option("hbr", "scale of the harmonized comparison", choices=METHODS)
     overlap_only: bool = option(True, "harmonized comparison only with sites whose ages overlap the patients'")
+    peak_sign: str = option("minus", "sign of the peak age; printed: that of equation 5", choices=PEAK_SIGNS)
+    peak_error: str = option("covariance", "error of the peak age; printed: equation 6", choices=PEAK_ERRORS)
+    edss_family: str = option("all", "selected regions whose p of EDSS are adjusted together", choices=EDSS_FAMILIES)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ def age_models(
     n_bootstrap: int = 10_000,
     seed: int = 0,
     stratify: bool = False,
+    sign: str = "minus",
+    error: str = "covariance",
 ) -> pd.DataFrame:
     """Fit value ~ age + age^2 + sex to the controls (Chen et al. 2026, equations 4 to 6).
 
@@ -77,6 +79,10 @@ def age_models(
     seed : int
     stratify : bool
         Resample within each site.
+    sign : {"minus", "printed"}
+        ``printed``: peaks as equation 5 has them, without the minus sign.
+    error : {"covariance", "printed"}
+        ``printed``: ``se_peak`` too by equation 6, without the covariance.
 
     Returns
     -------
@@ -103,6 +109,7 @@ def age_models(
         )  # fmt: skip
         for name, numbers in found.items():
             out[name][columns] = numbers
+    _as_printed(out, sign, error)
     counts = np.isfinite(stacked).sum(axis=0)
     by_data = {}
     for k, name in enumerate(names):
@@ -110,6 +117,15 @@ def age_models(
         kept = _kept(controls.features, out["se_peak_boot"][mine_only])
         by_data[name] = {"n": counts[mine_only], **{c: out[c][mine_only] for c in _NUMBERS}, "kept": kept}
     return feature_table(controls.features, by_data, "data").reindex(columns=list(AGE_MODELS_COLUMNS))
+
+
+def _as_printed(out: dict[str, np.ndarray], sign: str, error: str) -> None:
+    """Take the paper's equations 5 and 6 to the letter where that is chosen."""
+    if sign == "printed":
+        out["peak_age"] = -out["peak_age"]
+        out["ci_low"], out["ci_high"] = -out["ci_high"], -out["ci_low"]
+    if error == "printed":
+        out["se_peak"] = out["se_peak_paper"].copy()
 
 
 def _standardized(controls: Cohort, values: np.ndarray, *, within: bool) -> np.ndarray:

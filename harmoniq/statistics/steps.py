@@ -7,14 +7,18 @@ import numpy as np
 import pandas as pd
 
 from harmoniq.data.cohort import Cohort
+from harmoniq.harmonization.base import HBR_Z
 from harmoniq.statistics import age_summaries
 from harmoniq.statistics.age_models import AGE_MODELS_COLUMNS, age_models
 from harmoniq.statistics.applied import harmonized_table
+from harmoniq.statistics.clinical import clinical
 from harmoniq.statistics.columns import ColumnDescriptions
 from harmoniq.statistics.demographics import demographics, demographics_columns
+from harmoniq.statistics.edss import EDSS_COLUMNS, EDSS_PARTIAL_COLUMNS
 from harmoniq.statistics.group_differences import GROUP_DIFFERENCES_COLUMNS, TABLE3_COLUMNS, group_differences, table3
 from harmoniq.statistics.pca import PCA_COLUMNS, PCA_SUMMARY_COLUMNS, pca
 from harmoniq.statistics.site_effects import SITE_EFFECTS_COLUMNS, site_effects
+from harmoniq.statistics.zscores import ZSCORE_SUMMARY_COLUMNS, ZSCORES_COLUMNS
 
 Values = Mapping[str, np.ndarray]
 Options = Mapping[str, Any]
@@ -39,7 +43,7 @@ def run_step(step: str, cohort: Cohort, values: Values, options: Options) -> tup
     cohort : Cohort
         Controls and patients.
     values : mapping of str to numpy.ndarray
-        By harmonization method.
+        By harmonization method; the Z-scores of hierarchical Bayesian regression stand beside them.
     options : mapping
         The study's settings that the step needs.
 
@@ -48,7 +52,8 @@ def run_step(step: str, cohort: Cohort, values: Values, options: Options) -> tup
     tables, notes
         What is to be written, and what has to be said.
     """
-    return STEPS[step](cohort, values, options)
+    methods = values if step == "clinical" else {name: array for name, array in values.items() if name != HBR_Z}
+    return STEPS[step](cohort, methods, options)
 
 
 def _harmonized(cohort: Cohort, values: Values, options: Options) -> tuple[list[Table], list[str]]:
@@ -69,6 +74,7 @@ def _age_models(cohort: Cohort, values: Values, options: Options) -> tuple[list[
     models = age_models(
         cohort, values, standardize_r2star=options["standardize_r2star"], alpha=options["alpha"],
         n_bootstrap=options["bootstrap"], seed=options["seed"],
+        sign=options.get("peak_sign", "minus"), error=options.get("peak_error", "covariance"),
     )  # fmt: skip
     return [
         Table("age_models", models, AGE_MODELS_COLUMNS),
@@ -94,6 +100,16 @@ def _group_differences(cohort: Cohort, values: Values, options: Options) -> tupl
     ], notes
 
 
+def _clinical(cohort: Cohort, values: Values, options: Options) -> tuple[list[Table], list[str]]:
+    found = clinical(cohort, values, options)
+    return [
+        Table("zscores", found.zscores, ZSCORES_COLUMNS, 7),
+        Table("zscore_summary", found.summary, ZSCORE_SUMMARY_COLUMNS),
+        Table("edss", found.edss, EDSS_COLUMNS),
+        Table("edss_partial", found.partial, EDSS_PARTIAL_COLUMNS, 7),
+    ], found.notes
+
+
 def _demographics(cohort: Cohort, values: Values, options: Options) -> tuple[list[Table], list[str]]:
     frame = demographics(cohort, patient_group=options["patient_group"])
     return [Table("table1_demographics", frame, demographics_columns(frame))], []
@@ -105,5 +121,6 @@ STEPS: dict[str, Callable[[Cohort, Values, Options], tuple[list[Table], list[str
     "pca": _pca,
     "age_models": _age_models,
     "group_differences": _group_differences,
+    "clinical": _clinical,
     "demographics": _demographics,
 }

@@ -20,6 +20,10 @@ COLUMNS = {
     "rmse_change": "metric tissue data mean q25 q75",
     "group_differences": "metric tissue region comparison n_controls n_patients d ci_low ci_high p p_fdr direction",
     "table1_demographics": "description",
+    "zscores": "participant_id group site metric tissue region z",
+    "edss": "metric tissue region n beta se p p_fdr adj_r2 selected",
+    "scorecard": "quantity metric tissue data paper here difference",
+    "alternatives": "setting chosen other value_chosen value_other change",
     "table3_group_differences": "metric tissue comparison",
 }
 

@@ -182,7 +182,17 @@ def test_timing_examples_are_feasible():
 
 def test_columns_of_tables_are_described():
     from harmoniq.regions.bundles import PROFILE_COLUMNS
-    from harmoniq.statistics import age_models, age_summaries, group_differences, pca, site_effects
+    from harmoniq.statistics import (
+        age_models,
+        age_summaries,
+        alternatives,
+        edss,
+        group_differences,
+        pca,
+        scorecard,
+        site_effects,
+        zscores,
+    )
 
     page = ROOT / "docs" / "outputs.md"
     tables = {
@@ -197,6 +207,12 @@ def test_columns_of_tables_are_described():
         "### `rmse_change.tsv`": age_summaries.RMSE_CHANGE_COLUMNS,
         "### `group_differences.tsv`": group_differences.GROUP_DIFFERENCES_COLUMNS,
         "### `table3_group_differences.tsv`": group_differences.TABLE3_COLUMNS,
+        "### `zscores.tsv`": zscores.ZSCORES_COLUMNS,
+        "### `zscore_summary.tsv`": zscores.ZSCORE_SUMMARY_COLUMNS,
+        "### `edss.tsv`": edss.EDSS_COLUMNS,
+        "### `edss_partial.tsv`": edss.EDSS_PARTIAL_COLUMNS,
+        "### `scorecard.tsv`": scorecard.SCORECARD_COLUMNS,
+        "### `alternatives.tsv`": alternatives.ALTERNATIVES_COLUMNS,
     }
     for heading, columns in tables.items():
         text = section(page, heading)

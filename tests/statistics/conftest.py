@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,24 @@ from harmoniq.data.tables import read_tsv
 DATA = Path(__file__).parent / "data"
 AGES = {"site1": (18, 79), "site2": (18, 68), "site3": (8, 25)}
 REGIONS = {"cGM": ["BA1", "BA2", "BA3", "BA4", "BA5", "BA6"], "WM": ["FA", "FP", "CST_L", "CST_R"]}
+
+
+def add_disease(people: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Give the patients a phenotype, a disease duration and EDSS; one lacks EDSS, one the duration."""
+    rng = np.random.default_rng([seed, 7])
+    patient = (people["group"] == "MS").to_numpy()
+    n = int(patient.sum())
+    out = people.assign(phenotype=None, disease_duration=np.nan, edss=np.nan)
+    kinds = rng.choice(["RRMS", "SPMS", "PPMS"], n, p=[0.7, 0.2, 0.1])
+    duration = np.round(rng.gamma(1.2, 7, n), 1)
+    edss = np.clip(np.round(2 * (1.5 + 2 * (kinds != "RRMS") + 0.04 * duration + rng.normal(0, 1, n))) / 2, 0, 9)
+    edss[0], duration[1] = np.nan, np.nan
+    out.loc[patient, "phenotype"], out.loc[patient, "disease_duration"], out.loc[patient, "edss"] = (
+        kinds,
+        duration,
+        edss,
+    )
+    return out
 
 
 def make_tables(seed: int, sizes: dict[str, int], n_patients: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -31,6 +50,7 @@ def make_tables(seed: int, sizes: dict[str, int], n_patients: int) -> tuple[pd.D
     people["age"] = np.round(limits[:, 0] + rng.uniform(size=len(people)) * np.ptp(limits, axis=1), 2)
     women = np.where(people["site"] == "site3", 0.9, 0.55)
     people["sex"] = np.where(rng.uniform(size=len(people)) < women, "F", "M")
+    people = add_disease(people, seed)
     values = []
     age, patient = people["age"].to_numpy(), (people["group"] == "MS").to_numpy()
     for metric, unit in (("R1", 1.0), ("R2star", 20.0)):
@@ -108,3 +128,33 @@ def small() -> tuple[Cohort, dict[str, np.ndarray]]:
     values = (base[:, None] + rng.normal(0, 0.03, (80, 4))) * np.array([1, 1, 20, 20])
     cohort = Cohort(people, features, values)
     return cohort, {"raw": values, "gam": values - 0.02 * (site == "b")[:, None] * np.array([1, 1, 20, 20])}
+
+
+@pytest.fixture(scope="session")
+def options() -> dict[str, object]:
+    """The group level's settings that the patients' part needs, as the built-in study has them."""
+    return {
+        "reference_site": "site1", "patient_group": "MS", "harmonized_method": "hbr", "overlap_only": True,
+        "alpha": 0.05, "edss_family": "all", "standardize_r2star": True, "peak_sign": "minus",
+        "peak_error": "covariance",
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def simulated() -> Callable[[int], tuple[Cohort, dict[str, np.ndarray], np.ndarray]]:
+    """Of a seed: a cohort with the paper's effects, raw and ComBat-GAM values, and the planted slopes of EDSS."""
+    from harmoniq.harmonization.harmonize import harmonize_cohort
+    from harmoniq.simulation.demographics import simulate_participants
+    from harmoniq.simulation.effects import planted_effects
+    from harmoniq.simulation.truth import simulate_values
+
+    def make(seed: int) -> tuple[Cohort, dict[str, np.ndarray], np.ndarray]:
+        people, effects = simulate_participants(seed=seed), planted_effects(seed)
+        cohort, _ = build_cohort(
+            simulate_values(people, effects, seed), read_participants(people, file="p"), regions_file="r",
+            participants_file="p",
+        )  # fmt: skip
+        done = harmonize_cohort(cohort, ["raw", "gam"], reference_site="site1")
+        return cohort, done.values, cohort.features.merge(effects, how="left")["edss_beta"].to_numpy()
+
+    return make

@@ -75,4 +75,21 @@ for (key in unique(paste(features$metric, features$tissue))) for (data in c("raw
 groups <- do.call(rbind, lapply(groups, function(r) data.frame(r)))
 groups$p_fdr <- ave(groups$p, groups$metric, groups$tissue, groups$comparison, FUN = function(p) p.adjust(p, "BH"))
 save_table(split(groups, seq_len(nrow(groups))), "r_group_differences.tsv")
+# Deviations from the controls' model: of a patient by predict(), of a control by rstudent(); then EDSS on them.
+zs <- list(); edss <- list()
+for (i in seq_len(nrow(features))) {
+  f <- features[i, ]
+  part <- long[long$metric == f$metric & long$tissue == f$tissue & long$region == f$region & !is.na(long$gam), ]
+  part <- part[part$group == "MS" | (part$group == "HC" & part$site %in% c("site1", "site2")), ]
+  hc <- part$group == "HC"; m <- lm(gam ~ age + I(age^2) + sex, part[hc, ])
+  new <- predict(m, part[!hc, ], se.fit = TRUE)
+  part$z[hc] <- rstudent(m); part$z[!hc] <- (part$gam[!hc] - new$fit) / sqrt(new$se.fit^2 + new$residual.scale^2)
+  zs[[length(zs) + 1]] <- data.frame(participant_id = part$participant_id, f, z = part$z)
+  ms <- part[!hc, ]; fit <- summary(lm(edss ~ z + phenotype + disease_duration + sex, ms)); b <- fit$coefficients["z", ]
+  chosen <- groups$p_fdr[groups$metric == f$metric & groups$tissue == f$tissue & groups$region == f$region & groups$comparison == "harmonized"] < 0.05
+  edss[[length(edss) + 1]] <- data.frame(f, n = sum(fit$df[1:2]), beta = b[[1]], se = b[[2]], p = b[[4]], adj_r2 = fit$adj.r.squared, selected = chosen)
+}
+edss <- do.call(rbind, edss); edss$p_fdr <- NA
+edss$p_fdr[edss$selected] <- p.adjust(edss$p[edss$selected], "BH")
+save_table(split(edss, seq_len(nrow(edss))), "r_edss.tsv"); save_table(zs, "r_zscores.tsv")
 save_table(sites, "r_site_effects.tsv"); save_table(ages, "r_age_models.tsv"); save_table(pcs, "r_pca.tsv")

@@ -1,0 +1,128 @@
+"""What is made of all statistics together: scorecard, alternatives, acquisition table, tables for manuscripts."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harmoniq.configs import read_builtin
+from harmoniq.data.cohort import Cohort
+from harmoniq.data.errors import InputError
+from harmoniq.data.names import METRICS
+from harmoniq.data.table_formats import write_formats
+from harmoniq.data.tables import read_tsv, write_tsv
+from harmoniq.regions.acquisition import acquisition_columns, acquisition_table
+from harmoniq.statistics.alternatives import ALTERNATIVES_COLUMNS, alternatives
+from harmoniq.statistics.inputs import Values
+from harmoniq.statistics.scorecard import PUBLISHED_COLUMNS, SCORECARD_COLUMNS, scorecard
+from harmoniq.statistics.supplement import paper_tables
+from harmoniq.statistics.threads import one_blas_thread
+
+BUILTIN_PUBLISHED = "chen2026_published.tsv"
+
+
+@one_blas_thread
+def write_summaries(
+    folder: Path, cohort: Cohort, values: Values, *, tables: Sequence[Path], regions: Sequence[Path],
+    options: Mapping[str, Any], published: str = "builtin", alternatives: Sequence[Path] = (),
+) -> list[str]:  # fmt: skip
+    """Write ``scorecard.tsv``, ``alternatives.tsv``, ``table2_acquisition.tsv`` and the folder ``tables``.
+
+    Parameters
+    ----------
+    folder : path
+        Where they go.
+    cohort : Cohort
+    values : mapping of str to numpy.ndarray
+        By method.
+    tables : sequence of path
+        What the steps wrote.
+    regions : sequence of path
+        Regional tables, beside which the acquisition parameters lie.
+    options : mapping
+        Of the steps.
+    published : str
+        ``builtin``, ``none``, or a table of published figures.
+    alternatives : sequence of path
+        Tables of what other readings at the participant level change.
+
+    Returns
+    -------
+    list of str
+        Notes for the report.
+
+    Raises
+    ------
+    InputError
+        When `published` cannot be used.
+    """
+    frames = {path.stem: read_tsv(path) for path in tables if path.suffix == ".tsv"}
+    people = cohort.participants
+    acquisition, notes = acquisition_table(regions, dict(zip(people["participant_id"], people["site"])))
+    frames["table2_acquisition"] = acquisition
+    write_tsv(acquisition, folder / "table2_acquisition.tsv", columns=acquisition_columns(acquisition))
+    figures = read_published(published)
+    if figures is not None:
+        alpha = float(options["alpha"])
+        card = scorecard(figures, frames, sample_sizes(cohort, str(options["patient_group"])), alpha=alpha)
+        write_tsv(card, folder / "scorecard.tsv", columns=SCORECARD_COLUMNS)
+    _write_alternatives(folder, cohort, values, frames, options, alternatives)
+    for name, caption, frame, columns in paper_tables(frames):
+        plain = frame.rename(columns=lambda column: str(column).replace(" ", "_"))
+        described = {str(key).replace(" ", "_"): meaning for key, meaning in columns.items()}
+        write_tsv(plain, folder / "tables" / f"{name}.tsv", columns=described)
+        write_formats(_titled(frame), folder / "tables" / name, caption=caption)
+    return notes
+
+
+def read_published(where: str) -> pd.DataFrame | None:
+    """Return the published figures as text: the paper's, a file's, or None.
+
+    Raises
+    ------
+    InputError
+        When the file is absent or lacks a column.
+    """
+    if where == "none":
+        return None
+    source = io.StringIO(read_builtin(BUILTIN_PUBLISHED)) if where == "builtin" else Path(where)
+    try:
+        frame = pd.read_csv(source, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise InputError("file not found", file=where, key="study.published") from error
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"is not a tab-separated table ({error})", file=where, key="study.published") from error
+    missing = [name for name in PUBLISHED_COLUMNS if name not in frame]
+    if missing:
+        raise InputError("column missing", file=where, key=missing[0], remedy=f"needed: {' '.join(PUBLISHED_COLUMNS)}")
+    return frame
+
+
+def sample_sizes(cohort: Cohort, patient_group: str) -> dict[str, tuple[int, int]]:
+    """Return the numbers of controls and patients with any value of each metric."""
+    patients = (cohort.participants["group"] == patient_group).to_numpy()
+    out = {}
+    for metric in METRICS:
+        columns = (cohort.features["metric"] == metric).to_numpy()
+        measured = np.isfinite(cohort.values[:, columns]).any(axis=1)
+        out[metric] = (int((measured & cohort.is_control).sum()), int((measured & patients).sum()))
+    return out
+
+
+def _write_alternatives(
+    folder: Path, cohort: Cohort, values: Values, frames: Mapping[str, pd.DataFrame], options: Mapping[str, Any],
+    further: Sequence[Path],
+) -> None:  # fmt: skip
+    parts = [alternatives(cohort, values, frames, options), *(read_tsv(path) for path in further)]
+    table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    write_tsv(table, folder / "alternatives.tsv", columns=ALTERNATIVES_COLUMNS)
+
+
+def _titled(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with heads that read well in print."""
+    said = {"R2star": "R2*", "HC>MS": "HC > MS", "HC<MS": "HC < MS"}
+    out = frame.rename(columns=lambda column: str(column).replace("_", " "))
+    return out.replace(said)
