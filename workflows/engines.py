@@ -27,8 +27,9 @@ def engine_names(inputs: SessionInputs, settings: Settings, engines: MapEngines)
     if inputs.megre is not None:
         restored = "-field" if field_axes(inputs, settings, engines) else ""
         names["R2star"] = f"{engines.r2star.name}-{engines.r2star.method}{restored} {engines.r2star.version}"
-    if inputs.freesurfer is not None:
-        names["surfaces"] = f"freesurfer{_variant(settings.surfaces)} {freesurfer_version(inputs.freesurfer)}"
+    version = engines.surfaces.version if inputs.freesurfer is None else freesurfer_version(inputs.freesurfer)
+    if inputs.freesurfer is not None or (engines.surfaces.builds and inputs.mp2rage is not None):
+        names["surfaces"] = f"freesurfer{_variant(settings.surfaces)} {version}"
     if inputs.bundles:
         names["bundles"] = "pyafq"
     return names

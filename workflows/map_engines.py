@@ -1,7 +1,7 @@
 """Which engine makes the maps, and why: the reference toolbox where it is installed, the embedded fit otherwise."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +10,7 @@ from harmoniq.data.errors import InputError
 from harmoniq.data.octave import TOOLBOXES, find_interpreter, find_toolbox, toolbox_version
 from harmoniq.r2star.sepia import METHODS as SEPIA_METHODS
 from harmoniq.settings.schema import Settings
+from harmoniq.workflows.surface_engines import SurfaceEngine, choose_surface_engine
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,21 @@ class MapEngine:
 
 @dataclass(frozen=True)
 class MapEngines:
-    """The engines of R1 and R2*."""
+    """The engines of R1, R2*, and of the surfaces of sessions that have none."""
 
     r1: MapEngine
     r2star: MapEngine
+    surfaces: SurfaceEngine = field(default_factory=lambda: SurfaceEngine("none"))
 
 
-def choose_map_engines(settings: Settings) -> MapEngines:
+def choose_map_engines(settings: Settings, license_file: Path | None = None) -> MapEngines:
     """Choose the engines of a run.
+
+    Parameters
+    ----------
+    settings : Settings
+    license_file : path, optional
+        Of FreeSurfer; default: as FreeSurfer finds it.
 
     Raises
     ------
@@ -59,7 +67,7 @@ def choose_map_engines(settings: Settings) -> MapEngines:
         When a reference engine is asked for by name and the toolbox, or MATLAB and Octave, are not there, or the
         toolbox has not the method.
     """
-    return MapEngines(_r1(settings), _r2star(settings))
+    return MapEngines(_r1(settings), _r2star(settings), choose_surface_engine(settings, license_file))
 
 
 def _r1(settings: Settings) -> MapEngine:

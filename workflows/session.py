@@ -35,6 +35,7 @@ def init_session_wf(
     stages: Sequence[str],
     seed: int = 0,
     mem_gb: float = 1.0,
+    threads: int = 1,
 ) -> Workflow:
     """Process one session for what it has.
 
@@ -54,6 +55,8 @@ def init_session_wf(
         Of the registration.
     mem_gb : float
         Memory of the largest node.
+    threads : int
+        Of FreeSurfer's programs.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def init_session_wf(
         Its sinks write below ``out_dir/sub-X``.
     """
     workflow = Workflow(name=session_name(inputs))
-    parts = SessionParts(workflow, inputs, settings, engines, out_dir, seed, mem_gb)
+    parts = SessionParts(workflow, inputs, settings, engines, out_dir, seed, mem_gb, threads)
     if inputs.mp2rage is not None:
         parts.add_r1()
     if inputs.megre is not None:
@@ -86,10 +89,10 @@ class SessionParts:
 
     def __init__(
         self, workflow: Workflow, inputs: SessionInputs, settings: Settings, engines: MapEngines, out_dir: Path,
-        seed: int, mem_gb: float,
+        seed: int, mem_gb: float, threads: int = 1,
     ) -> None:  # fmt: skip
         self.workflow, self.inputs, self.settings, self.out_dir = workflow, inputs, settings, out_dir
-        self.map_engines, self.seed, self.mem_gb = engines, seed, mem_gb
+        self.map_engines, self.seed, self.mem_gb, self.threads = engines, seed, mem_gb, threads
         self.maps: dict[str, tuple[Workflow, str]] = {}
         self.rows: list[tuple[Workflow, str]] = []
         self.coregistration: Workflow | None = None

@@ -5,30 +5,28 @@ from pathlib import Path
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline.engine import Node, Workflow
 
+from harmoniq.interfaces.freesurfer import MapAnnotation
 from harmoniq.interfaces.surface import LabelCortex
 from harmoniq.settings.schema import SurfaceSettings
 
-_HEMISPHERE_FILES = (
-    *(f"surf/{kind}" for kind in ("?h.white", "?h.pial", "?h.sphere.reg", "?h.thickness")),
-    "label/?h.cortex.label",
-    "label/?h.PALS_B12_Brodmann.annot",
-)
-#: What of a FreeSurfer subject the samples depend on.
-SURFACE_FILES = (*(name.replace("?h", h) for h in ("lh", "rh") for name in _HEMISPHERE_FILES), "mri/orig.mgz")
 
-
-def surface_files(subject_dir: str | Path) -> list[str]:
-    """Return the files of a FreeSurfer subject on which samples depend, as far as they exist."""
-    return [str(path) for name in SURFACE_FILES if (path := Path(subject_dir) / name).exists()]
-
-
-def init_surfaces_wf(*, surfaces: SurfaceSettings, name: str = "surfaces_wf") -> Workflow:
+def init_surfaces_wf(
+    *,
+    surfaces: SurfaceSettings,
+    freesurfer_tools: bool = False,
+    license_file: Path | None = None,
+    name: str = "surfaces_wf",
+) -> Workflow:
     """Label the vertices of a FreeSurfer subject.
 
     Parameters
     ----------
     surfaces : SurfaceSettings
         Which atlas.
+    freesurfer_tools : bool
+        Bring PALS-B12 to the subject by FreeSurfer's mri_surf2surf instead of through its sphere here.
+    license_file : path, optional
+        Of FreeSurfer; default: as FreeSurfer finds it.
 
     Inputs
     ------
@@ -61,4 +59,10 @@ def init_surfaces_wf(*, surfaces: SurfaceSettings, name: str = "surfaces_wf") ->
         (inputnode, outputnode, both),
         (label_cortex, outputnode, [("labels", "labels"), ("facts", "label_facts")]),
     ])  # fmt: skip
+    if freesurfer_tools:
+        map_annotation = Node(MapAnnotation(license_file=str(license_file or "")), name="map_annotation", mem_gb=1.0)
+        workflow.connect([
+            (inputnode, map_annotation, both),
+            (map_annotation, label_cortex, [("annotations", "annotations")]),
+        ])  # fmt: skip
     return workflow

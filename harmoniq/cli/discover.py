@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harmoniq.data.bids import (
     check_dataset,
@@ -17,6 +17,10 @@ from harmoniq.data.errors import InputError
 from harmoniq.data.inputs import SessionInputs, find_acquisitions
 from harmoniq.data.tables import read_tsv
 from harmoniq.settings.schema import Settings
+from harmoniq.surface.recon_all import is_reconstructed
+
+if TYPE_CHECKING:
+    from harmoniq.workflows.surface_engines import SurfaceEngine
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +42,8 @@ def discover(
     derivatives: Sequence[Path] = (),
     fs_subjects_dir: Path | None = None,
     stages: Sequence[str] | None = None,
+    built_subjects: Path | None = None,
+    surface_engine: "SurfaceEngine | None" = None,
 ) -> Discovery:
     """Find all sessions of the participants and what each has.
 
@@ -56,7 +62,7 @@ def discover(
             key = "--fs-subjects-dir" if folder == fs_subjects_dir else "--derivatives"
             raise InputError("folder not found", file=folder, key=key)
     layout = index_dataset(bids_dir, labels, database_dir)
-    existing = _Existing(bids_dir, derivatives, fs_subjects_dir, stages)
+    existing = _Existing(bids_dir, derivatives, fs_subjects_dir, stages, built_subjects, surface_engine)
     found: list[SessionInputs] = []
     refused: dict[str, InputError] = {}
     for label in labels:
@@ -108,13 +114,15 @@ class _Existing:
     """Results that exist already: FreeSurfer subjects and tractograms."""
 
     def __init__(
-        self, bids_dir: Path, derivatives: Sequence[Path], fs_subjects_dir: Path | None, stages: Sequence[str] | None
-    ) -> None:
+        self, bids_dir: Path, derivatives: Sequence[Path], fs_subjects_dir: Path | None, stages: Sequence[str] | None,
+        built_subjects: Path | None, surface_engine: "SurfaceEngine | None",
+    ) -> None:  # fmt: skip
         own = bids_dir / "derivatives"
         self.subjects_dirs = [fs_subjects_dir] if fs_subjects_dir else [own / "freesurfer"]
         beside = sorted(path for path in own.glob("*") if path.is_dir() and path.name != "freesurfer")
         self.derivatives = [*derivatives, *(path for path in beside if path not in derivatives)]
         self.stages = stages or ()
+        self.built_subjects, self.surface_engine = built_subjects, surface_engine
 
     def add_to(self, inputs: SessionInputs) -> SessionInputs:
         """Return the session with its surfaces and bundles, or notes that there are none."""
@@ -122,10 +130,8 @@ class _Existing:
 
         notes: list[str] = []
         freesurfer = self._freesurfer(inputs)
-        if freesurfer is None and inputs.mp2rage is not None:
-            places = ", ".join(str(path) for path in self.subjects_dirs)
-            self._missing("surfaces", f"no FreeSurfer subject {inputs.label} in {places}", "give --fs-subjects-dir")
-            notes.append(f"no FreeSurfer subject in {places}: no cortex and no superficial white matter")
+        if freesurfer is None and inputs.mp2rage is not None and (not self.stages or "surfaces" in self.stages):
+            notes += self._surfaces_to_be_made(inputs)
         bundles: Mapping[str, Path] = {}
         for folder in self.derivatives:
             bundles = find_bundles(folder, inputs.participant, inputs.session)
@@ -136,12 +142,32 @@ class _Existing:
             notes.append("no tractograms in the derivatives: no bundles")
         return dataclasses.replace(inputs, freesurfer=freesurfer, bundles=bundles, notes=(*inputs.notes, *notes))
 
+    def _surfaces_to_be_made(self, inputs: SessionInputs) -> list[str]:
+        """Return what is said of a session without a FreeSurfer subject.
+
+        Raises
+        ------
+        InputError
+            When surfaces are asked for, and nothing can make them.
+        """
+        engine = self.surface_engine
+        if engine is not None and engine.error is not None:
+            raise engine.error
+        if engine is not None and engine.builds:
+            return []
+        places = ", ".join(str(path) for path in self.subjects_dirs)
+        why = f" ({engine.reason})" if engine is not None and engine.reason else ""
+        self._missing("surfaces", f"no FreeSurfer subject {inputs.label} in {places}{why}", "give --fs-subjects-dir")
+        return [f"no FreeSurfer subject in {places}: no cortex and no superficial white matter{why}"]
+
     def _freesurfer(self, inputs: SessionInputs) -> Path | None:
         for folder in self.subjects_dirs:
             for name in dict.fromkeys((inputs.label, f"sub-{inputs.participant}", inputs.participant)):
                 if (folder / name).is_dir():
                     return (folder / name).absolute()
-        return None
+        # What an earlier run has made is used as it is; what it has begun, it goes on with.
+        made = None if self.built_subjects is None else self.built_subjects / inputs.label
+        return made if made is not None and is_reconstructed(made) else None
 
     def _missing(self, stage: str, problem: str, remedy: str) -> None:
         if stage in self.stages:

@@ -47,11 +47,7 @@ def _engines() -> Iterator[Finding]:
     yield Finding("R1: native", "ok", "lookup table of the sequence")
     yield Finding("R2*: native", "ok", "nlls, iwls, arlo, trapezoidal, loglinear, rician")
     yield Finding("surfaces: existing FreeSurfer", "ok", "give --fs-subjects-dir; no FreeSurfer installation is needed")
-    home = os.environ.get("FREESURFER_HOME")
-    if home and Path(home).is_dir():
-        yield Finding("FreeSurfer", "ok", home)
-    else:
-        yield Finding("FreeSurfer", "note", "FREESURFER_HOME is not set: recon-all has to be run elsewhere")
+    yield _freesurfer()
     yield Finding("bundles: existing tractograms", "ok", "give --derivatives: pyAFQ, QSIPrep or QSIRecon results")
     yield Finding("ComBat, ComBat-GAM: native", "ok", "the default")
     try:
@@ -60,6 +56,18 @@ def _engines() -> Iterator[Finding]:
     except metadata.PackageNotFoundError:
         remedy = "pip install --no-deps neuroHarmonize==2.5.2 neuroCombat==0.2.12"
         yield Finding("neuroHarmonize", "missing", f"optional reference engine: {remedy}")
+
+
+def _freesurfer() -> Finding:
+    from harmoniq.surface.freesurfer import find_freesurfer
+
+    if not os.environ.get("FREESURFER_HOME"):
+        return Finding("FreeSurfer", "note", "FREESURFER_HOME is not set: recon-all has to be run elsewhere")
+    try:
+        found = find_freesurfer()
+    except InputError as error:
+        return Finding("FreeSurfer", "missing", str(error))
+    return Finding("FreeSurfer", "ok", f"{found.version} in {found.home}, license {found.license}")
 
 
 def _atlas() -> Iterator[Finding]:

@@ -33,7 +33,8 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
     from harmoniq.workflows.map_engines import choose_map_engines
 
     check_engines(settings)
-    engines = choose_map_engines(settings)
+    license_file = args.fs_license_file and args.fs_license_file.absolute()
+    engines = choose_map_engines(settings, license_file)
     nprocs, memory = process_count(args.nprocs), memory_gb(args.mem)
     limit_threads(args.omp_nthreads)
     found = discover(
@@ -41,6 +42,7 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
         participants=args.participant_label, sessions=args.session_label, filter_file=args.bids_filter_file,
         database_dir=args.bids_database_dir, derivatives=[path.absolute() for path in args.derivatives],
         fs_subjects_dir=args.fs_subjects_dir and args.fs_subjects_dir.absolute(), stages=args.stages,
+        built_subjects=args.out_dir.absolute() / "sourcedata" / "freesurfer", surface_engine=engines.surfaces,
     )  # fmt: skip
     _print_refused(found)
     if not found.sessions:
@@ -56,6 +58,8 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
     if not args.skip_bids_validation:
         _validate(args.bids_dir)
     print(f"R1: {engines.r1.label} ({engines.r1.reason})\nR2*: {engines.r2star.label} ({engines.r2star.reason})")
+    if engines.surfaces.builds and any(inputs.freesurfer is None for inputs in found.sessions):
+        print(f"Surfaces: {engines.surfaces.name} {engines.surfaces.version} ({engines.surfaces.reason})")
     write_dataset_files(out_dir, args.bids_dir, settings, _options(args))
     started = time.monotonic()
     summary = _run(args, settings, engines, found, out_dir, work_dir, nprocs, memory)
@@ -109,6 +113,7 @@ def _run(
     workflow = init_study_wf(
         sessions=found.sessions, settings=settings, engines=engines, out_dir=out_dir, work_dir=work_dir,
         stages=args.stages or STAGES, seed=args.seed, mem_gb=lambda inputs: min(_fit_gb(inputs), memory),
+        threads=args.omp_nthreads,
     )  # fmt: skip
     if args.write_graph:
         _write_graph(workflow, out_dir)

@@ -57,6 +57,10 @@ def _write_report(
     reasons = {"R1": map_engines.r1.reason, "R2star": map_engines.r2star.reason}
     for row in engines:
         row["why"] = reasons.get(row["stage"], "existing results")
+    made = {inputs.session or "n/a" for inputs in sessions if inputs.freesurfer is None}
+    for row in engines:
+        if row["stage"] == "surfaces" and row["session"] in made:
+            row["why"] = map_engines.surfaces.reason
     found_files = [
         {"session": inputs.session or "n/a", "acquisition": kind, "file": path.name}
         for inputs in sessions

@@ -29,6 +29,8 @@ class SessionInputs:
     b1: B1Map | None = None
     freesurfer: Path | None = None
     bundles: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
+    flair: tuple[Path, ...] = ()
+    t2w: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -89,7 +91,11 @@ def find_acquisitions(
     b1 = _find_b1(query, notes) if b1_correction and mp2rage is not None else None
     files = {name: query.get(name) for name in ("mp2rage", "megre", "dwi")}
     parameters = acquisition_parameters(mp2rage, megre, files)
-    return SessionInputs(participant, session, mp2rage, megre, b1, notes=tuple(notes), parameters=parameters)
+    flair, t2w = (tuple(Path(file.path) for file in query.get(name)) for name in ("flair", "t2w"))
+    return SessionInputs(
+        participant, session, mp2rage, megre, b1,
+        flair=flair, t2w=t2w, notes=tuple(notes), parameters=parameters,
+    )  # fmt: skip
 
 
 class _Query:

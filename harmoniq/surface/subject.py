@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from harmoniq.data.errors import InputError
 from harmoniq.data.names import HEMISPHERES
+from harmoniq.surface.is_running import running_file, still_running
 
 FILE_HEMISPHERE = {"L": "lh", "R": "rh"}
 
@@ -17,6 +18,15 @@ Points = npt.NDArray[np.float64]
 _RERUN = "run recon-all to its end"
 #: Surfaces whose volume lies further than this from orig.mgz, in mm, were made from another image.
 _CENTRE_TOLERANCE = 0.1
+
+
+_HEMISPHERE_FILES = (
+    *(f"surf/{kind}" for kind in ("?h.white", "?h.pial", "?h.pial.T1", "?h.sphere.reg", "?h.thickness")),
+    "label/?h.cortex.label",
+    "label/?h.PALS_B12_Brodmann.annot",
+)
+#: What of a FreeSurfer subject the samples depend on.
+SURFACE_FILES = (*(name.replace("?h", h) for h in ("lh", "rh") for name in _HEMISPHERE_FILES), "mri/orig.mgz")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,15 +109,17 @@ class FreeSurferSubject:
         return cls(folder, hemispheres, vox2ras @ np.linalg.inv(vox2ras_tkr), _version(folder))
 
 
+def surface_files(subject_dir: str | Path) -> list[str]:
+    """Return the files of a FreeSurfer subject on which samples depend, as far as they exist."""
+    return [str(path) for name in SURFACE_FILES if (path := Path(subject_dir) / name).exists()]
+
+
 def check_finished_subject(folder: Path) -> None:
     """Raise InputError when recon-all is still running, has failed, or has not come to its end."""
     scripts = folder / "scripts"
-    running = sorted(scripts.glob("IsRunning*"))
-    if running:
-        raise InputError(
-            "recon-all is still at work on this subject, or was killed", file=running[0],
-            remedy=f"wait for it; if nothing runs, delete the file and {_RERUN}",
-        )  # fmt: skip
+    running = running_file(folder)
+    if running is not None:
+        raise still_running(running)
     done = scripts / "recon-all.done"
     if not done.is_file():
         raise InputError("recon-all has not finished this subject: the file is missing", file=done, remedy=_RERUN)
