@@ -79,7 +79,6 @@ class Harmonize(VersionedInterface):
 
     def _run_interface(self, runtime: Any) -> Any:
         from harmoniq.data.cohort_files import load_cohort, save_cohort
-        from harmoniq.harmonization.batches import Choices
         from harmoniq.harmonization.harmonize import harmonize_cohort
 
         inputs = self.inputs
@@ -93,7 +92,7 @@ class Harmonize(VersionedInterface):
             engine=inputs.engine,
             seed=inputs.seed,
             models_dir=models,
-            choices=Choices(**{name: _plain(value) for name, value in (inputs.choices or {}).items()}),
+            choices=_choices(inputs.choices),
             patient_group=inputs.patient_group or None,
         )
         save_cohort(cohort, out, done.values)
@@ -101,9 +100,12 @@ class Harmonize(VersionedInterface):
         return runtime
 
 
-def _plain(value: Any) -> Any:
-    """Return a tuple for what Nipype made a list of."""
-    return tuple(value) if isinstance(value, list) else value
+def _choices(plain: Any) -> Any:
+    """Return the choices of a harmonization from a dictionary; Nipype makes lists of tuples."""
+    from harmoniq.harmonization.batches import Choices
+
+    items = (plain or {}).items()
+    return Choices(**{name: tuple(value) if isinstance(value, list) else value for name, value in items})
 
 
 class GroupStepInputSpec(VersionedInputSpec):
@@ -132,7 +134,9 @@ class GroupStep(VersionedInterface):
         from harmoniq.statistics.steps import run_step
 
         cohort, values = load_cohort(self.inputs.cohort)
-        tables, notes = run_step(self.inputs.step, cohort, values, dict(self.inputs.options))
+        options = dict(self.inputs.options)
+        options["choices"] = _choices(options.get("choices"))
+        tables, notes = run_step(self.inputs.step, cohort, values, options)
         files: list[str] = []
         for table in tables:
             path = self.output_path(runtime, f"{table.name}.tsv")

@@ -16,7 +16,17 @@ from harmoniq.settings.schema import Settings
 #: Settings of ``[harmonization]`` that make a `harmoniq.harmonization.batches.Choices`.
 CHOICES = ("batch", "reference_scanner", "protect", "smooth", "fit_groups", "disjoint_ages", "outside_ages")
 
-STEPS = ("harmonized", "site_effects", "pca", "age_models", "group_differences", "clinical", "demographics")
+STEPS = (
+    "harmonized",
+    "site_effects",
+    "pca",
+    "age_models",
+    "group_differences",
+    "clinical",
+    "demographics",
+    "held_out",
+    "diagnostics",
+)
 
 
 def init_group_wf(
@@ -96,6 +106,10 @@ def init_group_wf(
         "peak_error": statistics.peak_error,
         "edss_family": statistics.edss_family,
         "bootstrap": statistics.bootstrap,
+        "choices": harmonization_choices(settings),
+        "held_out_methods": list(settings.harmonization.held_out_methods),
+        "folds": settings.harmonization.folds,
+        "simulations": settings.harmonization.simulations,
         "seed": seed,
     }
     merge_files = Node(Merge(len(STEPS)), name="merge_files", run_without_submitting=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from harmoniq.report.blocks import Image, Notes, Section, Text, Tiles, table_block
+from harmoniq.report.diagnostics import diagnostics_section
 from harmoniq.report.group_figures import FigureMaker
 from harmoniq.report.group_tables import GroupTables
 from harmoniq.report.images import ReportFigure
@@ -62,6 +63,7 @@ def write_group_report(
         _participants(tables),
         _site_effects(tables, figures),
         _harmonized(tables, figures),
+        diagnostics_section(tables),
         _age(tables, figures),
         _differences(tables, figures),
         *_optional(tables),

@@ -29,6 +29,8 @@ REQUIRED: Final[dict[str, tuple[str, ...]]] = {
     "hbr_diagnostics": ("metric", "tissue", "region"),
     "scorecard": ("quantity", "paper", "here"),
     "excluded": (),
+    "harmonization_diagnostics": ("check", "metric", "flag", "message"),
+    "held_out_bias": ("metric", "tissue", "region", "data", "site"),
 }
 
 

@@ -16,6 +16,12 @@ from harmoniq.statistics.columns import ColumnDescriptions
 from harmoniq.statistics.demographics import demographics, demographics_columns
 from harmoniq.statistics.edss import EDSS_COLUMNS, EDSS_PARTIAL_COLUMNS
 from harmoniq.statistics.group_differences import GROUP_DIFFERENCES_COLUMNS, TABLE3_COLUMNS, group_differences, table3
+from harmoniq.statistics.harmonization_diagnostics import (
+    DIAGNOSTICS_COLUMNS,
+    flagged_notes,
+    harmonization_diagnostics,
+)
+from harmoniq.statistics.held_out import HELD_OUT_COLUMNS, held_out_bias
 from harmoniq.statistics.pca import PCA_COLUMNS, PCA_SUMMARY_COLUMNS, pca
 from harmoniq.statistics.site_effects import SITE_EFFECTS_COLUMNS, site_effects
 from harmoniq.statistics.zscores import ZSCORE_SUMMARY_COLUMNS, ZSCORES_COLUMNS
@@ -110,6 +116,27 @@ def _clinical(cohort: Cohort, values: Values, options: Options) -> tuple[list[Ta
     ], found.notes
 
 
+def _held_out(cohort: Cohort, values: Values, options: Options) -> tuple[list[Table], list[str]]:
+    methods = [name for name in options["held_out_methods"] if name in values]
+    frame, notes = held_out_bias(
+        cohort, methods, reference_site=options["reference_site"], choices=options["choices"], folds=options["folds"],
+        simulations=options["simulations"], seed=options["seed"],
+    )  # fmt: skip
+    return [Table("held_out_bias", frame, HELD_OUT_COLUMNS)], notes
+
+
+def _diagnostics(cohort: Cohort, values: Values, options: Options) -> tuple[list[Table], list[str]]:
+    frame = pd.DataFrame(columns=list(DIAGNOSTICS_COLUMNS))
+    if set(values) != {"raw"}:
+        effects = site_effects(cohort, values)
+        frame = harmonization_diagnostics(
+            cohort, values, effects, reference_site=options["reference_site"], choices=options["choices"],
+            seed=options["seed"],
+        )  # fmt: skip
+    notes = flagged_notes(frame) if len(frame) else []
+    return [Table("harmonization_diagnostics", frame, DIAGNOSTICS_COLUMNS)], notes
+
+
 def _demographics(cohort: Cohort, values: Values, options: Options) -> tuple[list[Table], list[str]]:
     frame = demographics(cohort, patient_group=options["patient_group"])
     return [Table("table1_demographics", frame, demographics_columns(frame))], []
@@ -123,4 +150,6 @@ STEPS: dict[str, Callable[[Cohort, Values, Options], tuple[list[Table], list[str
     "group_differences": _group_differences,
     "clinical": _clinical,
     "demographics": _demographics,
+    "held_out": _held_out,
+    "diagnostics": _diagnostics,
 }

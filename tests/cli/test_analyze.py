@@ -24,6 +24,8 @@ COLUMNS = {
     "edss": "metric tissue region n beta se p p_fdr adj_r2 selected",
     "scorecard": "quantity metric tissue data paper here difference",
     "alternatives": "setting chosen other value_chosen value_other change",
+    "held_out_bias": "metric tissue region data site n bias_held_out eta2 eta2_held_out bias_simulated",
+    "harmonization_diagnostics": "check metric tissue region data site value limit flag message",
     "table3_group_differences": "metric tissue comparison",
 }
 

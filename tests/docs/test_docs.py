@@ -181,6 +181,7 @@ def test_timing_examples_are_feasible():
 
 
 def test_columns_of_tables_are_described():
+    from harmoniq.harmonization.adapt import ADAPTATION_COLUMNS
     from harmoniq.regions.bundles import PROFILE_COLUMNS
     from harmoniq.statistics import (
         age_models,
@@ -193,6 +194,9 @@ def test_columns_of_tables_are_described():
         site_effects,
         zscores,
     )
+    from harmoniq.statistics.applied import ZSCORES_COLUMNS
+    from harmoniq.statistics.harmonization_diagnostics import DIAGNOSTICS_COLUMNS
+    from harmoniq.statistics.held_out import HELD_OUT_COLUMNS
 
     page = ROOT / "docs" / "outputs.md"
     tables = {
@@ -206,6 +210,9 @@ def test_columns_of_tables_are_described():
         "### `peak_age_correlation.tsv`": age_summaries.PEAK_AGE_CORRELATION_COLUMNS,
         "### `rmse_change.tsv`": age_summaries.RMSE_CHANGE_COLUMNS,
         "### `group_differences.tsv`": group_differences.GROUP_DIFFERENCES_COLUMNS,
+        "### `held_out_bias.tsv`": HELD_OUT_COLUMNS,
+        "### `harmonization_diagnostics.tsv`": (*DIAGNOSTICS_COLUMNS, *DIAGNOSTICS_COLUMNS["check"]["Levels"]),
+        "### Saved models applied": (*ADAPTATION_COLUMNS, *ZSCORES_COLUMNS),
         "### `table3_group_differences.tsv`": group_differences.TABLE3_COLUMNS,
         "### `zscores.tsv`": zscores.ZSCORES_COLUMNS,
         "### `zscore_summary.tsv`": zscores.ZSCORE_SUMMARY_COLUMNS,
