@@ -28,10 +28,10 @@ class Cells(NamedTuple):
 
     Parameters
     ----------
-    lines : ndarray of float32, shape (n_tables * (2 * n_cells + 1), 2)
-        R1 at the start of each cell and its change over the cell: of the lower half of the branch from its lower end
-        upward, then of its upper half from the upper end downward; the first cells hold the end itself. Last comes a
-        line of 0 for what is not a number.
+    lines : ndarray of float32, shape (n_tables * 2 * n_cells, 2)
+        R1 at the start of each cell and its change with the last binary place within the cell: of the lower half of
+        the branch from its lower end upward, then of its upper half from the upper end downward; the first cells hold
+        the end itself.
     ends : ndarray of the uniform image's type, shape (n_tables, 2)
         Lower and upper end of the branch.
     shift : int
@@ -73,12 +73,12 @@ def make_cells(tables: "list[LookupTable]", octaves: int, bits: int, kind: np.dt
     distance = (numbers << shift).view(np.float32).astype(np.float64)
     ends = np.array([(table.uni[0], table.uni[-1]) for table in tables], kind)
     count = distance.size - 1
-    lines = np.zeros((len(tables), 2 * count + 1, 2), np.float32)
+    lines = np.zeros((len(tables), 2 * count, 2), np.float32)
     for row, table in enumerate(tables):
         # From the rounded ends: the kernels subtract values from them, and these differences are exact.
         for side, values in enumerate((float(ends[row, 0]) + distance, float(ends[row, 1]) - distance)):
             rate = table.r1(values)
-            start, change = rate[:-1], np.diff(rate)
+            start, change = rate[:-1], np.diff(rate) / (1 << shift)
             start[: 1 << bits], change[: 1 << bits] = 1.0 / table.t1[-side], 0.0
             lines[row, side * count : (side + 1) * count] = np.stack([start, change], axis=-1)
     return Cells(lines.reshape(-1, 2), ends, shift, int(numbers[0]), np.float32(distance[0]))
@@ -86,48 +86,53 @@ def make_cells(tables: "list[LookupTable]", octaves: int, bits: int, kind: np.dt
 
 @compiled
 def _locate(
-    uni: NDArray, first: NDArray, last: NDArray, table: Cells, nearest: NDArray, cells: NDArray, parts: NDArray
-) -> None:  # fmt: skip
-    """Fill the cells within a row, and the positions in them, of values between the row's ends."""
-    width = np.int32(table.lines.shape[0] // table.ends.shape[0])
-    half, nothing, zero = np.int32(width // 2), np.int32(width - 1), uni.dtype.type(0.0)
-    shift, start, smallest = np.int32(table.shift), np.int32(table.first), table.smallest
-    mask, unit = (np.int32(1) << shift) - np.int32(1), np.float32(1.0 / (1 << table.shift))
-    for voxel in range(cells.size):
+    uni: NDArray, low: NDArray, high: NDArray, table: Cells, nearest: NDArray, cells: NDArray, parts: NDArray
+) -> None:
+    """Fill the cells within a row, and the places in them, of values between the ends `low` and `high`."""
+    up, shift = np.int32(table.lines.shape[0] // table.ends.shape[0] // 2), np.int32(table.shift)
+    start, smallest, mask = np.int32(table.first), table.smallest, (np.int32(1) << shift) - np.int32(1)
+    for voxel in range(uni.size):
         value = uni[voxel]
-        rise, fall = np.float32(value - first[voxel]), np.float32(last[voxel] - value)
-        side, distance = (np.int32(0), rise) if rise < fall else (half, fall)
-        # What is beyond the ends takes the end's cell. A value minus itself is 0 where it is finite, and NaN elsewhere.
+        rise, fall = np.float32(value - low[voxel]), np.float32(high[voxel] - value)
+        distance = rise if rise < fall else fall
+        # What is beyond the ends, or not a number, takes an end's cell.
         nearest[voxel] = distance if distance > smallest else smallest
-        cells[voxel] = side if value - value == zero else nothing
+        cells[voxel] = np.int32(0) if rise < fall else up
     bits = nearest.view(np.int32)
-    for voxel in range(cells.size):
+    for voxel in range(uni.size):
         cells[voxel] += (bits[voxel] >> shift) - start
-        parts[voxel] = np.float32(bits[voxel] & mask) * unit
+        parts[voxel] = np.float32(bits[voxel] & mask)
 
 
 @compiled
-def _read(lines: NDArray, cells: NDArray, parts: NDArray, rate: NDArray) -> None:
-    """Fill `rate` from the lines of the cells."""
-    for voxel in range(cells.size):
-        at = np.uint64(np.uint32(cells[voxel]))
-        rate[voxel] = lines[at, 0] + parts[voxel] * lines[at, 1]
+def _finish(
+    uni: NDArray, low: NDArray, high: NDArray, unusable: NDArray, slack: float, rates: NDArray, r1: NDArray,
+    outside: NDArray,
+) -> None:
+    """Fill `r1`, which may be `uni` itself, and say what is outside the ends, or `unusable`."""
+    margin, zero = uni.dtype.type(slack), uni.dtype.type(0.0)
+    for voxel in range(uni.size):
+        value = uni[voxel]
+        inside = (value >= low[voxel] - margin) & (value <= high[voxel] + margin)
+        outside[voxel] = unusable[voxel] | (not inside)
+        # A value minus itself is 0 where it is finite, and NaN elsewhere.
+        r1[voxel] = rates[voxel] if value - value == zero else np.float32(0.0)
 
 
 @compiled
 def interpolate(uni: NDArray, table: Cells, slack: float, r1: NDArray, outside: NDArray) -> None:
     """Fill `r1` and `outside` from the only table."""
-    kind = uni.dtype.type
-    lowest, highest = kind(table.ends[0, 0] - slack), kind(table.ends[0, 1] + slack)
-    first, last = np.full(_CHUNK, table.ends[0, 0]), np.full(_CHUNK, table.ends[0, 1])
-    nearest, parts, cells = np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.int32)
+    lines, usable = table.lines, np.zeros(_CHUNK, np.bool_)
+    low, high = np.full(_CHUNK, table.ends[0, 0]), np.full(_CHUNK, table.ends[0, 1])
+    nearest, parts, rates = np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.float32)
+    cells = np.empty(_CHUNK, np.int32)
     for start in range(0, uni.size, _CHUNK):
-        values, flags = uni[start : start + _CHUNK], outside[start : start + _CHUNK]
-        n = values.size
-        _locate(values, first, last, table, nearest, cells[:n], parts)
-        _read(table.lines, cells[:n], parts, r1[start : start + _CHUNK])
-        for voxel in range(n):
-            flags[voxel] = (not values[voxel] >= lowest) | (not values[voxel] <= highest)
+        values, found, flags = uni[start : start + _CHUNK], r1[start : start + _CHUNK], outside[start : start + _CHUNK]
+        _locate(values, low, high, table, nearest, cells, parts)
+        for voxel in range(values.size):
+            at = np.uint64(np.uint32(cells[voxel]))
+            rates[voxel] = lines[at, 0] + parts[voxel] * lines[at, 1]
+        _finish(values, low, high, usable, slack, rates, found, flags)
 
 
 @compiled
@@ -149,41 +154,32 @@ def _place(b1: NDArray, grid: NDArray, rows: NDArray, weights: NDArray, flags: N
 
 
 @compiled
-def _ends(ends: NDArray, rows: NDArray, count: int, first: NDArray, last: NDArray) -> None:
-    """Fill the ends of the rows."""
-    for voxel in range(count):
-        row = np.uint64(np.uint32(rows[voxel]))
-        first[voxel], last[voxel] = ends[row, 0], ends[row, 1]
-
-
-@compiled
 def interpolate_b1(
     uni: NDArray, b1: NDArray, grid: NDArray, tables: Cells, slack: float, r1: NDArray, outside: NDArray
 ) -> None:
-    """Fill `r1` and `outside` from tables over an even grid of B1, linear between neighbors; `b1` is float32."""
-    margin = uni.dtype.type(slack)
-    ends, width = tables.ends, np.int32(tables.lines.shape[0] // tables.ends.shape[0])
-    # One by one: rows of a common array would not count as contiguous.
-    nearest, parts, cells = np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.int32)
-    below, above = np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.float32)
-    weights, rows = np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.int32)
-    first, last = np.empty(_CHUNK, uni.dtype), np.empty(_CHUNK, uni.dtype)
+    """Fill `r1` and `outside` from tables over an even grid of B1; `b1` is float32.
+
+    The branch's ends are interpolated between neighboring tables, and R1 at one distance from them: so the tables'
+    different ends leave no trace, and one cell serves both.
+    """
+    ends, lines, width = tables.ends, tables.lines, tables.lines.shape[0] // tables.ends.shape[0]
     low, high = np.empty(_CHUNK, uni.dtype), np.empty(_CHUNK, uni.dtype)
+    nearest, parts, rates = np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.float32)
+    weights = np.empty(_CHUNK, np.float32)
+    cells, rows, unusable = np.empty(_CHUNK, np.int32), np.empty(_CHUNK, np.int32), np.empty(_CHUNK, np.bool_)
     for start in range(0, uni.size, _CHUNK):
-        values, rates, flags = uni[start : start + _CHUNK], r1[start : start + _CHUNK], outside[start : start + _CHUNK]
-        n = values.size
-        _place(b1[start : start + _CHUNK], grid, rows, weights, flags)
-        for side in range(2):
-            _ends(ends, rows, n, first, last)
-            for voxel in range(n):
-                # The branch's ends are interpolated, too.
-                low[voxel] = low[voxel] + weights[voxel] * (first[voxel] - low[voxel]) if side else first[voxel]
-                high[voxel] = high[voxel] + weights[voxel] * (last[voxel] - high[voxel]) if side else last[voxel]
-            _locate(values, first, last, tables, nearest, cells[:n], parts)
-            for voxel in range(n):
-                cells[voxel] += rows[voxel] * width
-                rows[voxel] += np.int32(1)
-            _read(tables.lines, cells[:n], parts, above if side else below)
-        for voxel in range(n):
-            rates[voxel] = below[voxel] + weights[voxel] * (above[voxel] - below[voxel])
-            flags[voxel] |= (not values[voxel] >= low[voxel] - margin) | (not values[voxel] <= high[voxel] + margin)
+        values, found, flags = uni[start : start + _CHUNK], r1[start : start + _CHUNK], outside[start : start + _CHUNK]
+        _place(b1[start : start + _CHUNK], grid, rows, weights, unusable)
+        for voxel in range(values.size):
+            row, weight = np.uint64(np.uint32(rows[voxel])), weights[voxel]
+            after = row + np.uint64(1)
+            low[voxel] = ends[row, 0] + weight * (ends[after, 0] - ends[row, 0])
+            high[voxel] = ends[row, 1] + weight * (ends[after, 1] - ends[row, 1])
+        _locate(values, low, high, tables, nearest, cells, parts)
+        for voxel in range(values.size):
+            at = np.uint64(np.uint32(cells[voxel])) + np.uint64(np.uint32(rows[voxel])) * np.uint64(width)
+            above = at + np.uint64(width)
+            first = lines[at, 0] + parts[voxel] * lines[at, 1]
+            second = lines[above, 0] + parts[voxel] * lines[above, 1]
+            rates[voxel] = first + weights[voxel] * (second - first)
+        _finish(values, low, high, unusable, slack, rates, found, flags)

@@ -34,13 +34,15 @@ SIGN_NOTE = (
 )
 
 
-def normalize_uni(data: ArrayLike) -> NDArray[np.float32]:
+def normalize_uni(data: ArrayLike, *, in_place: bool = False) -> NDArray[np.float32]:
     """Bring a stored uniform image to [-0.5, 0.5].
 
     Parameters
     ----------
     data : array_like
         Values after NIfTI's slope and intercept, in any of the ranges that the module describes.
+    in_place : bool, optional
+        Overwrite `data` where it is a writable array of float32, to spare memory.
 
     Returns
     -------
@@ -55,13 +57,12 @@ def normalize_uni(data: ArrayLike) -> NDArray[np.float32]:
     data = np.asarray(data)
     low, high = _finite_range(data, "the uniform image")
     factor, shift = _uni_scale(low, high)
-    result = data.astype(np.float32)
+    result = data.astype(np.float32, copy=not (in_place and data.flags.writeable))
+    if data.dtype.kind == "f":
+        result[~np.isfinite(result)] = np.nan
     result *= np.float32(factor)
     result += np.float32(shift)
-    np.clip(result, -0.5, 0.5, out=result)
-    if data.dtype.kind == "f":
-        result[~np.isfinite(data)] = np.nan
-    return result
+    return np.clip(result, -0.5, 0.5, out=result)
 
 
 def _uni_scale(low: float, high: float) -> tuple[float, float]:

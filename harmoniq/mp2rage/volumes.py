@@ -55,7 +55,9 @@ def fit_r1_files(
     from harmoniq.mp2rage.lookup import fit_r1
 
     uniform, like = load_uniform(uni, inv1, inv2, inv1_phase, inv2_phase)
-    fit = fit_r1(uniform, timing, None if b1_map is None else b1_on_grid(b1_map, like, scale=b1_scale))
+    b1 = None if b1_map is None else b1_on_grid(b1_map, like, scale=b1_scale)
+    # The map takes the place of the uniform image: in memory are one of them, the transmit field and the mask.
+    fit = fit_r1(uniform, timing, b1, out=uniform)
     save_image(fit.r1, like.affine, out)
     if outside_out is not None:
         save_image(fit.outside.astype(np.uint8), like.affine, outside_out, dtype=np.uint8)
@@ -82,7 +84,7 @@ def load_uniform(uni: Path | None, *inversions: Path | None) -> tuple[np.ndarray
     if uni is not None:
         image = load_image(uni, ndim=3)
         try:
-            return normalize_uni(image.data), image
+            return normalize_uni(image.data, in_place=True), image
         except InputError as error:
             raise InputError(error.problem, file=uni, key=error.key, value=error.value, remedy=error.remedy) from error
     first, second, *phases = (None if path is None else load_image(path, ndim=3) for path in inversions)

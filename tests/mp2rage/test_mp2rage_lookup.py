@@ -80,7 +80,9 @@ def test_b1_is_interpolated_well(b1):
     t1 = np.linspace(0.4, 0.97 * build_lookup(SITE1, b1).t1_range[1], 300)
     uni = uniform_image(*inversion_signals(t1, SITE1, b1))
     fit = fit_r1(uni, SITE1, np.full(300, b1))
-    np.testing.assert_allclose(fit.r1, 1 / t1, rtol=5e-5)
+    # Above B1 1.2 the branch ends at 5 s instead of at its fold, and the kind of end changes between two tables.
+    np.testing.assert_allclose(fit.r1[t1 < 4], 1 / t1[t1 < 4], rtol=5e-5)
+    np.testing.assert_allclose(fit.r1, 1 / t1, rtol=2e-4)
 
 
 def test_b1_of_one_equals_no_b1():
@@ -121,7 +123,23 @@ def test_shapes_types_and_threads():
         np.testing.assert_array_equal(one.r1, two.r1)
         np.testing.assert_array_equal(one.r1, c_order.r1)
         np.testing.assert_array_equal(one.outside, c_order.outside)
-    np.testing.assert_allclose(fit_r1(uni, SITE1).r1, build_lookup(SITE1).r1(uni), rtol=1e-6)
+    # Cells of 1/256 of an octave.
+    np.testing.assert_allclose(fit_r1(uni, SITE1).r1, build_lookup(SITE1).r1(uni), rtol=2e-6)
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_the_map_may_take_the_place_of_the_uniform_image(corrected):
+    rng = np.random.default_rng(2)
+    uni = rng.uniform(-0.6, 0.6, (20, 30, 40)).astype(np.float32)
+    uni[0, 0, :3] = np.nan, np.inf, -np.inf
+    b1 = rng.uniform(0.7, 1.3, uni.shape) if corrected else None
+    wanted, given = fit_r1(uni, SITE1, b1), uni.copy()
+    fit = fit_r1(given, SITE1, b1, out=given)
+    assert np.shares_memory(fit.r1, given)
+    np.testing.assert_array_equal(fit.r1, wanted.r1)
+    np.testing.assert_array_equal(fit.outside, wanted.outside)
+    with pytest.raises(ValueError, match="float32"):
+        fit_r1(uni, SITE1, out=np.empty(uni.shape))
 
 
 def test_mismatched_b1_is_refused():
