@@ -5,14 +5,23 @@ from typing import Any
 
 from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, isdefined, traits
 
-from harmoniq.data.acquisitions import MP2RAGETiming
+from harmoniq.data.acquisitions import MP2RAGE, MP2RAGETiming
 from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface, given
 
-_IMAGES = ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase", "b1_map")
+
+class TimingInputSpec(VersionedInputSpec):
+    """The timing of a sequence of two trains (`harmoniq.data.acquisitions.MP2RAGETiming`)."""
+
+    repetition_time = traits.Float(mandatory=True, desc="s, from preparation to preparation")
+    inversion_times = traits.Tuple(traits.Float, traits.Float, mandatory=True, desc="s")
+    flip_angles = traits.Tuple(traits.Float, traits.Float, mandatory=True, desc="degrees")
+    echo_spacing = traits.Float(mandatory=True, desc="s, from excitation to excitation")
+    shots = traits.Tuple(traits.Int, traits.Int, mandatory=True, desc="before and after the k-space centre")
+    efficiency = traits.Float(mandatory=True, desc="of the inversion pulse")
 
 
-class FitR1InputSpec(VersionedInputSpec):
-    """Images and timing of one MP2RAGE acquisition (`harmoniq.data.acquisitions.MP2RAGETiming`)."""
+class FitR1InputSpec(TimingInputSpec):
+    """Images and timing of one MP2RAGE acquisition."""
 
     uni = File(exists=True, desc="uniform image, UNIT1")
     inv1 = File(exists=True, desc="magnitude of the first inversion")
@@ -21,16 +30,10 @@ class FitR1InputSpec(VersionedInputSpec):
     inv2_phase = File(exists=True, desc="phase of the second inversion")
     b1_map = File(exists=True, desc="B1+ map; the nominal flip angles are taken where there is none")
     b1_scale = traits.Float(desc="what nominal reads as in b1_map; recognized when not set")
-    repetition_time = traits.Float(mandatory=True, desc="s, from inversion to inversion")
-    inversion_times = traits.Tuple(traits.Float, traits.Float, mandatory=True, desc="s")
-    flip_angles = traits.Tuple(traits.Float, traits.Float, mandatory=True, desc="degrees")
-    echo_spacing = traits.Float(mandatory=True, desc="s, from excitation to excitation")
-    shots = traits.Tuple(traits.Int, traits.Int, mandatory=True, desc="before and after the k-space centre")
-    efficiency = traits.Float(mandatory=True, desc="of the inversion pulse")
 
 
-def timing_of(inputs: Any) -> MP2RAGETiming:
-    """Return the timing that a node's inputs hold."""
+def timing_of(inputs: Any, source: Any) -> MP2RAGETiming:
+    """Return the timing that a node's inputs hold; `source` is named in errors."""
     return MP2RAGETiming(
         inputs.repetition_time,
         inputs.inversion_times,
@@ -38,8 +41,19 @@ def timing_of(inputs: Any) -> MP2RAGETiming:
         inputs.echo_spacing,
         inputs.shots,
         inputs.efficiency,
-        source=str(given(inputs.uni) or given(inputs.inv1)),
+        source=str(source),
     )
+
+
+def r1_arguments(inputs: Any) -> dict[str, Any]:
+    """Return what every engine of R1 takes: the acquisition, and the transmit field."""
+    names = ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase")
+    images = {name: given(getattr(inputs, name)) for name in names}
+    return {
+        "acquisition": MP2RAGE(timing_of(inputs, images["uni"] or images["inv1"]), **images),
+        "b1_map": given(inputs.b1_map),
+        "b1_scale": inputs.b1_scale if isdefined(inputs.b1_scale) else None,
+    }
 
 
 class FitR1OutputSpec(TraitedSpec):
@@ -58,13 +72,9 @@ class FitR1(VersionedInterface):
     def _run_interface(self, runtime: Any) -> Any:
         from harmoniq.mp2rage.volumes import fit_r1_files
 
-        inputs = self.inputs
         out, outside = (self.output_path(runtime, name) for name in ("r1.nii.gz", "outside.nii.gz"))
-        images = {name: given(getattr(inputs, name)) for name in _IMAGES}
-        scale = inputs.b1_scale if isdefined(inputs.b1_scale) else None
-        self._results["outside_fraction"] = fit_r1_files(
-            out, timing=timing_of(inputs), b1_scale=scale, outside_out=outside, **images
-        )
+        fraction = fit_r1_files(out, **r1_arguments(self.inputs), outside_out=outside)
+        self._results["outside_fraction"] = fraction
         self._results.update(r1_map=str(out), outside_mask=str(outside))
         return runtime
 

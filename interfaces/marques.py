@@ -2,13 +2,11 @@
 
 from typing import Any
 
-from nipype.interfaces.base import File, TraitedSpec, isdefined, traits
+from nipype.interfaces.base import File, TraitedSpec, traits
 
-from harmoniq.interfaces.base import VersionedInterface, given
-from harmoniq.interfaces.maps import FitR1InputSpec, timing_of
+from harmoniq.interfaces.base import VersionedInterface
+from harmoniq.interfaces.maps import FitR1InputSpec, r1_arguments
 from harmoniq.interfaces.matlab import ToolboxInputSpec, job_folder, toolbox_arguments
-
-_IMAGES = ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase", "b1_map")
 
 
 class FitR1MarquesInputSpec(FitR1InputSpec, ToolboxInputSpec):
@@ -33,12 +31,8 @@ class FitR1Marques(VersionedInterface):
 
         inputs = self.inputs
         out = self.output_path(runtime, "r1.nii.gz")
-        images: dict[str, Any] = {name: given(getattr(inputs, name)) for name in _IMAGES}
         folder = job_folder(runtime, "marques")
-        scale = inputs.b1_scale if isdefined(inputs.b1_scale) else None
-        fit = fit_r1_marques(
-            out, timing=timing_of(inputs), folder=folder, b1_scale=scale, **images, **toolbox_arguments(inputs)
-        )
+        fit = fit_r1_marques(out, **r1_arguments(inputs), folder=folder, **toolbox_arguments(inputs))
         self._results.update(
             r1_map=str(out),
             outside_fraction=fit.outside_fraction,

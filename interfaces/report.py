@@ -76,3 +76,46 @@ class RegistrationFigure(VersionedInterface):
         )  # fmt: skip
         self._results.update(figure=str(out), fixed_frame=str(frames[0]), moving_frame=str(frames[1]))
         return runtime
+
+
+class CompareEnginesInputSpec(VersionedInputSpec):
+    """Maps of two engines, and where the brain is."""
+
+    native = File(exists=True, mandatory=True)
+    reference = File(exists=True, mandatory=True)
+    metric = traits.Enum("R1", "R2star", mandatory=True)
+    names = traits.Tuple(traits.Str, traits.Str, mandatory=True, desc="what the engines are called")
+    title = traits.Str(mandatory=True)
+    mask = File(exists=True, desc="of the brain, on any grid")
+    r1_map = File(exists=True, desc="for the classes of tissue, on any grid; not needed for R1 itself")
+    transform = File(exists=True, desc="ITK text, from points of their space to the maps'")
+
+
+class CompareEnginesOutputSpec(TraitedSpec):
+    """Where they differ, and how much."""
+
+    difference = File(exists=True, desc="PNG: the difference in three planes")
+    scatter = File(exists=True, desc="PNG: one over the other, and the difference over the mean")
+    table = File(exists=True, desc="TSV")
+    sidecar = File(exists=True, desc="JSON")
+
+
+class CompareEngines(VersionedInterface):
+    """Set the maps of two engines side by side."""
+
+    input_spec, output_spec = CompareEnginesInputSpec, CompareEnginesOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from harmoniq.report.engine_comparison import compare_engine_files
+
+        inputs = self.inputs
+        names = {"difference": "difference.png", "scatter": "scatter.png", "table": "engines.tsv"}
+        paths = {key: self.output_path(runtime, name) for key, name in names.items()}
+        compare_engine_files(
+            inputs.native, inputs.reference, metric=inputs.metric, names=tuple(inputs.names), title=inputs.title,
+            mask_path=given(inputs.mask), r1_path=given(inputs.r1_map), transform=given(inputs.transform),
+            **{f"{key}_out": path for key, path in paths.items()},
+        )  # fmt: skip
+        self._results.update({key: str(path) for key, path in paths.items()})
+        self._results["sidecar"] = str(paths["table"].with_suffix(".json"))
+        return runtime

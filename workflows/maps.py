@@ -10,7 +10,10 @@ from harmoniq.interfaces.maps import FitR1, FitR2Star, SuppressBackground
 from harmoniq.interfaces.marques import FitR1Marques
 from harmoniq.interfaces.registration import BrainMask, RegisterRigid
 from harmoniq.interfaces.sepia import FitR2StarSepia
+from harmoniq.workflows.b1 import timing_inputs
 from harmoniq.workflows.map_engines import MapEngine
+
+_R1_OUTPUTS = ["r1_map", "outside_mask", "robust_uni", "native_map", "mask"]
 
 
 def init_r1_wf(
@@ -51,23 +54,20 @@ def init_r1_wf(
         Voxels outside the lookup table's range; of the embedded engine alone.
     robust_uni
         The uniform image without its noisy background, where UNIT1 and both magnitudes are given.
+    native_map
+        With a reference engine: what the embedded one makes of the same images.
     mask
         Of the brain, on the same grid.
     """
     workflow = Workflow(name=name)
     fields = ["uni", "inv1", "inv2", "inv1_phase", "inv2_phase", "b1_map", "b1_scale", "reference", "freesurfer_mask"]
     inputnode = Node(IdentityInterface(fields=fields), name="inputnode")
-    outputnode = Node(IdentityInterface(fields=["r1_map", "outside_mask", "robust_uni", "mask"]), name="outputnode")
+    outputnode = Node(IdentityInterface(fields=_R1_OUTPUTS), name="outputnode")
     interface, toolbox = _interface(engine, FitR1, FitR1Marques)
     fit_r1 = Node(
         interface(
             **toolbox,
-            repetition_time=timing.repetition_time,
-            inversion_times=timing.inversion_times,
-            flip_angles=timing.flip_angles,
-            echo_spacing=timing.echo_spacing,
-            shots=timing.shots,
-            efficiency=timing.efficiency,
+            **timing_inputs(timing),
         ),
         name="fit_r1",
         mem_gb=mem_gb,
@@ -81,6 +81,12 @@ def init_r1_wf(
     ])  # fmt: skip
     if interface is FitR1:
         workflow.connect([(fit_r1, outputnode, [("outside_mask", "outside_mask")])])
+    else:
+        native_r1 = Node(FitR1(**timing_inputs(timing)), name="native_r1", mem_gb=mem_gb)
+        workflow.connect([
+            (inputnode, native_r1, [(image, image) for image in images]),
+            (native_r1, outputnode, [("r1_map", "native_map")]),
+        ])  # fmt: skip
     if {"uni", "inv1", "inv2"} <= set(images):
         suppress_background = Node(SuppressBackground(), name="suppress_background", mem_gb=mem_gb)
         workflow.connect([
@@ -129,10 +135,12 @@ def init_r2star_wf(
         Where gradients bias R2*; with `field_axes` alone.
     field_facts
         For the sidecar; of the embedded engine alone.
+    native_map
+        With a reference engine: what the embedded one makes of the same images, by the same method.
     """
     workflow = Workflow(name=name)
     inputnode = Node(IdentityInterface(fields=["magnitudes", "phases"]), name="inputnode")
-    fields = ["r2star_map", "s0_map", "warning_map", "field_facts"]
+    fields = ["r2star_map", "s0_map", "warning_map", "field_facts", "native_map"]
     outputnode = Node(IdentityInterface(fields=fields), name="outputnode")
     interface, toolbox = _interface(engine, FitR2Star, FitR2StarSepia)
     fit_r2star = Node(
@@ -145,6 +153,16 @@ def init_r2star_wf(
     if interface is FitR2Star:
         fit_r2star.inputs.field_correction = "auto" if field_axes else "off"
         workflow.connect([(fit_r2star, outputnode, [("field_facts", "field_facts")])])
+    else:
+        native_r2star = Node(
+            FitR2Star(echo_times=list(echo_times), method=method, field_correction="off"),
+            name="native_r2star",
+            mem_gb=mem_gb,
+        )
+        workflow.connect([
+            (inputnode, native_r2star, [("magnitudes", "magnitudes")]),
+            (native_r2star, outputnode, [("r2star_map", "native_map")]),
+        ])  # fmt: skip
     if interface is FitR2Star and field_axes:
         fit_r2star.inputs.field_axes = list(field_axes)
         workflow.connect([

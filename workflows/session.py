@@ -7,11 +7,14 @@ from pathlib import Path
 from nipype.interfaces.utility import Merge
 from nipype.pipeline.engine import Node, Workflow
 
+from harmoniq.data.acquisitions import MP2RAGE, B1Map
 from harmoniq.data.inputs import SessionInputs
 from harmoniq.interfaces.report import MapFigure, RegistrationFigure
 from harmoniq.interfaces.table import RegionalTable
 from harmoniq.regions.aggregate import engine_label
 from harmoniq.settings.schema import Settings
+from harmoniq.workflows.b1 import image_inputs, init_b1_wf
+from harmoniq.workflows.comparison import add_comparisons
 from harmoniq.workflows.engines import engine_names, field_axes
 from harmoniq.workflows.map_engines import MapEngines
 from harmoniq.workflows.maps import init_coregistration_wf, init_r1_wf, init_r2star_wf
@@ -81,6 +84,7 @@ def init_session_wf(
     if "regions" in stages and parts.rows:
         parts.add_table()
     parts.add_figures()
+    add_comparisons(parts)
     return workflow
 
 
@@ -125,16 +129,11 @@ class SessionParts:
         """Fit R1 and mask the brain."""
         mp2rage = self.inputs.mp2rage
         assert mp2rage is not None
-        images: dict[str, str | float] = {
-            name: str(path)
-            for name in ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase")
-            if (path := getattr(mp2rage, name)) is not None
-        }
+        images: dict[str, str | float] = dict(image_inputs(mp2rage))
+        fields = [*images, *(["b1_map", "b1_scale"] if self.inputs.b1 is not None else [])]
+        r1_wf = init_r1_wf(timing=mp2rage.timing, images=fields, engine=self.map_engines.r1, mem_gb=self.mem_gb)
         if self.inputs.b1 is not None:
-            images["b1_map"] = str(self.inputs.b1.image)
-            if self.inputs.b1.scale is not None:
-                images["b1_scale"] = self.inputs.b1.scale
-        r1_wf = init_r1_wf(timing=mp2rage.timing, images=list(images), engine=self.map_engines.r1, mem_gb=self.mem_gb)
+            self._add_b1(self.inputs.b1, mp2rage, r1_wf)
         for name, path in images.items():
             setattr(r1_wf.inputs.inputnode, name, path)
         r1_wf.inputs.inputnode.reference = self.reference
@@ -151,6 +150,15 @@ class SessionParts:
             self.put((r1_wf, "outputnode.robust_uni"), "robust", robust_path, self.sidecars["robust"])
         mask_path = self.path("mask", ".nii.gz", desc="brain")
         self.put((r1_wf, "outputnode.mask"), "mask", mask_path, self.sidecars["mask"])
+
+    def _add_b1(self, b1: B1Map, mp2rage: MP2RAGE, r1_wf: Workflow) -> None:
+        """Bring the transmit field to MP2RAGE, for the fit of R1."""
+        b1_wf = init_b1_wf(b1=b1, mp2rage=mp2rage, seed=self.seed, mem_gb=self.mem_gb)
+        b1_wf.inputs.inputnode.reference = self.reference
+        r1_wf.inputs.inputnode.b1_scale = 1.0
+        self.workflow.connect([(b1_wf, r1_wf, [("outputnode.b1_map", "inputnode.b1_map")])])
+        path = self.path("TB1map", ".nii.gz", folder="fmap", space="UNIT1")
+        self.put((b1_wf, "outputnode.b1_map"), "b1", path, self.sidecars["b1"], facts="outputnode.facts")
 
     def add_r2star(self) -> None:
         """Fit R2*."""

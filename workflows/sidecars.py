@@ -43,7 +43,10 @@ def _mp2rage(inputs: SessionInputs, mp2rage: MP2RAGE, engine: str) -> Sidecars:
     names, timing = [path.name for path in mp2rage.files], mp2rage.timing
     outside = "Voxels whose R1 is not a measurement: outside the monotonic range of the lookup table"
     robust = "Uniform image, background suppressed (O'Brien et al. 2014): for skull-stripping, not for fitting"
+    b1 = "Transmit field in the space of MP2RAGE, not smoothed; 0 where it was not measured"
+    sources = [inputs.b1.image.name] if inputs.b1 is not None else []
     return {
+        "b1": {**_common(b1, "native", sources), "Units": "relative to the nominal flip angle"},
         "R1": {
             **_common("R1 = 1/T1 by the lookup table of MP2RAGE", engine, names),
             "Units": "1/s",
@@ -57,6 +60,11 @@ def _mp2rage(inputs: SessionInputs, mp2rage: MP2RAGE, engine: str) -> Sidecars:
             "B1Correction": False if inputs.b1 is None else inputs.b1.image.name,
             "Notes": list(mp2rage.notes),
         },
+        "R1_native": {
+            **_common("R1 by the embedded engine, for comparison", f"native-lookup {harmoniq.__version__}", names),
+            "Units": "1/s",
+            "SkullStripped": False,
+        },
         "outside": {**_common(outside, engine, names), "Type": "ROI"},
         "robust": {**_common(robust, "native", names), "SkullStripped": False},
         "mask": {**_common("Brain mask", "freesurfer" if inputs.freesurfer else "native", names), "Type": "Brain"},
@@ -69,6 +77,11 @@ def _megre(inputs: SessionInputs, engine: str) -> Sidecars:
     fit = {**_common(f"Decay over {len(times)} echoes", engine, names), "SkullStripped": False}
     return {
         "R2star": {**fit, "Units": "1/s", "EchoTimes": times},
+        "R2star_native": {
+            **_common("R2* by the embedded engine, for comparison", f"native {harmoniq.__version__}", names),
+            "Units": "1/s",
+            "SkullStripped": False,
+        },
         "S0": {**fit, "Description": "Signal at echo time 0, in the image's units", "Units": "arbitrary"},
         "warning": {**fit, "Description": "Where gradients of the main field bias R2*", "Labels": WARNINGS},
     }

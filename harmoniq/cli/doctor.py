@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from importlib import metadata, util
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import harmoniq
 from harmoniq.data.errors import InputError
@@ -48,6 +48,7 @@ def _engines() -> Iterator[Finding]:
     yield Finding("R2*: native", "ok", "nlls, iwls, arlo, trapezoidal, loglinear, rician")
     yield Finding("surfaces: existing FreeSurfer", "ok", "give --fs-subjects-dir; no FreeSurfer installation is needed")
     yield _freesurfer()
+    yield from _reference_engines()
     yield Finding("bundles: existing tractograms", "ok", "give --derivatives: pyAFQ, QSIPrep or QSIRecon results")
     yield Finding("ComBat, ComBat-GAM: native", "ok", "the default")
     try:
@@ -68,6 +69,33 @@ def _freesurfer() -> Finding:
     except InputError as error:
         return Finding("FreeSurfer", "missing", str(error))
     return Finding("FreeSurfer", "ok", f"{found.version} in {found.home}, license {found.license}")
+
+
+def _reference_engines() -> Iterator[Finding]:
+    """Say what runs the reference toolboxes, and which of them are there."""
+    from harmoniq.data.octave import COMMAND_VARIABLE, TOOLBOXES, find_interpreter, find_toolbox, toolbox_version
+
+    try:
+        found = find_interpreter()
+        kind = {"matlab": "MATLAB", "octave": "Octave", "compiled": "a compiled runtime"}[found.kind]
+        yield Finding("MATLAB or Octave", "ok", f"{kind}: {' '.join(found.command)}")
+    except InputError as error:
+        wrong = os.environ.get(COMMAND_VARIABLE)
+        yield Finding("MATLAB or Octave", "missing" if wrong else "note", f"only for reference engines: {error}")
+    engines: tuple[tuple[Literal["marques", "sepia"], str, str], ...] = (
+        ("marques", "R1: Marques' scripts", "--r1-engine matlab"),
+        ("sepia", "R2*: SEPIA", "--r2star-engine sepia"),
+    )
+    for name, title, option in engines:
+        try:
+            folder = find_toolbox(name)
+            yield Finding(title, "ok", f"{toolbox_version(name, folder)} in {folder}, with {option}")
+        except InputError as error:
+            variable, address = TOOLBOXES[name].variable, TOOLBOXES[name].address
+            if os.environ.get(variable):
+                yield Finding(title, "missing", str(error))
+            else:
+                yield Finding(title, "note", f"optional: set {variable} to the folder of your copy ({address})")
 
 
 def _atlas() -> Iterator[Finding]:

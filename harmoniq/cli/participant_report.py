@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harmoniq.cli.discover import Discovery
 from harmoniq.data.errors import InputError
+from harmoniq.data.files import read_json
 from harmoniq.data.inputs import SessionInputs
 from harmoniq.data.provenance import versions
 from harmoniq.data.tables import read_tsv
@@ -13,6 +14,8 @@ from harmoniq.settings.load import as_dict
 from harmoniq.settings.schema import Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from harmoniq.report.images import ReportFigure
     from harmoniq.workflows.map_engines import MapEngines
     from harmoniq.workflows.study import RunSummary
@@ -70,6 +73,7 @@ def _write_report(
     ]
     warnings = [note for inputs in sessions if inputs.mp2rage is not None for note in inputs.mp2rage.notes]
     figures = _figures(out_dir, sessions, errors)
+    notes = [note for inputs in sessions for note in inputs.notes if note not in warnings]
     context = ParticipantReport(
         participant_id=f"sub-{participant}",
         inputs=found_files,
@@ -78,8 +82,9 @@ def _write_report(
         timings_mp2rage={
             inputs.session or "": inputs.mp2rage.timing for inputs in sessions if inputs.mp2rage is not None
         },
+        engine_tables=_engine_tables(out_dir, sessions),
         regions=pd.concat(tables, ignore_index=True) if tables else None,
-        notes=list(dict.fromkeys(note for inputs in sessions for note in inputs.notes if note not in warnings)),
+        notes=list(dict.fromkeys([*notes, *_b1_notes(out_dir, sessions)])),
         warnings=list(dict.fromkeys(warnings)),
         settings=as_dict(settings),
         versions=versions(),
@@ -96,6 +101,34 @@ def _is_of(label: str, participant: str) -> bool:
 def _table_path(out_dir: Path, inputs: SessionInputs) -> Path:
     folder = out_dir.joinpath(*inputs.label.split("_"))
     return folder / f"{inputs.label}_regions.tsv"
+
+
+def _engine_tables(out_dir: Path, sessions: Sequence[SessionInputs]) -> "dict[str, pd.DataFrame]":
+    """Return what the comparison of two engines found, by its title."""
+    found = {}
+    for inputs in sessions:
+        for metric, word in (("R1", "R1"), ("R2star", "R2*")):
+            folder = out_dir.joinpath(*inputs.label.split("_"), "anat")
+            path = folder / f"{inputs.label}_desc-engines_{metric}map.tsv"
+            if path.is_file():
+                found[f"{word}, native against reference ({inputs.label})"] = read_tsv(path)
+    return found
+
+
+def _b1_notes(out_dir: Path, sessions: Sequence[SessionInputs]) -> list[str]:
+    """Return a sentence on each session's B1+ map: its unit, its median, and how it was placed."""
+    notes = []
+    for inputs in sessions:
+        folder = out_dir.joinpath(*inputs.label.split("_"), "fmap")
+        path = folder / f"{inputs.label}_space-UNIT1_TB1map.json"
+        if inputs.b1 is not None and path.is_file():
+            facts = read_json(path)
+            moved = f", moved by {facts['B1MotionMillimeters']} mm" if "B1MotionMillimeters" in facts else ""
+            notes.append(
+                f"B1+ map {inputs.b1.image.name}: {facts['B1Units']}, median {facts['B1Median']:g}, "
+                f"placed {facts['B1Placement']}{moved}"
+            )
+    return notes
 
 
 def _figures(out_dir: Path, sessions: Sequence[SessionInputs], errors: list[str]) -> "list[ReportFigure]":

@@ -192,16 +192,43 @@ class MEGRE:
 
 
 @dataclass(frozen=True)
+class SA2RAGE:
+    """One SA2RAGE acquisition: two images after a saturation pulse (Eggenschwiler et al. 2012).
+
+    Its timing is checked as that of MP2RAGE; the efficiency has no meaning.
+    """
+
+    timing: MP2RAGETiming
+    inv1: Path
+    inv2: Path
+    inv1_phase: Path
+    inv2_phase: Path
+
+
+@dataclass(frozen=True)
 class B1Map:
     """A map of the transmit field.
 
-    `scale` is what nominal reads as: 10 times the flip angle in degrees in a TB1TFL's map; in a TB1map it is None, and
-    recognized when the map is read (`harmoniq.mp2rage.b1`).
+    Parameters
+    ----------
+    image : path
+        The map; of SA2RAGE the second image.
+    kind : str
+        BIDS suffix: TB1map, TB1TFL or TB1SRGE.
+    scale : float, optional
+        What nominal reads as: 10 times the flip angle in degrees in a TB1TFL's map; in a TB1map it is None, and
+        recognized when the map is read (`harmoniq.mp2rage.b1`).
+    anatomy : path, optional
+        Image of the head that was acquired with the map, by which it is registered.
+    sa2rage : SA2RAGE, optional
+        Of which the map is computed.
     """
 
     image: Path
     kind: str
     scale: float | None = None
+    anatomy: Path | None = None
+    sa2rage: SA2RAGE | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ QUERIES: dict[str, dict[str, Any]] = {
     "unit1": {"suffix": "UNIT1"},
     "mp2rage": {"suffix": "MP2RAGE"},
     "megre": {"suffix": "MEGRE"},
-    "b1": {"suffix": ["TB1map", "TB1TFL"]},
+    "b1": {"suffix": ["TB1map", "TB1TFL", "TB1SRGE"]},
     "dwi": {"suffix": "dwi"},
     "flair": {"suffix": "FLAIR"},
     "t2w": {"suffix": "T2w"},

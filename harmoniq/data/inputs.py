@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harmoniq.data.acquisitions import MEGRE, MP2RAGE, B1Map
 from harmoniq.data.bids import QUERIES
 from harmoniq.data.errors import InputError
+from harmoniq.data.inputs_b1 import find_b1
 from harmoniq.data.metadata import mp2rage_timing
 from harmoniq.data.parameters import acquisition_parameters
 
@@ -88,7 +89,8 @@ def find_acquisitions(
         notes.append("no ME-GRE: no R2*")
     if not query.get("dwi"):
         notes.append("no diffusion images")
-    b1 = _find_b1(query, notes) if b1_correction and mp2rage is not None else None
+    wanted = b1_correction and mp2rage is not None
+    b1 = find_b1(query, site_keys.get("TB1SRGE", {}), notes) if wanted else None
     files = {name: query.get(name) for name in ("mp2rage", "megre", "dwi")}
     parameters = acquisition_parameters(mp2rage, megre, files)
     flair, t2w = (tuple(Path(file.path) for file in query.get(name)) for name in ("flair", "t2w"))
@@ -152,27 +154,6 @@ def _find_mp2rage(query: _Query, site: Mapping[str, Any], efficiency: float, not
         )
     (inv1, inv2), (inv1_phase, inv2_phase) = map(_path, inversions), map(_path, phases)
     return MP2RAGE(timing, _path(uni), inv1, inv2, inv1_phase, inv2_phase, notes=tuple(notes))
-
-
-def _find_b1(query: _Query, notes: list[str]) -> B1Map | None:
-    """Return a TB1map, or the flip-angle map (acq-famp) of a TB1TFL: tenths of a degree, as the scanner writes it."""
-    file = query.one("b1", suffix="TB1map")
-    if file is not None:
-        return B1Map(Path(file.path), "TB1map")
-    file = query.one("b1", suffix="TB1TFL", acquisition="famp")
-    if file is None:
-        notes.append("no B1+ map (fmap/*_TB1map or *_acq-famp_TB1TFL): R1 is not corrected for B1+")
-        return None
-    angle = file.get_metadata().get("FlipAngle")
-    if isinstance(angle, bool) or not isinstance(angle, (int, float)) or not 0 < angle <= 180:
-        raise InputError(
-            "the nominal flip angle of the B1+ map, in degrees, is needed",
-            file=file.path,
-            key="FlipAngle",
-            value=angle,
-            remedy="add it to the sidecar, or use --b1-correction off",
-        )
-    return B1Map(Path(file.path), "TB1TFL", 10.0 * angle)
 
 
 def _find_megre(query: _Query, site: Mapping[str, Any], notes: list[str]) -> MEGRE | None:

@@ -6,11 +6,17 @@ from typing import Any
 from harmoniq.data.acquisitions import MP2RAGETiming
 from harmoniq.data.errors import InputError
 
-_REMEDY = "add it to the sidecar, or give it per site in a config: [sites.<site>.MP2RAGE]"
+_REMEDY = "add it to the sidecar, or give it per site in a config: [sites.<site>.{}]"
 
 
 def mp2rage_timing(
-    sidecars: Sequence[Mapping[str, Any]], site: Mapping[str, Any], efficiency: float, *, file: str, notes: list[str]
+    sidecars: Sequence[Mapping[str, Any]],
+    site: Mapping[str, Any],
+    efficiency: float,
+    *,
+    file: str,
+    notes: list[str],
+    table: str = "MP2RAGE",
 ) -> MP2RAGETiming:
     """Return the checked timing of an MP2RAGE acquisition.
 
@@ -26,13 +32,15 @@ def mp2rage_timing(
         Named in errors.
     notes : list of str
         Gets a line for each value taken from the config and each contradiction.
+    table : str
+        The site's table in the config: SA2RAGE has the same keys under TB1SRGE.
 
     Raises
     ------
     InputError
         For a value that is missing, malformed, or differs between the inversions; for infeasible timing.
     """
-    take = _Taker(sidecars, site, file, notes)
+    take = _Taker(sidecars, site, file, notes, table)
     return MP2RAGETiming(
         repetition_time=_number(take.common("RepetitionTimePreparation"), "RepetitionTimePreparation", file),
         inversion_times=_pair(take.per_inversion("InversionTime"), "InversionTime", file),
@@ -46,9 +54,10 @@ def mp2rage_timing(
 
 class _Taker:
     def __init__(
-        self, sidecars: Sequence[Mapping[str, Any]], site: Mapping[str, Any], file: str, notes: list[str]
+        self, sidecars: Sequence[Mapping[str, Any]], site: Mapping[str, Any], file: str, notes: list[str], table: str
     ) -> None:
         self.sidecars, self.site, self.file, self.notes = sidecars, site, file, notes
+        self.remedy = _REMEDY.format(table)
 
     def common(self, key: str, default: Any = None) -> Any:
         """Return a value that both inversions share."""
@@ -70,7 +79,7 @@ class _Taker:
         elif first is not None or second is not None:
             which = "second" if second is None else "first"
             if self.site.get(key) is None:
-                raise InputError(f"missing for the {which} inversion", file=self.file, key=key, remedy=_REMEDY)
+                raise InputError(f"missing for the {which} inversion", file=self.file, key=key, remedy=self.remedy)
             given = self.site[key]
             found = [given[0] if first is None else first, given[1] if second is None else second]
         return self._choose(key, found, None)
@@ -86,7 +95,7 @@ class _Taker:
             return given
         if default is not None:
             return default
-        raise InputError("missing", file=self.file, key=key, remedy=_REMEDY)
+        raise InputError("missing", file=self.file, key=key, remedy=self.remedy)
 
 
 def _equal(a: Any, b: Any) -> bool:

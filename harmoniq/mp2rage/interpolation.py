@@ -106,7 +106,13 @@ def _locate(
 
 @compiled
 def _finish(
-    uni: NDArray, low: NDArray, high: NDArray, unusable: NDArray, slack: float, rates: NDArray, r1: NDArray,
+    uni: NDArray,
+    low: NDArray,
+    high: NDArray,
+    unusable: NDArray,
+    slack: float,
+    rates: NDArray,
+    r1: NDArray,
     outside: NDArray,
 ) -> None:
     """Fill `r1`, which may be `uni` itself, and say what is outside the ends, or `unusable`."""

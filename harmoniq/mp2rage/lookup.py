@@ -29,8 +29,8 @@ B1_STEP = 0.01
 # Size of the tables of the B1-corrected fit; 181 of them take 6 MB.
 B1_TABLE_SIZE = 2048
 # Octaves of the distance from the ends (a float32 near them tells no more apart; a float64 does), and the binary
-# logarithm of the cells in each: R1 read from them is within 2e-6 of the table, with B1 5e-6. Few cells stay in the processor's
-# nearest caches: 102 kB, with B1 45 kB for each of its 181 steps.
+# logarithm of the cells in each: R1 read from them is within 2e-6 of the table, with B1 5e-6. Few cells stay in the
+# processor's nearest caches: 102 kB, with B1 45 kB for each of its 181 steps.
 OCTAVES, CELL_BITS = {"float32": 24, "float64": 52}, 8
 B1_OCTAVES, B1_CELL_BITS = 22, 7
 # Voxels of a block: large enough for its administration not to count, small enough to share among threads evenly.
@@ -185,14 +185,18 @@ def fit_r1(
             raise InputError(f"the B1 map has shape {factor.shape}, the uniform image {uni.shape}")
         flat_b1 = factor.reshape(-1, order=order)
     r1 = np.empty(uni.size, np.float32) if out is None else out.reshape(-1, order=order)
-    if r1.dtype != np.float32 or out is not None and (out.shape != uni.shape or not np.shares_memory(r1, out)):
+    if r1.dtype != np.float32 or (out is not None and (out.shape != uni.shape or not np.shares_memory(r1, out))):
         raise ValueError("out must be float32, contiguous and of the shape and order of uni")
     outside = _look_up(flat, flat_b1, r1, table, t1_range, threads)
     return R1Fit(r1.reshape(uni.shape, order=order), outside.reshape(uni.shape, order=order), table.t1_range)
 
 
 def _look_up(
-    uni: NDArray, b1: NDArray | None, r1: NDArray, table: LookupTable, t1_range: tuple[float, float],
+    uni: NDArray,
+    b1: NDArray | None,
+    r1: NDArray,
+    table: LookupTable,
+    t1_range: tuple[float, float],
     threads: int | None,
 ) -> NDArray[np.bool_]:
     """Fill `r1`, and return the voxels outside, block by block, for flat arrays."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harmoniq.data.acquisitions import MP2RAGETiming
+from harmoniq.data.acquisitions import MP2RAGE, MP2RAGETiming
 from harmoniq.data.errors import InputError
 from harmoniq.data.images import save_image
 from harmoniq.data.octave import (
@@ -55,14 +55,9 @@ class MarquesFit:
 
 def fit_r1_marques(
     out: Path,
+    acquisition: MP2RAGE,
     *,
-    timing: MP2RAGETiming,
     folder: Path,
-    uni: Path | None = None,
-    inv1: Path | None = None,
-    inv2: Path | None = None,
-    inv1_phase: Path | None = None,
-    inv2_phase: Path | None = None,
     b1_map: Path | None = None,
     b1_scale: float | None = None,
     toolbox: Path | None = None,
@@ -75,14 +70,10 @@ def fit_r1_marques(
     ----------
     out : path
         The R1 map, 1/s, float32, on the images' grid; 0 where the scripts give no T1.
-    timing : MP2RAGETiming
-        Of the sequence.
+    acquisition, b1_map, b1_scale
+        As `harmoniq.mp2rage.volumes.fit_r1_files` takes them, and read in the same way.
     folder : path
         For the job alone: script, stand-ins, log and, until it has succeeded, the data.
-    uni, inv1, inv2, inv1_phase, inv2_phase, b1_map : path, optional
-        As `harmoniq.mp2rage.volumes.fit_r1_files` takes them, and read in the same way.
-    b1_scale : float, optional
-        What nominal reads as in `b1_map`; recognized otherwise.
     toolbox : path, optional
         Default: the folder that HARMONIQ_MP2RAGE_SCRIPTS names.
     interpreter : Interpreter, optional
@@ -105,9 +96,9 @@ def fit_r1_marques(
     toolbox = find_toolbox("marques") if toolbox is None else check_toolbox("marques", toolbox)
     interpreter = find_interpreter() if interpreter is None else interpreter
     timeout = default_timeout() if timeout is None else timeout
-    uniform, like = load_uniform(uni, inv1, inv2, inv1_phase, inv2_phase)
+    uniform, like = load_uniform(acquisition)
     b1 = None if b1_map is None else b1_on_grid(b1_map, like, scale=b1_scale)
-    job = marques_job(timing, toolbox, b1=b1 is not None)
+    job = marques_job(acquisition.timing, toolbox, b1=b1 is not None)
     write_input(new_folder(folder) / _INPUT, uniform, b1)
     version = run_job(job, folder, interpreter, timeout)
     r1, outside = read_r1(folder / _OUTPUT, uniform.shape, b1=b1 is not None)

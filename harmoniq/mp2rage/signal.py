@@ -15,7 +15,7 @@ def _driven(t1_factor: NDArray, c: NDArray, pulses: int) -> NDArray:
 
 
 def inversion_signals(
-    t1: ArrayLike, timing: MP2RAGETiming, b1: ArrayLike = 1.0
+    t1: ArrayLike, timing: MP2RAGETiming, b1: ArrayLike = 1.0, *, efficiency: ArrayLike | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Compute the signals of both trains at the centre of k-space, in the steady state.
 
@@ -28,6 +28,8 @@ def inversion_signals(
     b1 : array_like, optional
         Flip angle relative to the nominal one; broadcast against `t1`. The inversion pulse is adiabatic: its
         efficiency does not depend on it.
+    efficiency : array_like, optional
+        By default that of `timing`; -cos of the flip angle for a pulse that saturates.
 
     Returns
     -------
@@ -42,6 +44,7 @@ def inversion_signals(
     t1, b1 = np.broadcast_arrays(np.asarray(t1, dtype=np.float64), np.asarray(b1, dtype=np.float64))
     before, after = timing.shots
     count = before + after
+    efficiency = timing.efficiency if efficiency is None else np.asarray(efficiency, dtype=np.float64)
     angles = [np.deg2rad(angle) * b1 for angle in timing.flip_angles]
     e1 = np.exp(-timing.echo_spacing / t1)
     c1, c2 = (np.cos(angle) * e1 for angle in angles)
@@ -51,9 +54,9 @@ def inversion_signals(
     recovered = (1.0 - ea) * c1**count + _driven(e1, c1, count)
     recovered = (recovered * eb + 1.0 - eb) * c2**count + _driven(e1, c2, count)
     recovered = recovered * ec + 1.0 - ec
-    steady = recovered / (1.0 + timing.efficiency * (c1 * c2) ** count * ea * eb * ec)
+    steady = recovered / (1.0 + efficiency * (c1 * c2) ** count * ea * eb * ec)
 
-    inverted = -timing.efficiency * steady * ea + 1.0 - ea
+    inverted = -efficiency * steady * ea + 1.0 - ea
     first = inverted * c1**before + _driven(e1, c1, before)
     second = first * c1**after + _driven(e1, c1, after)
     second = (second * eb + 1.0 - eb) * c2**before + _driven(e1, c2, before)

@@ -1,23 +1,26 @@
 """R1 from MP2RAGE images on disk: read, fit, write."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from harmoniq.data.acquisitions import MP2RAGETiming
+from harmoniq.data.acquisitions import MP2RAGE, MP2RAGETiming
 from harmoniq.data.errors import InputError
 from harmoniq.data.images import Image, load_image, save_image
+
+if TYPE_CHECKING:
+    from harmoniq.mp2rage.b1 import TransmitField
+
+#: Slices that are corrected for the transmit field at a time.
+_SLAB = 16
 
 
 def fit_r1_files(
     out: Path,
+    acquisition: MP2RAGE,
     *,
-    timing: MP2RAGETiming,
-    uni: Path | None = None,
-    inv1: Path | None = None,
-    inv2: Path | None = None,
-    inv1_phase: Path | None = None,
-    inv2_phase: Path | None = None,
     b1_map: Path | None = None,
     b1_scale: float | None = None,
     outside_out: Path | None = None,
@@ -30,12 +33,11 @@ def fit_r1_files(
     ----------
     out : path
         The R1 map, 1/s, float32, on the images' grid.
-    timing : MP2RAGETiming
-        Of the sequence.
-    uni, inv1, inv2, inv1_phase, inv2_phase : path, optional
-        `uni`, or both magnitudes.
+    acquisition : MP2RAGE
+        Images and timing.
     b1_map : path, optional
-        B1+ map, by which the flip angles are corrected (Marques and Gruetter 2013, doi:10.1371/journal.pone.0069294).
+        B1+ map in the space of the images, by which the flip angles are corrected (Marques and Gruetter 2013,
+        doi:10.1371/journal.pone.0069294).
     b1_scale : float, optional
         What nominal reads as in `b1_map`; recognized otherwise.
     outside_out : path, optional
@@ -51,28 +53,40 @@ def fit_r1_files(
     InputError
         For images that cannot be read or scaled; the file is named.
     """
-    from harmoniq.mp2rage.b1 import b1_on_grid
+    from harmoniq.mp2rage.b1 import load_b1
+
+    field = None if b1_map is None else load_b1(b1_map, b1_scale)
+    uniform, like = load_uniform(acquisition)
+    outside = _fit_slabs(uniform, like.affine, acquisition.timing, field)
+    save_image(uniform, like.affine, out)
+    if outside_out is not None:
+        save_image(outside.view(np.uint8), like.affine, outside_out, dtype=np.uint8)
+    return float(np.mean(outside))
+
+
+def _fit_slabs(
+    uniform: NDArray[np.float32], affine: NDArray[np.float64], timing: MP2RAGETiming, field: "TransmitField | None"
+) -> NDArray[np.bool_]:
+    """Put R1 in the place of the uniform image, and return what is outside; the field is made slab by slab."""
     from harmoniq.mp2rage.lookup import fit_r1
 
-    uniform, like = load_uniform(uni, inv1, inv2, inv1_phase, inv2_phase)
-    b1 = None if b1_map is None else b1_on_grid(b1_map, like, scale=b1_scale)
-    # The map takes the place of the uniform image: in memory are one of them, the transmit field and the mask.
-    fit = fit_r1(uniform, timing, b1, out=uniform)
-    save_image(fit.r1, like.affine, out)
-    if outside_out is not None:
-        save_image(fit.outside.astype(np.uint8), like.affine, outside_out, dtype=np.uint8)
-    return float(np.mean(fit.outside))
+    if field is None:
+        return fit_r1(uniform, timing, out=uniform).outside
+    outside = np.empty_like(uniform, dtype=np.bool_)
+    axis = 0 if uniform.flags.c_contiguous else 2
+    for start in range(0, uniform.shape[axis], _SLAB):
+        part = (slice(None),) * axis + (slice(start, start + _SLAB),)
+        corner = affine.copy()
+        corner[:3, 3] += start * affine[:3, axis]
+        b1 = field.on_grid(corner, uniform[part].shape)
+        outside[part] = fit_r1(uniform[part], timing, b1, out=uniform[part]).outside
+    return outside
 
 
-def load_uniform(uni: Path | None, *inversions: Path | None) -> tuple[np.ndarray, Image]:
+def load_uniform(acquisition: MP2RAGE) -> tuple[np.ndarray, Image]:
     """Return the uniform image of an acquisition, -0.5 to 0.5, and an image on its grid.
 
-    Parameters
-    ----------
-    uni : path, optional
-        Taken where it is given.
-    *inversions : path, optional
-        Magnitudes of both inversions, then their phases, of which it is computed otherwise.
+    It is computed from the magnitudes of both inversions, and their phases where they are there, when there is none.
 
     Raises
     ------
@@ -81,16 +95,17 @@ def load_uniform(uni: Path | None, *inversions: Path | None) -> tuple[np.ndarray
     """
     from harmoniq.mp2rage.scaling import normalize_uni, uni_from_magnitudes
 
+    uni = acquisition.uni
     if uni is not None:
         image = load_image(uni, ndim=3)
         try:
             return normalize_uni(image.data, in_place=True), image
         except InputError as error:
             raise InputError(error.problem, file=uni, key=error.key, value=error.value, remedy=error.remedy) from error
-    first, second, *phases = (None if path is None else load_image(path, ndim=3) for path in inversions)
-    if first is None or second is None:
-        raise InputError("needs a UNIT1 image, or the magnitudes of both inversions", file=inversions[0])
-    return uni_from_magnitudes(first.data, second.data, *(p.data if p else None for p in phases)), first
+    assert acquisition.inv1 is not None and acquisition.inv2 is not None
+    first, second = (load_image(path, ndim=3) for path in (acquisition.inv1, acquisition.inv2))
+    phases = (acquisition.inv1_phase, acquisition.inv2_phase)
+    return uni_from_magnitudes(first.data, second.data, *(p and load_image(p, ndim=3).data for p in phases)), first
 
 
 def suppress_background_files(uni: Path, inv1: Path, inv2: Path, out: Path) -> None:
@@ -108,9 +123,16 @@ def suppress_background_files(uni: Path, inv1: Path, inv2: Path, out: Path) -> N
     InputError
         For images that cannot be read or scaled; the file is named.
     """
-    from harmoniq.mp2rage.background import suppress_background
+    from harmoniq.mp2rage.background import corner_noise, suppress_background
+    from harmoniq.mp2rage.scaling import normalize_uni
 
-    uniform, like = load_uniform(uni)
+    image = load_image(uni, ndim=3)
+    uniform = normalize_uni(image.data, in_place=True)
     first, second = (load_image(path, ndim=3).data for path in (inv1, inv2))
-    robust = suppress_background(uniform, first, second)
-    save_image(np.round((robust + 0.5) * 4095).clip(0, 4095), like.affine, out, dtype=np.int16)
+    noise = corner_noise(second)
+    robust = np.empty(uniform.shape, np.int16, order="F")
+    for start in range(0, uniform.shape[2], _SLAB):
+        slab = (..., slice(start, start + _SLAB))
+        values = suppress_background(uniform[slab], first[slab], second[slab], noise=noise)
+        robust[slab] = np.round((values + 0.5) * 4095).clip(0, 4095)
+    save_image(robust, image.affine, out, dtype=np.int16)

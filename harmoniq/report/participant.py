@@ -31,6 +31,8 @@ class ParticipantReport:
         Maps and the registration, in the order of the page.
     timings_mp2rage : mapping
         Session's label (or "") to the timing of its MP2RAGE: for the table of what R1 depends on.
+    engine_tables : mapping
+        Title to table of `harmoniq.report.engine_comparison`, where two engines made a map.
     regions : pandas.DataFrame, optional
         ``metric tissue region hemisphere value sd n n_excluded`` (and more) in 1/s.
     notes, warnings : sequence of str
@@ -50,6 +52,7 @@ class ParticipantReport:
     engines: Sequence[Mapping[str, object]] = ()
     figures: Sequence[ReportFigure] = ()
     timings_mp2rage: Mapping[str, MP2RAGETiming] = field(default_factory=dict)
+    engine_tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     regions: pd.DataFrame | None = None
     notes: Sequence[str] = ()
     warnings: Sequence[str] = ()
@@ -86,6 +89,7 @@ def write_participant_report(path: str | Path, context: ParticipantReport) -> Pa
         _summary(context, status),
         Section("inputs", "Data and engines", _inputs(context)),
         Section("figures", "Maps", [Image(figure) for figure in context.figures]),
+        Section("engine-comparison", "Two engines side by side", _engine_tables(context)),
         Section("regions", "Regional values", _regions(context)),
         Section("sensitivity", "What R1 depends on", sensitivity_blocks(context.timings_mp2rage)),
         Section("timings", "Timings", _timings(context)),
@@ -130,6 +134,17 @@ def _inputs(context: ParticipantReport) -> list[object]:
         if rows:
             blocks.append(table_block(pd.DataFrame(list(rows)), title))
     return blocks or [Notes(["No data of this participant were found."])]
+
+
+def _engine_tables(context: ParticipantReport) -> list[object]:
+    if not context.engine_tables:
+        return []
+    said = (
+        "<p>The native engine's map against the reference engine's of the same images, in percent of the latter. The "
+        "classes of tissue are those of R1 at 3 T: white-matter-like is a T1 of 0.6 to 1.1 s, gray-matter-like 1.1 to "
+        "2.0 s, fluid-like more.</p>"
+    )
+    return [Text(said), *(table_block(table, title) for title, table in context.engine_tables.items())]
 
 
 def _regions(context: ParticipantReport) -> list[object]:

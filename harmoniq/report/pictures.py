@@ -40,7 +40,7 @@ def draw_map(
         ITK text, from points of the mask's space to the map's; none where they share one.
     """
     image = load_image(path, ndim=3)
-    mask = None if mask_path is None else _mask_on(image, mask_path, transform)
+    mask = None if mask_path is None else on_grid(image, mask_path, transform) > 0.5
     figure = figure_map_mosaic(
         image.data, image.affine, title, 0.0, SCALES[metric].top, SCALES[metric].label,
         cmap=color_map(metric), norm=color_norm(metric), mask=mask,
@@ -90,11 +90,21 @@ def draw_registration(
             write_bytes(path, figure_bytes(figure))
 
 
-def _mask_on(image: Image, path: Path, transform: Path | None) -> NDArray[np.bool_]:
-    """Return a mask on the grid of an image."""
+def on_grid(image: Image, path: Path, transform: Path | None) -> NDArray[np.float32]:
+    """Return another image on the grid of an image, for a picture or a table.
+
+    Parameters
+    ----------
+    image : Image
+        Of the grid.
+    path : path
+        Mask or map.
+    transform : path, optional
+        ITK text, from points of its space to the image's; none where they share one.
+    """
     from scipy.ndimage import affine_transform
 
-    mask = load_image(path, ndim=3)
+    other = load_image(path, ndim=3)
     to_image = np.eye(4) if transform is None else read_itk(transform)
-    voxels = np.linalg.inv(to_image @ mask.affine) @ image.affine
-    return affine_transform(mask.data, voxels[:3, :3], voxels[:3, 3], output_shape=image.shape, order=1) > 0.5
+    voxels = np.linalg.inv(to_image @ other.affine) @ image.affine
+    return affine_transform(other.data, voxels[:3, :3], voxels[:3, 3], output_shape=image.shape, order=1)

@@ -25,6 +25,13 @@ SITE_KEYS = {
         "InversionEfficiency",
     ),
     "MEGRE": ("EchoTime",),
+    "TB1SRGE": (
+        "RepetitionTimePreparation",
+        "RepetitionTimeExcitation",
+        "InversionTime",
+        "FlipAngle",
+        "NumberShots",
+    ),
 }
 
 

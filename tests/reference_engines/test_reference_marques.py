@@ -10,7 +10,7 @@ import pytest
 from nipype.pipeline.engine import Node
 from scipy.io import loadmat, savemat
 
-from harmoniq.data.acquisitions import MP2RAGETiming
+from harmoniq.data.acquisitions import MP2RAGE, MP2RAGETiming
 from harmoniq.data.compare import compare_maps
 from harmoniq.data.errors import InputError
 from harmoniq.data.images import load_image, save_image
@@ -60,10 +60,10 @@ def test_native_engine_agrees_with_the_scripts(site, corrected, median, p99, mar
     uni, b1, _ = _images(tmp_path, timing, rng)
     b1_map = b1 if corrected else None
     fit = fit_r1_marques(
-        tmp_path / "reference.nii.gz", timing=timing, folder=tmp_path / "job", uni=uni, b1_map=b1_map,
+        tmp_path / "reference.nii.gz", MP2RAGE(timing, uni), folder=tmp_path / "job", b1_map=b1_map,
         toolbox=marques, interpreter=interpreter,
     )  # fmt: skip
-    fit_r1_files(tmp_path / "native.nii.gz", timing=timing, uni=uni, b1_map=b1_map)
+    fit_r1_files(tmp_path / "native.nii.gz", MP2RAGE(timing, uni), b1_map=b1_map)
     native, reference = (load_image(tmp_path / f"{name}.nii.gz") for name in ("native", "reference"))
     np.testing.assert_array_equal(native.affine, reference.affine)
     found = compare_maps(native.data, reference.data)
@@ -82,7 +82,7 @@ def test_an_even_second_dimension_and_partial_fourier(marques, interpreter, tmp_
     image = load_image(uni)
     save_image(image.data[:, :8], image.affine, uni)
     save_image(load_image(b1).data[:, :8], image.affine, b1)
-    arguments = {"timing": timing, "uni": uni, "b1_map": b1}
+    arguments = {"acquisition": MP2RAGE(timing, uni), "b1_map": b1}
     job = {"folder": tmp_path / "job", "toolbox": marques, "interpreter": interpreter}
     fit_r1_marques(tmp_path / "reference.nii.gz", **arguments, **job)
     fit_r1_files(tmp_path / "native.nii.gz", **arguments)
@@ -97,9 +97,8 @@ def test_a_train_that_fills_its_gap_is_fitted(marques, interpreter, tmp_path, rn
     uni, _, _ = _images(tmp_path, timing, rng)
     fit = fit_r1_marques(
         tmp_path / "r1.nii.gz",
-        timing=timing,
+        MP2RAGE(timing, uni),
         folder=tmp_path / "job",
-        uni=uni,
         toolbox=marques,
         interpreter=interpreter,
     )
@@ -191,12 +190,13 @@ def test_refusals_come_before_the_interpreter_starts(tmp_path, empty_toolbox, pr
     monkeypatch.delenv("HARMONIQ_MP2RAGE_SCRIPTS", raising=False)
     timing = _timing("site1")
     uni, _, _ = _images(tmp_path, timing, rng)
-    job = {"timing": timing, "folder": tmp_path / "job"}
+    job = {"acquisition": MP2RAGE(timing, uni), "folder": tmp_path / "job"}
     with pytest.raises(InputError, match="HARMONIQ_MP2RAGE_SCRIPTS is not set"):
-        fit_r1_marques(tmp_path / "r1.nii.gz", uni=uni, **job)
+        fit_r1_marques(tmp_path / "r1.nii.gz", **job)
     monkeypatch.setenv("HARMONIQ_MP2RAGE_SCRIPTS", str(empty_toolbox("marques")))
-    with pytest.raises(InputError, match="needs a UNIT1 image"):
-        fit_r1_marques(tmp_path / "r1.nii.gz", inv1=uni, **job)
+    job["acquisition"] = MP2RAGE(timing, tmp_path / "absent.nii.gz")
+    with pytest.raises(InputError, match="file not found"):
+        fit_r1_marques(tmp_path / "r1.nii.gz", **job)
     # Table 2 of the paper read as full Fourier: the node makes the timing object, which refuses it.
     node = FitR1Marques(
         uni=str(uni), repetition_time=5.0, inversion_times=(0.7, 2.5), flip_angles=(4.0, 5.0), echo_spacing=0.0069,
