@@ -104,8 +104,9 @@ def load_uniform(acquisition: MP2RAGE) -> tuple[np.ndarray, Image]:
             raise InputError(error.problem, file=uni, key=error.key, value=error.value, remedy=error.remedy) from error
     assert acquisition.inv1 is not None and acquisition.inv2 is not None
     first, second = (load_image(path, ndim=3) for path in (acquisition.inv1, acquisition.inv2))
-    phases = (acquisition.inv1_phase, acquisition.inv2_phase)
-    return uni_from_magnitudes(first.data, second.data, *(p and load_image(p, ndim=3).data for p in phases)), first
+    paths = (acquisition.inv1_phase, acquisition.inv2_phase)
+    phases = (None if path is None else load_image(path, ndim=3).data for path in paths)
+    return uni_from_magnitudes(first.data, second.data, *phases), first
 
 
 def suppress_background_files(uni: Path, inv1: Path, inv2: Path, out: Path) -> None:
