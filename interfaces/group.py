@@ -59,6 +59,10 @@ class HarmonizeInputSpec(VersionedInputSpec):
     methods = traits.List(traits.Str, mandatory=True)
     reference_site = traits.Str(mandatory=True)
     engine = traits.Str("native", usedefault=True)
+    hbr_engine = traits.Str("native", usedefault=True)
+    hbr_fit = traits.Str("best-fold", usedefault=True)
+    zscore_sites = traits.List(traits.Str, value=["auto"], usedefault=True)
+    threads = traits.Int(1, usedefault=True, nohash=True, desc="of hbr; no result depends on it")
     seed = traits.Int(0, usedefault=True)
     choices = traits.Dict(desc="of harmoniq.harmonization.batches.Choices")
     patient_group = traits.Str("", usedefault=True)
@@ -69,6 +73,7 @@ class HarmonizeOutputSpec(TraitedSpec):
 
     cohort = Directory(exists=True)
     models = Directory(exists=True)
+    files = OutputMultiObject(File(exists=True), desc="hbr_diagnostics.tsv and its sidecar, where hbr was run")
     notes = traits.List(traits.Str)
 
 
@@ -79,7 +84,9 @@ class Harmonize(VersionedInterface):
 
     def _run_interface(self, runtime: Any) -> Any:
         from harmoniq.data.cohort_files import load_cohort, save_cohort
+        from harmoniq.harmonization.base import HBR_Z
         from harmoniq.harmonization.harmonize import harmonize_cohort
+        from harmoniq.harmonization.hbr.run import HbrRun
 
         inputs = self.inputs
         cohort, _ = load_cohort(inputs.cohort)
@@ -94,10 +101,22 @@ class Harmonize(VersionedInterface):
             models_dir=models,
             choices=_choices(inputs.choices),
             patient_group=inputs.patient_group or None,
+            hbr=HbrRun(inputs.hbr_engine, inputs.hbr_fit, tuple(inputs.zscore_sites), threads=inputs.threads),
         )
-        save_cohort(cohort, out, done.values)
-        self._results.update(cohort=str(out), models=str(models), notes=list(done.notes))
+        scores = {} if done.zscores is None else {HBR_Z: done.zscores}
+        save_cohort(cohort, out, {**done.values, **scores})
+        files = self._write_diagnostics(runtime, done.hbr_diagnostics)
+        self._results.update(cohort=str(out), models=str(models), files=files, notes=list(done.notes))
         return runtime
+
+    def _write_diagnostics(self, runtime: Any, table: Any) -> list[str]:
+        from harmoniq.data.tables import write_tsv
+        from harmoniq.harmonization.hbr.run import HBR_DIAGNOSTICS_COLUMNS
+
+        if table.empty:
+            return []
+        path = write_tsv(table, self.output_path(runtime, "hbr_diagnostics.tsv"), columns=HBR_DIAGNOSTICS_COLUMNS)
+        return [str(path), str(path.with_suffix(".json"))]
 
 
 def _choices(plain: Any) -> Any:

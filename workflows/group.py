@@ -37,6 +37,7 @@ def init_group_wf(
     allow_mixed_engines: bool = False,
     seed: int = 0,
     title: str = "Group report",
+    nprocs: int = 1,
     name: str = "group_wf",
 ) -> Workflow:
     """Analyze a cohort.
@@ -55,6 +56,8 @@ def init_group_wf(
         Of the bootstrap.
     title : str
         Of the report.
+    nprocs : int
+        Processors that hierarchical Bayesian regression may use; nothing depends on it but the time.
 
     Inputs
     ------
@@ -89,11 +92,16 @@ def init_group_wf(
             methods=list(methods),
             reference_site=settings.study.reference_site,
             engine=statistics.combat_engine,
+            hbr_engine=statistics.hbr_engine,
+            hbr_fit=statistics.hbr_fit,
+            zscore_sites=list(statistics.zscore_sites),
+            threads=nprocs if "hbr" in methods else 1,
             seed=seed,
             choices=harmonization_choices(settings),
             patient_group=settings.study.patient_group,
         ),
         name="harmonize",
+        n_procs=nprocs if "hbr" in methods else 1,
     )
     options = {
         "reference_site": settings.study.reference_site,
@@ -112,7 +120,7 @@ def init_group_wf(
         "simulations": settings.harmonization.simulations,
         "seed": seed,
     }
-    merge_files = Node(Merge(len(STEPS)), name="merge_files", run_without_submitting=True)
+    merge_files = Node(Merge(len(STEPS) + 1), name="merge_files", run_without_submitting=True)
     merge_notes = Node(Merge(len(STEPS) + 4), name="merge_notes", run_without_submitting=True)
     merge_notes.inputs.in1 = list(notes)
     summaries = Node(GroupSummaries(options=options, published=settings.study.published), name="summaries")
@@ -123,6 +131,7 @@ def init_group_wf(
         (build_cohort, merge_notes, [("notes", "in2")]),
         (harmonize, merge_notes, [("notes", "in3")]),
         (harmonize, report, [("cohort", "cohort"), ("models", "models")]),
+        (harmonize, merge_files, [("files", f"in{len(STEPS) + 1}")]),
         (merge_files, report, [("out", "files")]),
         (inputnode, summaries, [("regions", "regions"), ("alternatives", "alternatives")]),
         (harmonize, summaries, [("cohort", "cohort")]),

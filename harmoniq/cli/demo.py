@@ -97,7 +97,8 @@ def _simulate_tables(args: argparse.Namespace, out: Path) -> int:
 
 def _cohort(args: argparse.Namespace, out: Path) -> int:
     tables = out / "cohort" / "simulated"
-    return _command(args, "analyze", str(tables / "regions.tsv"), str(tables / "participants.tsv"), str(out / "cohort"))
+    return _command(args, "analyze", str(tables / "regions.tsv"), str(tables / "participants.tsv"), str(out / "cohort"),
+                    "--hbr-fit", "all")  # fmt: skip
 
 
 def _write_recovery(out: Path) -> "pd.DataFrame":

@@ -17,7 +17,7 @@ from harmoniq.data.files import copy_whole
 from harmoniq.settings.schema import Settings
 
 #: Methods that this version has.
-AVAILABLE = ("raw", "combat", "gam")
+AVAILABLE = ("raw", "combat", "gam", "hbr")
 
 
 def run_group(args: argparse.Namespace, settings: Settings) -> int:
@@ -118,6 +118,8 @@ def choose_methods(settings: Settings, cohort: Cohort | None = None) -> tuple[Se
     InputError
         For a method that this version does not have, when it is asked for by name.
     """
+    from harmoniq.harmonization.hbr.engines import check_installed
+
     missing = [method for method in settings.study.methods if method not in AVAILABLE]
     if missing:
         raise InputError(
@@ -125,6 +127,8 @@ def choose_methods(settings: Settings, cohort: Cohort | None = None) -> tuple[Se
             remedy="leave it out: what needs it uses gam",
         )  # fmt: skip
     methods = list(dict.fromkeys(("raw", *settings.study.methods)))
+    if "hbr" in methods:
+        check_installed(settings.statistics.hbr_engine)
     notes = []
     if cohort is not None and (small := _too_few_controls(cohort)):
         methods = ["raw"]
@@ -158,7 +162,7 @@ def _run(
     configure_nipype(log_dir=work_dir / "logs", stop_on_first_crash=True, verbose=args.verbose)
     workflow = init_group_wf(
         settings=settings, methods=methods, notes=notes, allow_mixed_engines=args.allow_mixed_engines,
-        seed=args.seed, title=title,
+        seed=args.seed, title=title, nprocs=nprocs,
     )  # fmt: skip
     workflow.base_dir = str(work_dir)
     for name, value in group_inputs(regions, participants).items():

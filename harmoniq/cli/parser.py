@@ -141,6 +141,8 @@ def _add_group_options(parser: argparse.ArgumentParser) -> None:
         help=f"harmonization methods: {', '.join(schema.METHODS)}",
     )
     group.add_argument("--combat-engine", choices=schema.COMBAT_ENGINES, help="engine of ComBat and ComBat-GAM")
+    group.add_argument("--hbr-engine", choices=schema.HBR_ENGINES, help="engine of hierarchical Bayesian regression")
+    group.add_argument("--hbr-fit", choices=schema.HBR_FITS, help="best of five folds, or one fit to all controls")
     group.add_argument("--bootstrap", metavar="N", type=int, help="resamples of the peak ages")
     group.add_argument("--allow-mixed-engines", action="store_true", help="pool values of different engines")
     group.add_argument("--apply-models", metavar="DIR", type=Path, help="harmonize and score with saved models")

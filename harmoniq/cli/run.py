@@ -34,6 +34,11 @@ def settings_from(args: argparse.Namespace) -> Settings:
         },
         "surfaces": {"engine": flag("surface_engine")},
         "bundles": {"engine": flag("bundle_engine")},
-        "statistics": {"combat_engine": flag("combat_engine"), "bootstrap": flag("bootstrap")},
+        "statistics": {
+            "combat_engine": flag("combat_engine"),
+            "bootstrap": flag("bootstrap"),
+            "hbr_engine": flag("hbr_engine"),
+            "hbr_fit": flag("hbr_fit"),
+        },
     }
     return load_settings(flag("config"), overrides)  # type: ignore[arg-type]

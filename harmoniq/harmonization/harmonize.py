@@ -2,10 +2,11 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from harmoniq.data.cohort import Cohort
 from harmoniq.data.errors import InputError
@@ -19,6 +20,9 @@ from harmoniq.harmonization.base import (
 )
 from harmoniq.harmonization.batches import Choices, batched, fitted_part, reference_batch, strata
 from harmoniq.harmonization.design import diagnostics
+from harmoniq.harmonization.hbr.harmonizer import Hbr
+from harmoniq.harmonization.hbr.run import HbrRun, diagnostics_table
+from harmoniq.harmonization.hbr.score import zscores
 from harmoniq.harmonization.manifest import write_manifest
 from harmoniq.harmonization.registry import check_method, make_harmonizer
 
@@ -36,11 +40,18 @@ class HarmonizedCohort:
         cannot be harmonized.
     notes : list of str
         What a reader of the results must know, each once, beginning with the metric (and method) that it is about.
+    zscores : numpy.ndarray or None
+        Of the shape of ``cohort.values``: deviations from the normative model of hierarchical Bayesian regression, as
+        `hbr.score.zscores`; None when hbr was not run.
+    hbr_diagnostics : pandas.DataFrame
+        A row per region and fit of hierarchical Bayesian regression, columns ``hbr.run.HBR_DIAGNOSTICS_COLUMNS``.
     """
 
     cohort: Cohort
     values: dict[str, np.ndarray]
     notes: list[str]
+    zscores: np.ndarray | None = None
+    hbr_diagnostics: pd.DataFrame = field(default_factory=lambda: diagnostics_table([]))
 
     def of(self, method: str) -> Cohort:
         """Return the cohort with the values of one method."""
@@ -57,6 +68,7 @@ def harmonize_cohort(
     models_dir: str | Path | None = None,
     choices: Choices | None = None,
     patient_group: str | None = None,
+    hbr: HbrRun | None = None,
 ) -> HarmonizedCohort:
     """Harmonize every metric over the sites that measured it.
 
@@ -67,10 +79,11 @@ def harmonize_cohort(
     cohort : Cohort
         Controls and patients of several sites and metrics.
     methods : sequence of str
-        Among raw, combat and gam.
+        Among raw, combat, gam and hbr.
     reference_site : str
         Left as it is; the others are brought to its scale.
     engine : {"native", "neuroharmonize"}
+        Of combat and gam.
     seed : int
     models_dir : path, optional
         Where to save the fitted models, in a folder per method and metric, and what they are in ``harmonization.json``.
@@ -78,6 +91,8 @@ def harmonize_cohort(
         Batches, protected covariates and who is fitted.
     patient_group : str, optional
         Label of the patients, who never enter a fit.
+    hbr : HbrRun, optional
+        How hbr is run, Z-scores included.
 
     Returns
     -------
@@ -102,6 +117,7 @@ def harmonize_cohort(
         return HarmonizedCohort(cohort, values, [])
     reference, notes = reference_batch(cohort, reference_site, choices)
     parts = _parts(batched(cohort, choices.batch), reference)
+    run, fits = hbr or HbrRun(), []
     for method in wanted:
         values[method][:] = np.nan
     for metric, (part, rows, columns) in parts.items():
@@ -117,16 +133,24 @@ def harmonize_cohort(
             about = f"{metric}, {name}" if name else metric
             for method in wanted:
                 harmonizer = make_harmonizer(method, engine=engine, reference_site=reference, seed=seed,
-                                             choices=choices)  # fmt: skip
+                                             choices=choices, hbr=run)  # fmt: skip
                 folder = None if models_dir is None else Path(models_dir) / method / metric / name
                 out, said = _harmonize_part(piece, fitted, harmonizer, folder, about, choices)
                 values[method][np.ix_(rows[stratum], columns)] = out
                 notes += [f"{about}, {method}: {note}" for note in said]
+                if isinstance(harmonizer, Hbr):
+                    fits.append(harmonizer.diagnostics().assign(model=f"harmonization {name}".strip()))
     if models_dir is not None:
         harmonized = {metric: part for metric, (part, *_) in parts.items() if set(site_labels(part)) != {reference}}
         write_manifest(models_dir, harmonized, wanted, reference_site=site_label(reference_site), reference=reference,
                        choices=choices)  # fmt: skip
-    return HarmonizedCohort(cohort, values, list(dict.fromkeys(notes)))
+    if "hbr" not in wanted:
+        return HarmonizedCohort(cohort, values, list(dict.fromkeys(notes)))
+    scored = zscores(cohort, patient_group=patient_group or "MS", run=run, seed=seed, choices=choices,
+                     models_dir=None if models_dir is None else Path(models_dir) / "zscores")  # fmt: skip
+    fits.append(scored.diagnostics.assign(model="zscores"))
+    notes = list(dict.fromkeys(notes + scored.notes))
+    return HarmonizedCohort(cohort, values, notes, scored.values, diagnostics_table(fits))
 
 
 def _parts(cohort: Cohort, reference: str) -> dict[str, tuple[Cohort, np.ndarray, np.ndarray]]:

@@ -1,6 +1,7 @@
 """Harmonizers by name."""
 
 from pathlib import Path
+from typing import Any
 
 from harmoniq.data.errors import InputError
 from harmoniq.data.files import read_json
@@ -8,10 +9,12 @@ from harmoniq.harmonization.base import MODEL_FILE, Harmonizer
 from harmoniq.harmonization.batches import Choices
 from harmoniq.harmonization.combat import Combat
 from harmoniq.harmonization.gam import CombatGam
+from harmoniq.harmonization.hbr.harmonizer import Hbr
+from harmoniq.harmonization.hbr.run import HbrRun
 from harmoniq.harmonization.neuroharmonize import NeuroHarmonize
 from harmoniq.harmonization.raw import Raw
 
-METHODS = ("raw", "combat", "gam")
+METHODS = ("raw", "combat", "gam", "hbr")
 ENGINES = ("native", "neuroharmonize")
 
 
@@ -22,20 +25,23 @@ def make_harmonizer(
     reference_site: str | None = None,
     seed: int = 0,
     choices: Choices | None = None,
+    hbr: HbrRun | None = None,
 ) -> Harmonizer:
     """Make a harmonizer that is yet to be fitted.
 
     Parameters
     ----------
-    method : {"raw", "combat", "gam"}
+    method : {"raw", "combat", "gam", "hbr"}
     engine : {"native", "neuroharmonize"}
         Of combat and gam.
     reference_site : str, optional
         Site whose scale the others are brought to.
     seed : int
-        For neuroHarmonize's choice of the penalty; the native engine uses no chance.
+        For neuroHarmonize's choice of the penalty, and for hbr; native ComBat uses no chance.
     choices : Choices, optional
         What is kept, and what to do with sites that share no age with the others.
+    hbr : HbrRun, optional
+        How hbr is run: its own engine, folds and settings.
 
     Raises
     ------
@@ -48,6 +54,12 @@ def make_harmonizer(
     if method == "raw":
         return Raw(reference_site=reference_site)
     choices = choices or Choices()
+    if method == "hbr":
+        run = hbr or HbrRun()
+        return Hbr(
+            reference_site=reference_site, protect=choices.kept(), engine=run.engine, fit=run.fit, seed=seed,
+            disjoint_ages=choices.disjoint_ages, options=run.options, threads=run.threads,
+        )  # fmt: skip
     common = {
         "reference_site": reference_site,
         "protect": choices.kept(),
@@ -78,12 +90,14 @@ def load_harmonizer(folder: str | Path) -> Harmonizer:
     """
     file = Path(folder) / MODEL_FILE
     content = read_json(file)
-    kinds: dict[tuple[object, object], type[Raw] | type[Combat] | type[CombatGam] | type[NeuroHarmonize]] = {
+    kinds: dict[tuple[object, object], Any] = {
         ("raw", "native"): Raw,
         ("combat", "native"): Combat,
         ("gam", "native"): CombatGam,
         ("combat", "neuroharmonize"): NeuroHarmonize,
         ("gam", "neuroharmonize"): NeuroHarmonize,
+        ("hbr", "native"): Hbr,
+        ("hbr", "pcntoolkit"): Hbr,
     }
     kind = kinds.get((content.get("method"), content.get("engine"))) if isinstance(content, dict) else None
     if kind is None:

@@ -82,7 +82,9 @@ def covariate_columns(cohort: Cohort, names: Sequence[str]) -> np.ndarray:
     return out
 
 
-def training_of(cohort: Cohort, *, reference_site: str | None, protect: Sequence[str] = COVARIATES) -> Training:
+def training_of(
+    cohort: Cohort, *, reference_site: str | None, protect: Sequence[str] = COVARIATES, min_sites: int = 2
+) -> Training:
     """Take the controls of a cohort.
 
     Parameters
@@ -92,6 +94,8 @@ def training_of(cohort: Cohort, *, reference_site: str | None, protect: Sequence
     reference_site : str or None
     protect : sequence of str
         Which covariates are protected: columns of the participants.
+    min_sites : int
+        Sites that are needed: two to harmonize, one for a normative model.
 
     Raises
     ------
@@ -103,7 +107,7 @@ def training_of(cohort: Cohort, *, reference_site: str | None, protect: Sequence
     sites = tuple(sorted(set(everyone)))
     reference = None if reference_site is None else site_label(reference_site)
     check_reference(reference, sites)
-    _check_counts(everyone, cohort, sites)
+    _check_counts(everyone, cohort, sites, min_sites)
     rows = np.flatnonzero(cohort.is_control)
     # Sums depend on the order of their terms in the last bits; a fixed order makes equal cohorts give equal bits.
     rows = rows[np.argsort(cohort.participants["participant_id"].astype(str).to_numpy()[rows], kind="stable")]
@@ -130,8 +134,8 @@ def training_of(cohort: Cohort, *, reference_site: str | None, protect: Sequence
     )
 
 
-def _check_counts(everyone: np.ndarray, cohort: Cohort, sites: tuple[str, ...]) -> None:
-    if len(sites) < 2:
+def _check_counts(everyone: np.ndarray, cohort: Cohort, sites: tuple[str, ...], min_sites: int) -> None:
+    if len(sites) < min_sites:
         raise InputError(
             f"there is only {'one site' if sites else 'no participant'}: nothing to harmonize", key="site",
             value=sites[0] if sites else None, remedy="add a second site, or use the raw values",

@@ -80,13 +80,14 @@ def _harmonization(names: list[str], reference: str, controls: str, engine: str)
     said = {
         "combat": f"ComBat with linear age and sex {cite('johnson2007', 'fortin2018')}",
         "gam": f"ComBat-GAM with a smooth term of age and linear sex {cite('pomponio2020')}",
-        "hbr": f"hierarchical Bayesian regression with B-splines of age {cite('kia2020', 'deboer2024')}",
+        "hbr": "hierarchical Bayesian regression with B-splines of age and random intercepts of site and sex in mean "
+        f"and SD, Z-scores transformed back at the reference site {cite('kia2020', 'deboer2024')}",
     }
     listed = "; ".join(said.get(name, escape(METHOD_TITLES.get(name, name))) for name in names)
     by = f" ComBat's engine was {engine}." if {"combat", "gam"} & set(names) else ""
     return (
-        f"Values were harmonized by: {listed}. {reference} is the reference site, whose values ComBat leaves as they "
-        f"are. Models were fitted to the controls ({controls}) alone and then applied to the patients.{by}"
+        f"Values were harmonized by: {listed}. {reference} is the reference site, whose values are left as "
+        f"they are. Models were fitted to the controls ({controls}) alone and then applied to the patients.{by}"
     )
 
 

@@ -12,6 +12,8 @@ FIELD_AXES = ("x", "y", "z", "xy", "xz", "yz", "xyz")
 SURFACE_ENGINES = ("auto", "freesurfer", "catsurf")
 BUNDLE_ENGINES = ("auto", "qsiprep", "pyafq")
 COMBAT_ENGINES = ("native", "neuroharmonize")
+HBR_ENGINES = ("native", "pcntoolkit")
+HBR_FITS = ("best-fold", "all")
 METHODS = ("raw", "combat", "gam", "hbr")
 PEAK_SIGNS = ("minus", "printed")
 PEAK_ERRORS = ("covariance", "printed")
@@ -33,7 +35,7 @@ class StudySettings:
     reference_site: str = option("site1", "site whose scale the others are brought to")
     patient_group: str = option("MS", "label of the patients in the group column")
     control_group: str = option("HC", "label of the controls in the group column")
-    methods: tuple[str, ...] = option(("raw", "combat", "gam"), "harmonization methods", choices=METHODS)
+    methods: tuple[str, ...] = option(METHODS, "harmonization methods", choices=METHODS)
     published: str = option("builtin", "table of published figures for the scorecard: builtin, none, or a TSV file")
 
 
@@ -111,6 +113,9 @@ class StatisticsSettings:
     """The ``[statistics]`` table: the group level."""
 
     combat_engine: str = option("native", "engine of ComBat and ComBat-GAM", choices=COMBAT_ENGINES)
+    hbr_engine: str = option("native", "engine of hierarchical Bayesian regression", choices=HBR_ENGINES)
+    hbr_fit: str = option("best-fold", "best of five fits to four fifths each, or one fit to all", choices=HBR_FITS)
+    zscore_sites: tuple[str, ...] = option(("auto",), "sites whose controls make the model of the Z-scores")
     bootstrap: int = option(10000, "bootstrap resamples of the peak ages", bounds=(2, 1_000_000))
     standardize_r2star: bool = option(True, "standardize R2* before the age models (section 2.5.2)")
     alpha: float = option(0.05, "significance threshold", bounds=(0.0, 1.0))

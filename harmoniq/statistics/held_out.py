@@ -19,6 +19,7 @@ from harmoniq.harmonization.base import Harmonizer, site_labels
 from harmoniq.harmonization.batches import Choices, batched, fitted_part, reference_batch, strata
 from harmoniq.harmonization.gam import CombatGam
 from harmoniq.harmonization.harmonize import transform_part
+from harmoniq.harmonization.hbr.run import HbrRun
 from harmoniq.harmonization.registry import make_harmonizer
 from harmoniq.statistics.columns import DATA, FEATURE_COLUMNS, ColumnDescriptions
 from harmoniq.statistics.site_effects import site_effects
@@ -115,7 +116,8 @@ def _of_method(
     controls: Cohort, method: str, reference: str, choices: Choices, folds: int, simulations: int, seed: int
 ) -> pd.DataFrame:
     def make() -> Harmonizer:
-        return make_harmonizer(method, reference_site=reference, seed=seed, choices=choices)
+        # One fit to all who are given: these folds are the folds.
+        return make_harmonizer(method, reference_site=reference, seed=seed, choices=choices, hbr=HbrRun(fit="all"))
 
     sites = sorted(set(site_labels(controls)))
     site, p = site_labels(controls), len(controls.features)

@@ -202,7 +202,7 @@ def test_analyze_refusals(harmoniq, tmp_path):
     regions.write_text("participant_id\tmetric\ttissue\tregion\tvalue\nsub-1\tR1\tcGM\tBA1\t0.6\n")
     people.write_text("participant_id\tsite\tgroup\tage\tsex\nsub-1\tsite1\tHC\t30\tF\n")
     refused(harmoniq("analyze", "absent.tsv", people, "o"), "absent.tsv: file not found")
-    refused(harmoniq("analyze", regions, people, "o", "--methods", "hbr"), "--methods = hbr: not part of this version")
+    refused(harmoniq("analyze", regions, people, "o", "--methods", "hbr"), "only one site")
     refused(harmoniq("analyze", regions, people, "o", "--reference-site", "nowhere"), "nowhere")
     people.write_text("participant_id\tsite\tgroup\tage\tsex\nsub-2\tsite1\tHC\t30\tF\n")
     refused(harmoniq("analyze", regions, people, "o"), "participant_id = sub-1: not in")

@@ -9,9 +9,11 @@ import pytest
 
 from harmoniq.data.errors import InputError
 from harmoniq.harmonization.base import Harmonizer
+from harmoniq.harmonization.hbr.run import HbrRun
+from harmoniq.harmonization.hbr.sampler import SamplerOptions
 from harmoniq.harmonization.registry import load_harmonizer, make_harmonizer
 
-NATIVE = [("raw", "native"), ("combat", "native"), ("gam", "native")]
+NATIVE = [("raw", "native"), ("combat", "native"), ("gam", "native"), ("hbr", "native")]
 ENGINE = [("combat", "neuroharmonize"), ("gam", "neuroharmonize")]
 
 
@@ -22,15 +24,22 @@ def kind(request):
     return request.param
 
 
+#: Short chains, which say nothing less of the contract.
+QUICK = HbrRun(fit="all", options=SamplerOptions(chains=2, tune=100, draws=150))
+
+
 @pytest.fixture
 def make(kind):
-    return lambda **options: make_harmonizer(kind[0], engine=kind[1], **({"reference_site": "site1"} | options))
+    def made(**options):
+        return make_harmonizer(kind[0], engine=kind[1], hbr=QUICK, **({"reference_site": "site1"} | options))
+
+    return made
 
 
 @pytest.fixture
 def cohort(make_cohort, kind):
     # neuroHarmonize takes half a second per region and smooth.
-    return make_cohort(p=3 if kind[1] == "neuroharmonize" else 12, n=30, patients=10)
+    return make_cohort(p=3 if kind[1] == "neuroharmonize" or kind[0] == "hbr" else 12, n=30, patients=10)
 
 
 def quiet_transform(harmonizer, cohort):
@@ -153,7 +162,7 @@ def test_region_missing_at_a_whole_site(make, kind, cohort):
     fitted = make().fit(part)
     out = quiet_transform(fitted, part)
     assert (np.isnan(out) == np.isnan(holes)).all()
-    if kind == ("combat", "native") or kind == ("gam", "native"):
+    if kind in (("combat", "native"), ("gam", "native"), ("hbr", "native")):
         assert any("site3" in note and "BA2" in note for note in fitted.notes)
 
 
@@ -205,18 +214,19 @@ def test_loading_what_is_not_a_model_says_so(tmp_path):
         load_harmonizer(tmp_path)
 
 
-def test_damaged_arrays_are_a_sentence(make_cohort, tmp_path):
-    make_harmonizer("gam", reference_site="site1").fit(make_cohort()).save(tmp_path)
-    (tmp_path / "parameters.npz").write_bytes(b"PK nonsense")
+@pytest.mark.parametrize(("method", "arrays"), [("gam", "parameters.npz"), ("hbr", "posterior.npz")])
+def test_damaged_arrays_are_a_sentence(make_cohort, tmp_path, method, arrays):
+    make_harmonizer(method, reference_site="site1", hbr=QUICK).fit(make_cohort(p=2)).save(tmp_path)
+    (tmp_path / arrays).write_bytes(b"PK nonsense")
     with pytest.raises(InputError, match="damaged"):
         load_harmonizer(tmp_path)
-    (tmp_path / "parameters.npz").unlink()
+    (tmp_path / arrays).unlink()
     with pytest.raises(InputError, match="file not found"):
         load_harmonizer(tmp_path)
 
 
 def test_unknown_methods_and_engines_are_named():
-    with pytest.raises(InputError, match=r"hbr.*raw, combat, gam"):
-        make_harmonizer("hbr", reference_site="site1")
+    with pytest.raises(InputError, match=r"longcombat.*raw, combat, gam, hbr"):
+        make_harmonizer("longcombat", reference_site="site1")
     with pytest.raises(InputError, match=r"matlab.*|native, neuroharmonize"):
         make_harmonizer("gam", engine="matlab", reference_site="site1")

@@ -57,8 +57,8 @@ def test_unknown_reference_site_and_one_that_lacks_a_metric(cohort):
 
 
 def test_unknown_method_names_those_that_there_are(cohort):
-    with pytest.raises(InputError, match=r"hbr.*raw, combat, gam"):
-        harmonize_cohort(cohort, ["raw", "hbr"], reference_site="site1")
+    with pytest.raises(InputError, match=r"longcombat.*raw, combat, gam, hbr"):
+        harmonize_cohort(cohort, ["raw", "longcombat"], reference_site="site1")
 
 
 def test_metric_of_the_reference_site_alone_is_left_as_it_is(cohort):

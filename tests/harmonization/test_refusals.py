@@ -10,9 +10,19 @@ from harmoniq.harmonization.base import HarmonizationWarning
 from harmoniq.harmonization.combat import Combat
 from harmoniq.harmonization.design import diagnostics
 from harmoniq.harmonization.gam import CombatGam
+from harmoniq.harmonization.hbr.harmonizer import Hbr
+from harmoniq.harmonization.hbr.sampler import SamplerOptions
 from harmoniq.harmonization.neuroharmonize import NeuroHarmonize, import_engine
 
-KINDS = [Combat, CombatGam, NeuroHarmonize]
+
+class QuickHbr(Hbr):
+    """Hierarchical Bayesian regression with short chains."""
+
+    def __init__(self, **options):
+        super().__init__(fit="all", options=SamplerOptions(chains=2, tune=100, draws=150), **options)
+
+
+KINDS = [Combat, CombatGam, NeuroHarmonize, QuickHbr]
 
 
 @pytest.fixture(params=KINDS)

@@ -1,0 +1,38 @@
+"""Who samples the posteriors: by name."""
+
+from harmoniq.harmonization.hbr.fit import Engine
+from harmoniq.harmonization.hbr.sampler import sample
+
+ENGINES = ("native", "pcntoolkit")
+
+
+def check_installed(name: str) -> None:
+    """Raise an InputError when an engine's package is not installed, without importing it.
+
+    Raises
+    ------
+    InputError
+        The message says how to install it.
+    """
+    from importlib.util import find_spec
+
+    if name == "pcntoolkit" and find_spec("pcntoolkit") is None:
+        from harmoniq.harmonization.hbr.pcntoolkit import import_engine
+
+        import_engine()
+
+
+def engine_of(name: str) -> Engine:
+    """Return the function that samples one region's posterior.
+
+    Raises
+    ------
+    InputError
+        When PCNtoolkit is asked for and not installed; the message says how to install it.
+    """
+    if name == "native":
+        return sample
+    from harmoniq.harmonization.hbr.pcntoolkit import import_engine, sample_with_pcntoolkit
+
+    import_engine()
+    return sample_with_pcntoolkit

@@ -1,0 +1,91 @@
+"""The mode of the posterior by Fisher scoring, and the normal approximation there that whitens the sampler."""
+
+import numpy as np
+
+from harmoniq.harmonization.hbr.basis import N_SPLINES
+from harmoniq.harmonization.hbr.prior import TABLE_START, TABLE_STEP, offset_table
+from harmoniq.harmonization.hbr.region import Target
+
+MAX_STEPS = 100
+TOLERANCE = 1e-6
+
+
+def find_mode(target: Target) -> np.ndarray:
+    """Return a mode of the posterior, shape (n_parameters,).
+
+    Fisher scoring with a line search. The random intercepts' prior is not log-concave; its curvature is replaced by
+    that of the quadratic that touches it from below, as iteratively reweighted least squares does, so that the matrix
+    is positive definite everywhere. The search starts from least squares, not from the prior's peak at equal sites.
+    """
+    from harmoniq.harmonization.hbr.kernels import log_density
+
+    theta = _start(target)
+    gradient = np.empty(target.size)
+    value = log_density(theta, *target.arguments, gradient)
+    for _ in range(MAX_STEPS):
+        step = np.linalg.solve(information(target, theta), gradient)
+        gain = float(step @ gradient)
+        if gain < TOLERANCE:
+            break
+        length = 1.0
+        while length > 1e-8:
+            candidate = theta + length * step
+            new = log_density(candidate, *target.arguments, gradient)
+            if np.isfinite(new) and new >= value + 1e-4 * length * gain:
+                break
+            length *= 0.5
+        else:
+            break
+        theta, value = candidate, new
+    return theta
+
+
+def whitener(target: Target, mode: np.ndarray) -> np.ndarray:
+    """Return a matrix that turns standard normal coordinates into the approximate posterior's, without its mean."""
+    lower = np.linalg.cholesky(information(target, mode, widened=True))
+    return np.ascontiguousarray(np.linalg.inv(lower).T)
+
+
+def information(target: Target, theta: np.ndarray, *, widened: bool = False) -> np.ndarray:
+    """Return the Fisher information with the priors' curvature, shape (n_parameters, n_parameters).
+
+    With `widened`, the curvature of a random intercepts' prior is that at a distance from its peak as large as the data
+    leave open, so that a mode at the peak does not pass for the width of the posterior.
+    """
+    half, b = target.size // 2, target.priors.softplus
+    design = target.design
+    eta = design @ theta[half:]
+    sigma = b * np.logaddexp(0.0, eta / b)
+    slope = np.exp(-np.logaddexp(0.0, -eta / b))
+    out = np.zeros((target.size, target.size))
+    for part, weight in enumerate((1.0 / sigma**2, 2.0 * (slope / sigma) ** 2)):
+        base = slice(part * half, (part + 1) * half)
+        out[base, base] = (design * weight[:, None]).T @ design
+    data = np.diag(out).copy()
+    for part in range(2):
+        base = slice(part * half, part * half + N_SPLINES)
+        out[base, base] += target.precision[part]
+    for start, size in target.groups:
+        own = slice(start, start + size)
+        r2 = float(theta[own] @ theta[own]) + target.priors.floor**2
+        if widened:
+            r2 += size / max(float(data[own].mean()), 1e-6)
+        at = (np.log(r2) - TABLE_START) / TABLE_STEP
+        table = offset_table(int(size), target.priors.rate)
+        pull = -2.0 * float(np.interp(at, np.arange(len(table)), table[:, 1])) / r2
+        out[own, own] += pull * np.eye(size)
+    return out
+
+
+def _start(target: Target) -> np.ndarray:
+    """Least squares of the mean, and the residuals' size in each combination of site and sex."""
+    half, b, design = target.size // 2, target.priors.softplus, target.design
+    ridge = 1e-2 * np.eye(half)
+    mean = np.linalg.solve(design.T @ design + ridge, design.T @ target.y)
+    residual = target.y - design @ mean
+    spread = np.empty_like(residual)
+    for cell in np.unique(target.cell):
+        here = target.cell == cell
+        spread[here] = np.sqrt((residual[here] @ residual[here] + 0.1) / (here.sum() + 0.1))
+    eta = b * np.log(np.expm1(np.maximum(spread, 1e-3) / b))
+    return np.concatenate([mean, np.linalg.solve(design.T @ design + ridge, design.T @ eta)])
