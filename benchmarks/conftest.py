@@ -25,7 +25,7 @@ _FOUND: list[tuple[str, str]] = []
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say the ratios, which pytest-benchmark's own table has no column for."""
     if _FOUND:
-        terminalreporter.section("against the time that reading and writing the arrays once takes")
+        terminalreporter.section("against the time that reading and writing the arrays once takes, or another program")
         for name, text in _FOUND:
             terminalreporter.write_line(f"{name:45s} {text}")
 
@@ -63,6 +63,51 @@ class Limit:
         text = f"{1e3 * min(times):9.1f} ms  {ratio:7.1f} times the copy of {1e3 * min(copies):.1f} ms"
         _FOUND.append((self.benchmark.name, text))
         return ratio
+
+
+class Versus:
+    """Measures a function against another one that does the same, each per unit of work.
+
+    CPU time of this process, which other jobs on the machine do not add to; the fastest round counts.
+    """
+
+    def __init__(self, benchmark: Any) -> None:
+        self.benchmark = benchmark
+
+    def __call__(
+        self,
+        function: Callable[[], Any],
+        other: Callable[[], Any],
+        *,
+        units: float = 1,
+        other_units: float = 1,
+        rounds: int = 3,
+        other_rounds: int = 1,
+    ) -> float:
+        """Run the benchmark, and return how many times faster `function` is per unit."""
+        times: list[float] = []
+
+        def timed() -> None:
+            start = time.process_time()
+            function()
+            times.append(time.process_time() - start)
+
+        self.benchmark.pedantic(timed, rounds=rounds, warmup_rounds=1)
+        others = []
+        for _ in range(other_rounds):
+            start = time.process_time()
+            other()
+            others.append(time.process_time() - start)
+        mine, theirs = min(times) / units, min(others) / other_units
+        self.benchmark.extra_info |= {"cpu_s_per_unit": mine, "other_cpu_s_per_unit": theirs, "faster": theirs / mine}
+        text = f"{1e3 * mine:11.4g} ms  {theirs / mine:9.1f} times faster than {1e3 * theirs:.4g} ms, per unit"
+        _FOUND.append((self.benchmark.name, text))
+        return theirs / mine
+
+
+@pytest.fixture
+def versus(benchmark: Any) -> Versus:
+    return Versus(benchmark)
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ def test_a_sentence(analyze, tmp_path, change, said):
 
 
 def test_raw_values_of_one_site_need_no_harmonization(analyze, tmp_path):
-    code, out, err = analyze(one_site, "--methods", "raw")
+    code, _, err = analyze(one_site, "--methods", "raw")
     assert code == 0, err
     effects = read_tsv(tmp_path / "out" / "site_effects.tsv")
     assert effects["eta2"].isna().all() and read_tsv(tmp_path / "out" / "age_models.tsv")["rmse"].notna().all()

@@ -118,14 +118,3 @@ def test_site_differences_vanish_and_scale_is_that_of_the_reference(make_cohort)
         # Shrinkage leaves a little of each site effect: shifts of some 0.5 to 2 units are left under 0.1.
         assert np.abs(z.mean(axis=0)).max() < 0.1
         assert np.abs(z.std(axis=0) - 1).max() < 0.1
-
-
-def test_native_harmonization_of_a_study_takes_seconds(make_cohort):
-    import time
-
-    cohort = make_cohort(n=177, p=200, patients=97)
-    start = time.process_time()
-    for kind in (Combat, CombatGam):
-        kind(reference_site="site1").fit(cohort).transform(cohort)
-    # Measured 0.08 s; neuroHarmonize's smooth takes 0.45 s per region, 90 s in all.
-    assert time.process_time() - start < 3.0

@@ -121,7 +121,7 @@ def test_7_ages_beyond_the_fit_are_flagged(cohort):
 
 
 def test_8_the_rounding_to_32_bits_is_the_engines_alone(make_cohort):
-    """Their linear covariates are cast to float32: rounding them beforehand changes the native result, and not theirs."""
+    """Their linear covariates are cast to float32: rounding them beforehand changes our result, and not theirs."""
     cohort = make_cohort(n=30, p=3, ages=AGES)
     age = cohort.participants["age"].to_numpy()
     rounded = replace(cohort, participants=cohort.participants.assign(age=age.astype(np.float32).astype(float)))
