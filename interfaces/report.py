@@ -1,8 +1,9 @@
 """Nodes that draw what a person should look at: the maps, and the registration."""
 
+from pathlib import Path
 from typing import Any
 
-from nipype.interfaces.base import File, TraitedSpec, traits
+from nipype.interfaces.base import Directory, File, InputMultiObject, TraitedSpec, isdefined, traits
 
 from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface, given
 
@@ -118,4 +119,55 @@ class CompareEngines(VersionedInterface):
         )  # fmt: skip
         self._results.update({key: str(path) for key, path in paths.items()})
         self._results["sidecar"] = str(paths["table"].with_suffix(".json"))
+        return runtime
+
+
+class CortexFiguresInputSpec(VersionedInputSpec):
+    """A session's cortex: surfaces, labels and samples."""
+
+    r1_map = File(exists=True, mandatory=True)
+    mask = File(exists=True, desc="of the brain, on the map's grid")
+    subject_dir = Directory(exists=True, mandatory=True, desc="FreeSurfer subject")
+    surface_files = InputMultiObject(File(exists=True), desc="its files, so that a changed one is noticed")
+    labels = InputMultiObject(File(exists=True), mandatory=True, desc="GIFTI, left and right")
+    label_facts = File(exists=True, mandatory=True, desc="JSON beside the labels")
+    r1_samples = InputMultiObject(File(exists=True), mandatory=True, desc="hemi-L cGM, sWM, hemi-R cGM, sWM")
+    r2star_samples = InputMultiObject(File(exists=True), desc="the same of R2*")
+    cgm = traits.Tuple(traits.Str, traits.Float, mandatory=True, desc="kind and value of the depth")
+    swm = traits.Tuple(traits.Str, traits.Float, mandatory=True)
+    title = traits.Str(mandatory=True)
+
+
+class CortexFiguresOutputSpec(TraitedSpec):
+    """Pictures."""
+
+    outlines = File(exists=True, desc="outlines of the surfaces on R1")
+    r1 = File(exists=True, desc="R1 on the inflated and flat cortex")
+    r2star = File(exists=True, desc="R2* there, where there is one")
+    depths = File(exists=True, desc="thickness and depths of the samples")
+    areas = File(exists=True, desc="vertices of each area")
+
+
+class CortexFigures(VersionedInterface):
+    """Draw a session's cortex."""
+
+    input_spec, output_spec = CortexFiguresInputSpec, CortexFiguresOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from harmoniq.report.cortex_pictures import draw_areas, draw_cortex, draw_depths
+        from harmoniq.report.outlines import draw_outlines
+
+        inputs = self.inputs
+        names = ("outlines", "r1", "r2star", "depths", "areas")
+        out = {name: self.output_path(runtime, f"{name}.png") for name in names}
+        labels, subject = [Path(path) for path in inputs.labels], inputs.subject_dir
+        title = f"{inputs.title}: white and pial surfaces on R1"
+        draw_outlines(inputs.r1_map, subject, out["outlines"], title=title, mask_path=given(inputs.mask))
+        for name, metric, files in (("r1", "R1", inputs.r1_samples), ("r2star", "R2star", inputs.r2star_samples)):
+            if isdefined(files):
+                title = f"{inputs.title}: {metric.replace('star', '*')} along the cortex"
+                draw_cortex([Path(path) for path in files], labels, subject, out[name], metric=metric, title=title)
+        draw_depths(subject, labels, out["depths"], depths={"cGM": inputs.cgm, "sWM": inputs.swm})
+        draw_areas(labels, Path(inputs.label_facts), out["areas"])
+        self._results.update({name: str(path) for name, path in out.items() if path.is_file()})
         return runtime

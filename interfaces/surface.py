@@ -111,3 +111,65 @@ class SampleCortex(VersionedInterface):
         if done.profile is not None:
             self._results["profile"] = str(done.profile)
         return runtime
+
+
+class ExportSurfacesInputSpec(VersionedInputSpec):
+    """A FreeSurfer subject."""
+
+    subject_dir = Directory(exists=True, mandatory=True, desc="FreeSurfer subject")
+    surface_files = InputMultiObject(File(exists=True), desc="its files, so that a changed one is noticed")
+
+
+class ExportSurfacesOutputSpec(TraitedSpec):
+    """Its surfaces and thickness as GIFTI."""
+
+    surfaces = OutputMultiObject(File(exists=True), desc="hemi-L white, pial, midthickness, then hemi-R")
+    thickness = OutputMultiObject(File(exists=True), desc="hemi-L, hemi-R")
+
+
+class ExportSurfaces(VersionedInterface):
+    """Write a subject's surfaces in scanner space."""
+
+    input_spec, output_spec = ExportSurfacesInputSpec, ExportSurfacesOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from harmoniq.regions.cortex_export import export_surfaces
+
+        surfaces, thickness = export_surfaces(self.inputs.subject_dir, self.output_path(runtime, ""))
+        self._results.update(surfaces=[str(path) for path in surfaces], thickness=[str(path) for path in thickness])
+        return runtime
+
+
+class MapFsaverageInputSpec(ExportSurfacesInputSpec):
+    """Samples at a subject's vertices."""
+
+    samples = InputMultiObject(File(exists=True), mandatory=True, desc="hemi-L cGM, sWM, hemi-R cGM, sWM")
+    further = InputMultiObject(File(exists=True), desc="at further depths: all of hemi-L, all of hemi-R")
+    level = traits.Range(5, 7, value=7, usedefault=True, desc="of fsaverage: 7 has 163,842 vertices")
+    names = traits.List(traits.Str, mandatory=True, desc="cGM, sWM, and the further depths")
+
+
+class MapFsaverageOutputSpec(TraitedSpec):
+    """The samples at fsaverage's vertices."""
+
+    shapes = OutputMultiObject(File(exists=True), desc="all of hemi-L, then all of hemi-R")
+    dscalar = File(exists=True, desc="CIFTI, both hemispheres, a map per name")
+
+
+class MapFsaverage(VersionedInterface):
+    """Bring samples to fsaverage."""
+
+    input_spec, output_spec = MapFsaverageInputSpec, MapFsaverageOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from harmoniq.regions.cortex_export import map_to_fsaverage
+
+        inputs, by_side = self.inputs, {}
+        for place, side in enumerate(HEMISPHERES):
+            both = [list(map(Path, part)) for part in (inputs.samples, inputs.further or [])]
+            by_side[side] = [path for part in both for path in part[place * len(part) // 2 :][: len(part) // 2]]
+        shapes, dscalar = map_to_fsaverage(
+            by_side, list(inputs.names), inputs.subject_dir, self.output_path(runtime, ""), level=inputs.level
+        )
+        self._results.update(shapes=[str(path) for path in shapes], dscalar=str(dscalar))
+        return runtime

@@ -20,7 +20,7 @@ from harmoniq.workflows.map_engines import MapEngines
 from harmoniq.workflows.maps import init_coregistration_wf, init_r1_wf, init_r2star_wf
 from harmoniq.workflows.outputs import derivative_path, sink
 from harmoniq.workflows.sampling import init_bundles_wf
-from harmoniq.workflows.session_cortex import add_cortex, add_surfaces
+from harmoniq.workflows.session_cortex import add_cortex, add_cortex_figures, add_surfaces
 from harmoniq.workflows.sidecars import session_sidecars
 
 
@@ -81,6 +81,8 @@ def init_session_wf(
                 add_cortex(parts, surfaces_wf, metric)
             if "bundles" in stages and inputs.bundles:
                 parts.add_bundles(metric)
+        if surfaces_wf is not None:
+            add_cortex_figures(parts, surfaces_wf)
     if "regions" in stages and parts.rows:
         parts.add_table()
     parts.add_figures()
@@ -100,6 +102,7 @@ class SessionParts:
         self.maps: dict[str, tuple[Workflow, str]] = {}
         self.rows: list[tuple[Workflow, str]] = []
         self.coregistration: Workflow | None = None
+        self.cortex: dict[str, Workflow] = {}
         self.engines = engine_names(inputs, settings, engines)
         self.sidecars = session_sidecars(inputs, settings, self.engines)
 

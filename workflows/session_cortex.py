@@ -7,8 +7,12 @@ from nipype.interfaces.utility import Select
 from nipype.pipeline.engine import Node, Workflow
 
 from harmoniq.data.names import HEMISPHERES
+from harmoniq.interfaces.report import CortexFigures
+from harmoniq.interfaces.surface import ExportSurfaces, MapFsaverage
 from harmoniq.regions.aggregate import engine_label
+from harmoniq.regions.cortex_export import LAYERS
 from harmoniq.surface.depths import depth_label, parse_depth
+from harmoniq.surface.fsaverage import DENSITIES, subject_level
 from harmoniq.surface.subject import surface_files
 from harmoniq.workflows.recon_all import init_recon_all_wf
 from harmoniq.workflows.sampling import init_cortex_wf
@@ -42,7 +46,71 @@ def add_surfaces(parts: "SessionParts") -> Workflow | None:
     for side, name in zip(HEMISPHERES, _select(parts, surfaces_wf, "labels", 2), strict=True):
         path = parts.path("dseg", ".label.gii", hemi=side, desc="areas")
         parts.put((name, "out"), f"areas_{side}".lower(), path, parts.sidecars["areas"])
+    _export_surfaces(parts, surfaces_wf)
     return surfaces_wf
+
+
+def _export_surfaces(parts: "SessionParts", surfaces_wf: Workflow) -> None:
+    """Put the surfaces and the thickness into the derivatives, in scanner space."""
+    export_surfaces = Node(ExportSurfaces(), name="export_surfaces", mem_gb=1.0)
+    parts.workflow.connect([(surfaces_wf, export_surfaces, _surface_edges())])
+    order = [(side, kind) for side in HEMISPHERES for kind in LAYERS]
+    for (side, kind), node in zip(order, _select(parts, export_surfaces, "surfaces", 6), strict=True):
+        path = parts.path(kind, ".surf.gii", hemi=side)
+        parts.put((node, "out"), f"{kind}_{side}".lower(), path, parts.sidecars[kind])
+    for side, node in zip(HEMISPHERES, _select(parts, export_surfaces, "thickness", 2), strict=True):
+        path = parts.path("thickness", ".shape.gii", hemi=side)
+        parts.put((node, "out"), f"thickness_{side}".lower(), path, parts.sidecars["thickness"])
+
+
+def _map_to_fsaverage(
+    parts: "SessionParts", surfaces_wf: Workflow, cortex_wf: Workflow, metric: str, names: list[str]
+) -> None:
+    """Put a map's samples on fsaverage into the derivatives: GIFTI, and CIFTI of both hemispheres."""
+    existing = parts.inputs.freesurfer
+    level = max(DENSITIES) if existing is None else subject_level(existing)
+    map_fsaverage = Node(MapFsaverage(names=names, level=level), name=f"map_fsaverage_{metric.lower()}", mem_gb=1.0)
+    samples = [("outputnode.samples", "samples"), ("outputnode.further", "further")]
+    parts.workflow.connect([
+        (surfaces_wf, map_fsaverage, _surface_edges()),
+        (cortex_wf, map_fsaverage, samples),
+    ])  # fmt: skip
+    space = {"space": "fsaverage", "den": DENSITIES[level]}
+    density = {"Density": {DENSITIES[level]: f"{10 * 4**level + 2} vertices per hemisphere"}}
+    order = [(side, name) for side in HEMISPHERES for name in names]
+    selected = _select(parts, map_fsaverage, "shapes", len(order), prefix=f"{metric.lower()}_")
+    for (side, name), node in zip(order, selected, strict=True):
+        path = parts.path(f"{metric}map", ".shape.gii", hemi=side, **space, desc=name)
+        sidecar = {**parts.sidecars[f"{metric}_{name}"], **density}
+        parts.put((node, "out"), f"{metric}_{side}_{name}_fsaverage".lower(), path, sidecar)
+    path = parts.path(f"{metric}map", ".dscalar.nii", **space)
+    sidecar = {**parts.sidecars[f"{metric}_dscalar"], **density}
+    parts.put((map_fsaverage, "dscalar"), f"{metric}_dscalar".lower(), path, sidecar)
+
+
+def add_cortex_figures(parts: "SessionParts", surfaces_wf: Workflow) -> None:
+    """Draw the cortex: outlines on R1, the metrics on fsaverage, depths, and the size of the areas."""
+    surfaces = parts.settings.surfaces
+    figure_cortex = Node(
+        CortexFigures(
+            title=parts.inputs.label,
+            cgm=(surfaces.cgm_depth, surfaces.cgm_fraction),
+            swm=("projdist", surfaces.swm_distance),
+        ),
+        name="figure_cortex",
+        mem_gb=1.0,
+    )
+    edges = [(f"outputnode.{field}", field) for field in _FIELDS]
+    parts.workflow.connect([(surfaces_wf, figure_cortex, edges)])
+    r1_wf = [("outputnode.r1_map", "r1_map"), ("outputnode.mask", "mask")]
+    parts.workflow.connect([(parts.r1_wf, figure_cortex, r1_wf)])
+    for metric, cortex_wf in parts.cortex.items():
+        field = [("outputnode.samples", f"{metric.lower()}_samples")]
+        parts.workflow.connect([(cortex_wf, figure_cortex, field)])
+    pictures = {"outlines": "outlines", "depths": "depths", "areas": "areas"}
+    pictures |= {metric.lower(): f"{metric}cortex" for metric in parts.cortex}
+    for output, name in pictures.items():
+        parts.put((figure_cortex, output), f"figure_cortex_{output}", parts.figure_path(name))
 
 
 def _recon_all(parts: "SessionParts") -> Workflow:
@@ -87,6 +155,8 @@ def add_cortex(parts: "SessionParts", surfaces_wf: Workflow, metric: str) -> Non
     parts.rows.append((cortex_wf, "outputnode.rows"))
     _put_samples(parts, cortex_wf, metric, "samples", ["cGM", "sWM"])
     depths = [depth_label(parse_depth(text)) for text in parts.settings.surfaces.depths]
+    _map_to_fsaverage(parts, surfaces_wf, cortex_wf, metric, ["cGM", "sWM", *depths])
+    parts.cortex[metric] = cortex_wf
     if depths:
         _put_samples(parts, cortex_wf, metric, "further", depths)
         path = parts.path(f"{metric}map_profiles", ".tsv", desc="depths")
@@ -101,11 +171,16 @@ def _put_samples(parts: "SessionParts", cortex_wf: Workflow, metric: str, field:
         parts.put((node, "out"), f"{metric}_{side}_{name}".lower(), path, parts.sidecars[f"{metric}_{name}"])
 
 
-def _select(parts: "SessionParts", workflow: Workflow, field: str, n: int, prefix: str = "") -> list[Node]:
-    """Return a node per entry of a list that a workflow puts out."""
-    nodes = []
+def _surface_edges() -> list[tuple[str, str]]:
+    """Return the edges of the subject to a node, anew for each: Nipype keeps the list it is given."""
+    return [(f"outputnode.{field}", field) for field in _FIELDS[:2]]
+
+
+def _select(parts: "SessionParts", source: Workflow | Node, field: str, n: int, prefix: str = "") -> list[Node]:
+    """Return a node per entry of a list that a workflow or node puts out."""
+    nodes, output = [], f"outputnode.{field}" if isinstance(source, Workflow) else field
     for index in range(n):
         node = Node(Select(index=[index]), name=f"select_{prefix}{field}_{index}", run_without_submitting=True)
-        parts.workflow.connect([(workflow, node, [(f"outputnode.{field}", "inlist")])])
+        parts.workflow.connect([(source, node, [(output, "inlist")])])
         nodes.append(node)
     return nodes

@@ -98,6 +98,15 @@ def _samples(surfaces: SurfaceSettings, engine: str, sources: list[str]) -> Side
         for name, depth in depths.items()
     }
     areas = _common("Area of each vertex; the names stand in the file's table", engine, sources)
+    made |= {
+        f"{metric}_dscalar": {**common, "Description": "Samples on fsaverage", "Depth": sorted(depths)}
+        for metric in ("R1", "R2star")
+    }
+    made |= {
+        kind: _common(f"{kind.capitalize()} surface in scanner space, mm", engine, sources)
+        for kind in ("white", "pial", "midthickness")
+    }
+    made["thickness"] = {**_common("Cortical thickness", engine, sources), "Units": "mm"}
     return {**made, "areas": areas, "depths": {**_common("Means at depths", engine, sources), **DEPTH_COLUMNS}}
 
 

@@ -73,7 +73,8 @@ def _write_report(
     ]
     warnings = [note for inputs in sessions if inputs.mp2rage is not None for note in inputs.mp2rage.notes]
     figures = _figures(out_dir, sessions, errors)
-    notes = [note for inputs in sessions for note in inputs.notes if note not in warnings]
+    notes = [note for inputs in sessions for note in inputs.notes]
+    notes += _b1_notes(out_dir, sessions) + _table_notes(out_dir, sessions)
     context = ParticipantReport(
         participant_id=f"sub-{participant}",
         inputs=found_files,
@@ -84,7 +85,7 @@ def _write_report(
         },
         engine_tables=_engine_tables(out_dir, sessions),
         regions=pd.concat(tables, ignore_index=True) if tables else None,
-        notes=list(dict.fromkeys([*notes, *_b1_notes(out_dir, sessions)])),
+        notes=[note for note in dict.fromkeys(notes) if note not in warnings],
         warnings=list(dict.fromkeys(warnings)),
         settings=as_dict(settings),
         versions=versions(),
@@ -129,6 +130,15 @@ def _b1_notes(out_dir: Path, sessions: Sequence[SessionInputs]) -> list[str]:
                 f"placed {facts['B1Placement']}{moved}"
             )
     return notes
+
+
+def _table_notes(out_dir: Path, sessions: Sequence[SessionInputs]) -> list[str]:
+    """Return what the nodes said of the regional values."""
+    said: list[str] = []
+    for inputs in sessions:
+        sidecar = _table_path(out_dir, inputs).with_suffix(".json")
+        said += read_json(sidecar).get("Notes", []) if sidecar.is_file() else []
+    return said
 
 
 def _figures(out_dir: Path, sessions: Sequence[SessionInputs], errors: list[str]) -> "list[ReportFigure]":

@@ -24,7 +24,7 @@ from harmoniq.surface.subject import FreeSurferSubject
 TISSUES = ("cGM", "sWM")
 
 #: Columns of the table of further depths.
-DEPTH_COLUMNS = {
+DEPTH_COLUMNS: Mapping[str, str | Mapping[str, object]] = {
     "metric": "R1 or R2star",
     "region": "Area of the atlas",
     "hemisphere": "L or R",

@@ -2,18 +2,24 @@
 
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
+from harmoniq.report.planes import (
+    AROUND,
+    bounding_box,
+    canonical,
+    foreground,
+    overlay,
+    plane_grid,
+    show_slice,
+    slice_positions,
+)
 from harmoniq.report.style import styled
 
 #: How much of the colors stays outside the mask.
 _DIMMED = 0.3
-#: Around the mask, in mm: the skull and the scalp.
-_AROUND = 14.0
-_PLANES = (("sagittal", 0, 1, 2, "P", "A"), ("coronal", 1, 0, 2, "L", "R"), ("axial", 2, 0, 1, "L", "R"))
 
 
 @styled
@@ -57,23 +63,23 @@ def figure_map_mosaic(
     matplotlib.figure.Figure
         Neurological convention: left is left.
     """
-    data, zooms = _canonical(np.asarray(volume, dtype=np.float32), affine)
+    data, zooms = canonical(np.asarray(volume, dtype=np.float32), affine)
     if mask is not None and np.any(mask):
-        inside = _canonical(np.asarray(mask), affine)[0] > 0
-        box = _bounding_box(inside, zooms, margin=_AROUND)
+        inside = canonical(np.asarray(mask), affine)[0] > 0
+        box = bounding_box(inside, zooms, margin=AROUND)
     else:
-        inside = _foreground(data)
-        box = _bounding_box(inside, zooms)
+        inside = foreground(data)
+        box = bounding_box(inside, zooms)
     shown = inside[box]
     # The scale's lower end stands for no value: a map is zero where nothing was fitted.
     data = np.where(data[box] > vmin, data[box], np.nan)
     opacity = None if mask is None else np.where(shown, 1.0, _DIMMED)
     norm = norm or Normalize(vmin, vmax)
-    figure, grid = _grid(data.shape, zooms, slices, title, right=0.92)
+    figure, grid = plane_grid(data.shape, zooms, slices, title, right=0.92)
     image: Any = None
-    for ax, (plane, index) in _positions(grid, shown, slices):
+    for ax, (plane, index) in slice_positions(grid, shown, slices):
         alpha = None if opacity is None else np.take(opacity, index, axis=plane).T
-        image = _show(ax, data, zooms, plane, index, cmap=cmap, norm=norm, alpha=alpha)
+        image = show_slice(ax, data, zooms, plane, index, cmap=cmap, norm=norm, alpha=alpha)
     _color_bar(figure, image, label)
     return figure
 
@@ -126,16 +132,16 @@ def figure_registration_overlay(
     """
     if moved.shape != reference.shape:
         raise ValueError(f"shape {moved.shape} of the moved image is not {reference.shape} of the reference")
-    data, zooms = _canonical(np.asarray(moved, dtype=np.float32), affine)
-    box = _bounding_box(_foreground(data), zooms)
-    shown = _canonical(np.asarray(mask), affine)[0][box] > 0 if mask is not None else _foreground(data)[box]
-    data, edges_of = data[box], _canonical(np.asarray(reference, dtype=np.float32), affine)[0][box]
+    data, zooms = canonical(np.asarray(moved, dtype=np.float32), affine)
+    box = bounding_box(foreground(data), zooms)
+    shown = canonical(np.asarray(mask), affine)[0][box] > 0 if mask is not None else foreground(data)[box]
+    data, edges_of = data[box], canonical(np.asarray(reference, dtype=np.float32), affine)[0][box]
     top = float(np.quantile(data[shown], 0.99)) if shown.any() else 1.0
-    figure, grid = _grid(data.shape, zooms, slices, title, right=0.995)
-    for ax, (plane, index) in _positions(grid, shown, slices):
-        _show(ax, data, zooms, plane, index, cmap="gray", norm=Normalize(0.0, top))
+    figure, grid = plane_grid(data.shape, zooms, slices, title, right=0.995)
+    for ax, (plane, index) in slice_positions(grid, shown, slices):
+        show_slice(ax, data, zooms, plane, index, cmap="gray", norm=Normalize(0.0, top))
         outline = edges(np.take(edges_of, index, axis=plane), np.take(shown, index, axis=plane))
-        _overlay(ax, outline, zooms, plane)
+        overlay(ax, outline, zooms, plane)
     return figure
 
 
@@ -163,21 +169,21 @@ def figures_registration_frames(
     tuple of matplotlib.figure.Figure
         Of the moved image and of the reference; of one size, with every voxel at the same place.
     """
-    pair = [_canonical(np.asarray(volume, dtype=np.float32), affine) for volume in (moved, reference)]
+    pair = [canonical(np.asarray(volume, dtype=np.float32), affine) for volume in (moved, reference)]
     zooms = pair[0][1]
     if mask is not None and np.any(mask):
-        inside = _canonical(np.asarray(mask), affine)[0] > 0
-        box = _bounding_box(inside, zooms, margin=_AROUND)
+        inside = canonical(np.asarray(mask), affine)[0] > 0
+        box = bounding_box(inside, zooms, margin=AROUND)
     else:
-        inside = _foreground(pair[0][0])
-        box = _bounding_box(inside, zooms)
+        inside = foreground(pair[0][0])
+        box = bounding_box(inside, zooms)
     shown, figures = inside[box], []
     for (data, _), title in zip(pair, titles):
         data = data[box]
         top = float(np.quantile(data[shown], 0.99)) if shown.any() else 1.0
-        figure, grid = _grid(data.shape, zooms, slices, title, right=0.995)
-        for ax, (plane, index) in _positions(grid, shown, slices):
-            _show(ax, data, zooms, plane, index, cmap="gray", norm=Normalize(0.0, top or 1.0))
+        figure, grid = plane_grid(data.shape, zooms, slices, title, right=0.995)
+        for ax, (plane, index) in slice_positions(grid, shown, slices):
+            show_slice(ax, data, zooms, plane, index, cmap="gray", norm=Normalize(0.0, top or 1.0))
         figures.append(figure)
     return figures[0], figures[1]
 
@@ -209,92 +215,3 @@ def edges(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     a, b = np.indices(image.shape) + 1
     ridge = (size >= padded[a + step_a, b + step_b]) & (size >= padded[a - step_a, b - step_b])
     return ridge & mask & (size > np.quantile(size[mask], 5 / 6))
-
-
-def _canonical(volume: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the volume with axes to the right, anterior and superior, and the voxel sizes in mm in that order."""
-    if volume.ndim != 3:
-        raise ValueError(f"a volume of three dimensions is wanted, not {volume.ndim}")
-    turn = nib.orientations.io_orientation(affine)
-    zooms = np.sqrt((np.asarray(affine)[:3, :3] ** 2).sum(axis=0))
-    placed = np.empty(3)
-    placed[turn[:, 0].astype(int)] = zooms
-    return nib.orientations.apply_orientation(volume, turn), placed
-
-
-def _foreground(data: np.ndarray) -> np.ndarray:
-    finite = np.where(np.isfinite(data), data, 0.0)
-    return finite > 0.1 * np.quantile(finite, 0.99)
-
-
-def _bounding_box(shown: np.ndarray, zooms: np.ndarray, margin: float = 6.0) -> tuple[slice, ...]:
-    """Return what holds everything shown and `margin` mm around it: empty space would make the head small."""
-    found = []
-    for axis, zoom in enumerate(zooms):
-        inside = np.flatnonzero(shown.any(axis=tuple(other for other in range(3) if other != axis)))
-        if inside.size == 0:
-            return (slice(None),) * 3
-        pad = round(margin / zoom)
-        found.append(slice(max(inside[0] - pad, 0), inside[-1] + pad + 1))
-    return tuple(found)
-
-
-def _grid(
-    shape: tuple[int, ...], zooms: np.ndarray, slices: int, title: str, *, right: float
-) -> tuple[Figure, np.ndarray]:
-    """Return a black figure and its panels, a row per plane, the rows as high as their slices."""
-    size = np.array(shape) * zooms
-    heights = [size[vertical] / size[horizontal] for _, _, horizontal, vertical, _, _ in _PLANES]
-    width, left, head = 10.0, 0.005, 0.4
-    height = width * (right - left) / slices * sum(heights) + head
-    # Places are known beforehand: a layout engine would take longer than all the drawing.
-    figure = Figure(figsize=(width, height), facecolor="black")
-    grid = figure.subplots(
-        3, slices, squeeze=False, gridspec_kw={
-            "height_ratios": heights, "left": left, "right": right, "bottom": 0.0, "top": 1 - head / height,
-            "wspace": 0.02, "hspace": 0.02,
-        },
-    )  # fmt: skip
-    figure.suptitle(title, color="white", fontsize=10, y=1 - 0.3 * head / height)
-    return figure, grid
-
-
-def _positions(grid: Any, shown: np.ndarray, slices: int) -> list[tuple[Any, tuple[int, int]]]:
-    """Pair each panel with a plane and a slice within the middle 80 % of what is shown."""
-    pairs = []
-    for row, plane in enumerate(range(3)):
-        others = tuple(axis for axis in range(3) if axis != plane)
-        inside = np.flatnonzero(shown.any(axis=others))
-        low, high = (inside[0], inside[-1]) if inside.size else (0, shown.shape[plane] - 1)
-        margin = 0.1 * (high - low)
-        for ax, index in zip(grid[row], np.linspace(low + margin, high - margin, slices).round().astype(int)):
-            pairs.append((ax, (plane, int(index))))
-    return pairs
-
-
-def _extent(data_shape: tuple[int, int], zooms: np.ndarray, plane: int) -> tuple[float, float, float, float]:
-    _, _, horizontal, vertical, _, _ = _PLANES[plane]
-    return 0.0, data_shape[0] * zooms[horizontal], 0.0, data_shape[1] * zooms[vertical]
-
-
-def _show(ax: Any, data: np.ndarray, zooms: np.ndarray, plane: int, index: int, **style: Any) -> Any:
-    from matplotlib import colormaps
-
-    piece = np.take(data, index, axis=plane)
-    cmap = style["cmap"]
-    style["cmap"] = (colormaps[cmap] if isinstance(cmap, str) else cmap).with_extremes(bad="black")
-    image = ax.imshow(
-        np.where(np.isfinite(piece), piece, np.nan).T, origin="lower", interpolation="nearest",
-        extent=_extent(piece.shape, zooms, plane), **style,
-    )  # fmt: skip
-    ax.set_axis_off()
-    _, _, _, _, low, high = _PLANES[plane]
-    ax.text(0.02, 0.98, low, transform=ax.transAxes, color="white", fontsize=7, va="top")
-    ax.text(0.98, 0.98, high, transform=ax.transAxes, color="white", fontsize=7, va="top", ha="right")
-    return image
-
-
-def _overlay(ax: Any, outline: np.ndarray, zooms: np.ndarray, plane: int) -> None:
-    paint = np.zeros((*outline.T.shape, 4), dtype=np.float32)
-    paint[outline.T] = (0.902, 0.624, 0.0, 0.95)
-    ax.imshow(paint, origin="lower", interpolation="nearest", extent=_extent(outline.shape, zooms, plane))

@@ -24,6 +24,35 @@ _MAPS: Final = {
         f"Fixed scale and navia colors, {_COLORS}",
     ),
 }
+_CORTEX: Final = {
+    "outlines": (
+        "Surfaces",
+        "Outlines of the white and pial surfaces on R1 in three planes",
+        "The white surface (blue) should follow the edge of the white matter, the pial surface (orange) that of the "
+        "cortex. Where they do not, samples are not of the tissue they are named after.",
+    ),
+    "R1cortex": (
+        "R1 along the cortex",
+        "R1 on the inflated and flat cortex, mid-cortex and superficial white matter, 0.4 to 1.2 1/s",
+        "On fsaverage5, fixed scale. Black lines: borders of areas; gray: no value or no cortex.",
+    ),
+    "R2starcortex": (
+        "R2* along the cortex",
+        "R2* on the inflated and flat cortex, mid-cortex and superficial white matter, 5 to 35 1/s",
+        "On fsaverage5, fixed scale. Black lines: borders of areas; gray: no value or no cortex.",
+    ),
+    "depths": (
+        "Thickness and depths",
+        "Histograms of the cortical thickness, and of where samples lie between the white and the pial surface",
+        "Of vertices with an area. b: 0 is the white vertex and 1 its pial vertex; FreeSurfer's projfrac goes along "
+        "the normal of the white surface, so that 0.5 is not the middle of that line. The medians stand in the legend.",
+    ),
+    "areas": (
+        "Size of the areas",
+        "Vertices of each area of both hemispheres, with those marked that have few",
+        "A mean over few vertices is as uncertain as its place: those in the shaded range are named in the notes.",
+    ),
+}
 _EDGES: Final = (
     "Registration",
     "Edges of MP2RAGE over the first ME-GRE echo",
@@ -99,6 +128,7 @@ def session_figures(
         return ReportFigure(f"{title}{session}", alt, image, caption, second=second, names=names)
 
     found = [figure(about, picture(name)) for name, about in _MAPS.items() if picture(name).is_file()]
+    found += [figure(about, picture(name)) for name, about in _CORTEX.items() if picture(name).is_file()]
     found += [figure(about, path) for about, path in _drawn(out_dir, label, timing, folder)]
     for metric, (word, *_) in _MAPS.items():
         for kind, about in _ENGINES.items():

@@ -100,7 +100,7 @@ def write_labels(labels: npt.ArrayLike, names: dict[int, str], path: str | Path,
     table = nib.gifti.GiftiLabelTable()
     for place, (key, text) in enumerate(sorted(names.items())):
         label = nib.gifti.GiftiLabel(key, *_color(place, key))
-        label.label = text
+        label.label = text  # type: ignore[attr-defined]
         table.labels.append(label)
     meta = nib.gifti.GiftiMetaData({"AnatomicalStructurePrimary": STRUCTURES[hemisphere]})
     image = nib.gifti.GiftiImage(darrays=[array], labeltable=table, meta=meta)

@@ -49,7 +49,9 @@ def vertex_areas(vertices: npt.ArrayLike, faces: npt.ArrayLike) -> npt.NDArray[n
     points, triangles = np.asarray(vertices, dtype=np.float64), np.asarray(faces)
     a, b, c = (points[triangles[:, k]] for k in range(3))
     thirds = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
-    return np.bincount(triangles.ravel(), weights=np.repeat(thirds, 3), minlength=len(points))
+    areas: npt.NDArray[np.float64] = np.zeros(len(points))
+    areas += np.bincount(triangles.ravel(), weights=np.repeat(thirds, 3), minlength=len(points))
+    return areas
 
 
 def points_at(

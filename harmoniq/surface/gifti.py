@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harmoniq.data.errors import InputError
-from harmoniq.data.files import atomic_path
+from harmoniq.data.files import atomic_path, write_bytes
 
 STRUCTURES = {"L": "CortexLeft", "R": "CortexRight"}
+_LAYERS = {"white": "GrayWhite", "pial": "Pial", "midthickness": "MidThickness"}
 
 
 def write_shape(values: npt.ArrayLike, path: str | Path, *, hemisphere: str, name: str = "") -> Path:
@@ -42,6 +43,37 @@ def write_shape(values: npt.ArrayLike, path: str | Path, *, hemisphere: str, nam
     with atomic_path(target) as temporary:
         temporary.write_bytes(image.to_xml())
     return target
+
+
+def write_surface(
+    vertices: npt.ArrayLike, faces: npt.ArrayLike, path: str | Path, *, hemisphere: str, kind: str
+) -> Path:
+    """Write a surface in scanner space as ``.surf.gii``, whole or not at all; equal surfaces give equal bytes.
+
+    Parameters
+    ----------
+    vertices : array, shape (n, 3)
+        RAS, mm.
+    faces : array of int, shape (m, 3)
+    path : path
+        Ends in ``.surf.gii``.
+    hemisphere : {'L', 'R'}
+    kind : {'white', 'pial', 'midthickness'}
+        Becomes the metadata ``AnatomicalStructureSecondary``.
+    """
+    import nibabel as nib
+
+    about = {"AnatomicalStructurePrimary": STRUCTURES[hemisphere], "AnatomicalStructureSecondary": _LAYERS[kind]}
+    points = nib.gifti.GiftiDataArray(
+        np.asarray(vertices, dtype=np.float32), intent="NIFTI_INTENT_POINTSET", datatype="NIFTI_TYPE_FLOAT32",
+        coordsys=nib.gifti.GiftiCoordSystem(1, 1, np.eye(4)), meta={**about, "GeometricType": "Anatomical"},
+    )  # fmt: skip
+    triangles = nib.gifti.GiftiDataArray(
+        np.asarray(faces, dtype=np.int32), intent="NIFTI_INTENT_TRIANGLE", datatype="NIFTI_TYPE_INT32",
+        coordsys=None, meta={"TopologicalType": "Closed"},
+    )  # fmt: skip
+    image = nib.gifti.GiftiImage(darrays=[points, triangles], meta=nib.gifti.GiftiMetaData(about))
+    return write_bytes(path, image.to_xml())
 
 
 def read_shape(path: str | Path) -> npt.NDArray[np.float32]:
