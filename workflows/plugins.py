@@ -1,11 +1,15 @@
 """Nipype's MultiProc, made to survive a killed worker and to remember what failed and why."""
 
+import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from nipype.pipeline.plugins.multiproc import MultiProcPlugin
+from nipype.pipeline.plugins.multiproc import MultiProcPlugin, process_initializer, run_node
+
+#: What a node's failure says when its process was killed.
+WORKER_KILLED = "a worker was killed"
 
 
 @dataclass(frozen=True)
@@ -19,32 +23,55 @@ class NodeFailure:
 
 
 class ReportingMultiProc(MultiProcPlugin):
-    """MultiProc that ends when a worker is killed, and keeps a list of failures.
+    """MultiProc that survives a killed worker, and keeps a list of failures.
 
     Nipype's own waits for ever for a worker that the kernel killed for memory: the future's exception is raised in a
-    callback and lost. Here it becomes the result of that node, which then fails like any other.
+    callback and lost. Here the pool is made anew, and every node that was in the broken one is tried once more, each in
+    a process of its own: so the one that was too large fails alone, and its neighbors are done.
     """
 
     def __init__(self, plugin_args: dict[str, Any] | None = None) -> None:
         super().__init__(plugin_args=plugin_args)
         self.failures: list[NodeFailure] = []
         self.computed = self.reused = 0
+        self._sent: dict[int, tuple[Any, bool]] = {}
+        self._alone: dict[int, ProcessPoolExecutor] = {}
 
     def _submit_job(self, node: Any, updatehash: bool = False) -> int:
         self.computed += 1
+        self._sent[self._taskid + 1] = (node, updatehash)
         try:
             return super()._submit_job(node, updatehash)
-        except Exception as error:  # the pool is broken: no further job can be sent
-            self._taskresult[self._taskid] = _lost(self._taskid, error)
-            return self._taskid
+        except BrokenExecutor:
+            self.pool = self._new_pool(self.processors)
+            self._taskid -= 1
+            return super()._submit_job(node, updatehash)
+
+    def _new_pool(self, workers: int) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context(self.plugin_args.get("mp_context"))
+        return ProcessPoolExecutor(workers, mp_context=context, initializer=process_initializer, initargs=(self._cwd,))
 
     def _async_callback(self, args: Future) -> None:
         error = args.exception()
+        task = next((task for task, future in self._task_obj.items() if future is args), self._taskid)
+        pool = self._alone.get(task)
+        if pool is not None:
+            pool.shutdown(wait=False)
         if error is None:
             super()._async_callback(args)
-            return
-        task = next((task for task, future in self._task_obj.items() if future is args), self._taskid)
-        self._taskresult[task] = _lost(task, error)
+        elif isinstance(error, BrokenExecutor) and pool is None and len(self._in_flight()) > 1:
+            self._try_alone(task)
+        else:
+            self._taskresult[task] = _lost(task, error)
+
+    def _in_flight(self) -> list[int]:
+        return [task for task in self._task_obj if task not in self._taskresult]
+
+    def _try_alone(self, task: int) -> None:
+        self._alone[task] = pool = self._new_pool(1)
+        node, updatehash = self._sent[task]
+        self._task_obj[task] = future = pool.submit(run_node, node, updatehash, task)
+        future.add_done_callback(self._async_callback)
 
     def _clear_task(self, taskid: int) -> None:
         self._task_obj.pop(taskid, None)
@@ -61,7 +88,7 @@ class ReportingMultiProc(MultiProcPlugin):
 
 
 def _lost(taskid: int, error: BaseException) -> dict[str, Any]:
-    hint = "a worker was killed, perhaps for want of memory: give --mem or fewer --nprocs"
+    hint = f"{WORKER_KILLED}, perhaps for want of memory: give --mem or fewer --nprocs"
     return {"taskid": taskid, "result": None, "traceback": [f"{type(error).__name__}: {error} ({hint})"]}
 
 
@@ -71,7 +98,6 @@ def make_plugin(*, nprocs: int, mem_gb: float | None, callback: Callable[[Any, s
     Workers start from a server process without threads: a plain fork of a process in which compiled code has already
     run threads would abort.
     """
-    import multiprocessing
     import os
 
     # The server process is started with `python -c`, which would look for modules in the current folder first: in a

@@ -16,7 +16,7 @@ import harmoniq
 from harmoniq.data.inputs import SessionInputs
 from harmoniq.settings.schema import Settings
 from harmoniq.workflows.map_engines import MapEngines
-from harmoniq.workflows.plugins import NodeFailure, make_plugin
+from harmoniq.workflows.plugins import WORKER_KILLED, NodeFailure, make_plugin
 from harmoniq.workflows.session import init_session_wf, session_name
 
 _ERROR = re.compile(r"[\w.]*(Error|Exception|Pool|Exit|Interrupt)\b")
@@ -33,6 +33,11 @@ class SessionFailure:
     bad_input: bool = False
     traceback: str = ""
 
+    @property
+    def cause(self) -> str:
+        """Return ``input``, ``killed`` (a worker was) or ``exception``."""
+        return "input" if self.bad_input else "killed" if WORKER_KILLED in self.traceback else "exception"
+
 
 @dataclass
 class RunSummary:
@@ -41,6 +46,11 @@ class RunSummary:
     failures: dict[str, SessionFailure] = field(default_factory=dict)
     computed: int = 0
     reused: int = 0
+
+
+def study_name() -> str:
+    """Return the name of the workflow, and so of its folder in the work folder: that of this version."""
+    return "harmoniq_" + re.sub(r"\W", "_", harmoniq.__version__) + "_wf"
 
 
 def init_study_wf(
@@ -59,8 +69,7 @@ def init_study_wf(
 
     The program's version is part of the name, and so of the folder below `work_dir`: another version starts afresh.
     """
-    name = "harmoniq_" + re.sub(r"\W", "_", harmoniq.__version__) + "_wf"
-    workflow = Workflow(name=name, base_dir=str(work_dir))
+    workflow = Workflow(name=study_name(), base_dir=str(work_dir))
     for inputs in sessions:
         session_wf = init_session_wf(
             inputs=inputs, settings=settings, engines=engines, out_dir=out_dir, stages=stages, seed=seed,
@@ -98,7 +107,7 @@ def run_study(
     *,
     nprocs: int,
     mem_gb: float,
-    on_node: Callable[[str, str, bool], None],
+    on_node: Callable[[str, str, str, str], None],
     plugin: str | None = None,
     plugin_args: dict[str, Any] | None = None,
 ) -> RunSummary:
@@ -113,7 +122,8 @@ def run_study(
     nprocs, mem_gb : int, float
         What the run may use.
     on_node : callable
-        Called with the session's label, the node's name and whether it succeeded.
+        Called with the session's label, the stage, the node's name and ``start``, ``end`` or ``exception``. A node
+        that is reused from an earlier run ends without a start.
     plugin, plugin_args : optional
         A plugin of Nipype's own instead of ours.
     """
@@ -123,14 +133,15 @@ def run_study(
     def session_of(hierarchy: str) -> str:
         return next((labels[part] for part in hierarchy.split(".") if part in labels), "")
 
-    def node_done(node: Any, ok: bool) -> None:
-        label = session_of(node._hierarchy or "")
-        on_node(label, node.name, ok)
-        if not ok:
+    def node_event(node: Any, status: str) -> None:
+        hierarchy = node._hierarchy or ""
+        label, part = session_of(hierarchy), hierarchy.split(".")[-1]
+        on_node(label, "session" if part in labels else part.removesuffix("_wf"), node.name, status)
+        if status == "exception":
             summary.failures.setdefault(label, SessionFailure(f"{node.name} failed; see the logs", node.name))
 
     failures, summary.computed, summary.reused = run_nodes(
-        workflow, nprocs=nprocs, mem_gb=mem_gb, on_node=node_done, plugin=plugin, plugin_args=plugin_args
+        workflow, nprocs=nprocs, mem_gb=mem_gb, on_node=node_event, plugin=plugin, plugin_args=plugin_args
     )
     for failure in reversed(failures):
         summary.failures[session_of(failure.hierarchy)] = explain(failure)
@@ -142,7 +153,7 @@ def run_nodes(
     *,
     nprocs: int,
     mem_gb: float,
-    on_node: Callable[[Any, bool], None],
+    on_node: Callable[[Any, str], None],
     plugin: str | None = None,
     plugin_args: dict[str, Any] | None = None,
 ) -> tuple[list[NodeFailure], int, int]:
@@ -151,9 +162,8 @@ def run_nodes(
 
     def callback(node: Any, status: str) -> None:
         nonlocal failed
-        if status in ("end", "exception"):
-            failed |= status == "exception"
-            on_node(node, status == "end")
+        failed |= status == "exception"
+        on_node(node, status)
 
     runner = make_plugin(nprocs=nprocs, mem_gb=mem_gb, callback=callback)
     try:

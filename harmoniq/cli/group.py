@@ -14,6 +14,8 @@ from harmoniq.cli.resources import limit_threads, memory_gb, process_count
 from harmoniq.data.cohort import PARTICIPANT_COLUMNS, Cohort
 from harmoniq.data.errors import InputError
 from harmoniq.data.files import copy_whole
+from harmoniq.jobs.exclusions import write_exclusions
+from harmoniq.jobs.verdict import judge_all
 from harmoniq.settings.schema import Settings
 
 #: Methods that this version has.
@@ -27,7 +29,8 @@ def run_group(args: argparse.Namespace, settings: Settings) -> int:
     out_dir = args.out_dir.absolute()
     if not out_dir.is_dir():
         raise InputError("folder not found", file=out_dir, key="OUT_DIR", remedy="run the participant level first")
-    tables = find_regions(out_dir)
+    excluded = name_absent(out_dir)
+    tables = [path for path in find_regions(out_dir) if path.name.removesuffix("_regions.tsv") not in excluded]
     if not tables:
         raise InputError("has no *_regions.tsv", file=out_dir, key="OUT_DIR", remedy="run the participant level first")
     tables = _chosen(tables, args.participant_label, args.session_label)
@@ -36,6 +39,17 @@ def run_group(args: argparse.Namespace, settings: Settings) -> int:
     if participants is None:
         raise InputError("file not found", file=beside[0], remedy="the group level needs site, group, age and sex")
     return analyze_tables(args, settings, tables, participants, out_dir / "group", title="Group report")
+
+
+def name_absent(out_dir: Path) -> set[str]:
+    """Write ``excluded.tsv`` where a run or a cluster has left status files; return the labels that are left out."""
+    records = judge_all(out_dir)
+    if not records:
+        return set()
+    count = write_exclusions(out_dir / "excluded.tsv", records)
+    if count:
+        print(f"{count} of {len(records)} sessions are left out; {out_dir / 'excluded.tsv'} says why")
+    return {label for label, record in records.items() if record.state != "done"}
 
 
 def _chosen(tables: Sequence[Path], participants: Sequence[str] | None, sessions: Sequence[str] | None) -> list[Path]:
@@ -172,7 +186,7 @@ def _run(
             workflow,
             nprocs=nprocs,
             mem_gb=memory,
-            on_node=lambda node, ok: progress.step(node.name if ok else f"{node.name} FAILED"),
+            on_node=lambda node, status: progress.node(node.name, status),
         )
     for failure in map(explain, failures):
         if failure.bad_input:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import harmoniq
+from harmoniq.cli.cluster_options import add_slurm, add_status
 from harmoniq.settings import schema
 
 _USAGE = {
@@ -14,6 +15,8 @@ _USAGE = {
     "analyze": "REGIONS.tsv PARTICIPANTS.tsv OUT_DIR ",
     "simulate": "OUT_BIDS_DIR ",
     "demo": "OUT_DIR ",
+    "slurm": "BIDS_DIR OUT_DIR [-- run options] ",
+    "status": "OUT_DIR ",
     "doctor": "[STUDY.toml] ",
 }
 _EXAMPLES = {
@@ -32,6 +35,14 @@ _EXAMPLES = {
   harmoniq simulate tables --tables-only""",
     "demo": """examples:
   harmoniq demo demo-out""",
+    "slurm": """examples:
+  harmoniq slurm bids derivatives --dry-run
+  harmoniq slurm bids derivatives --partition normal --cpus 4 --mem 8 --time 06:00:00
+  harmoniq slurm bids derivatives -- --stages maps --r2star-method arlo""",
+    "status": """examples:
+  harmoniq status derivatives
+  harmoniq status derivatives --watch
+  harmoniq status derivatives --json""",
     "doctor": """examples:
   harmoniq doctor
   harmoniq doctor study.toml""",
@@ -60,6 +71,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_analyze(_command(commands, "analyze", "the group level from tables alone"))
     _add_simulate(_command(commands, "simulate", "make a raw BIDS cohort whose truth is known"))
     _add_demo(_command(commands, "demo", "simulate, process, analyze and report, in minutes"))
+    add_slurm(_command(commands, "slurm", "process participants as an array job, then the group, on a cluster"))
+    add_status(_command(commands, "status", "say who is pending, running, done or failed, and why"))
     doctor = _command(commands, "doctor", "say which engines, atlases, memory and disk are there")
     doctor.add_argument("config", metavar="STUDY.toml", nargs="?", type=Path, help="check this study's config as well")
     return parser

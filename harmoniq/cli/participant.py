@@ -4,11 +4,12 @@ import argparse
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harmoniq.cli.bookkeeping import claimed, clean, note_event, note_outcome, options_digest, record_refused, watch
 from harmoniq.cli.dataset import write_dataset_files
 from harmoniq.cli.discover import Discovery, describe, discover
 from harmoniq.cli.folders import check_space, prepare_folder
@@ -16,11 +17,15 @@ from harmoniq.cli.progress import Progress
 from harmoniq.cli.resources import limit_threads, memory_gb, process_count
 from harmoniq.data.errors import InputError
 from harmoniq.data.inputs import SessionInputs
+from harmoniq.jobs.ledger import Stopped, kill_children, stop_on_signals
 from harmoniq.settings.schema import STAGES, Settings
 
 if TYPE_CHECKING:
     from harmoniq.workflows.map_engines import MapEngines
     from harmoniq.workflows.study import RunSummary
+
+#: Exit code (the EX_TEMPFAIL of sysexits.h) that asks the batch script to put the task back into the queue.
+REQUEUE = 75
 
 _UNAVAILABLE = {
     ("surfaces", "catsurf"): "--surface-engine",
@@ -45,7 +50,9 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
         built_subjects=args.out_dir.absolute() / "sourcedata" / "freesurfer", surface_engine=engines.surfaces,
     )  # fmt: skip
     _print_refused(found)
+    options = options_digest(args, settings)
     if not found.sessions:
+        record_refused(args.out_dir.absolute(), found, options=options)
         return 2
     if args.dry_run:
         _print_plan(found.sessions)
@@ -61,16 +68,39 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
     if engines.surfaces.builds and any(inputs.freesurfer is None for inputs in found.sessions):
         print(f"Surfaces: {engines.surfaces.name} {engines.surfaces.version} ({engines.surfaces.reason})")
     write_dataset_files(out_dir, args.bids_dir, settings, _options(args))
+    stop_on_signals()
+    with claimed(out_dir, found, options=options) as mine:
+        _print_refused(mine, known=found.refused)
+        return _process(args, settings, engines, mine, out_dir, work_dir, nprocs, memory, options)
+
+
+def _process(
+    args: argparse.Namespace,
+    settings: Settings,
+    engines: "MapEngines",
+    found: Discovery,
+    out_dir: Path,
+    work_dir: Path,
+    nprocs: int,
+    memory: float,
+    options: str,
+) -> int:
+    """Run, report and clean up; return the exit code."""
     started = time.monotonic()
-    summary = _run(args, settings, engines, found, out_dir, work_dir, nprocs, memory)
+    try:
+        summary = _run(args, settings, engines, found, out_dir, work_dir, nprocs, memory, options)
+    except Stopped as stop:
+        kill_children()
+        print(f"stopped by {stop}: run the same command again to go on where it stopped", file=sys.stderr)
+        return REQUEUE if stop.requeue and stop.gained else 128 + stop.number
     code = _exit_code(found, summary)
     try:
         _write_reports(out_dir, found, settings, engines, summary)
     except InputError as error:  # a full disk, say: what failed before must still be told
         print(f"error: {error}", file=sys.stderr)
         code = max(code, 1)
-    if args.clean_work_dir and code == 0:
-        shutil.rmtree(work_dir, ignore_errors=True)
+    if args.clean_work_dir:
+        clean(work_dir, found, summary.failures)
     _print_summary(found, summary, out_dir, time.monotonic() - started)
     return code
 
@@ -106,6 +136,7 @@ def _run(
     work_dir: Path,
     nprocs: int,
     memory: float,
+    options: str,
 ) -> "RunSummary":
     from harmoniq.workflows.study import configure_nipype, init_study_wf, run_study
 
@@ -119,11 +150,18 @@ def _run(
         _write_graph(workflow, out_dir)
     plugin, plugin_args = _foreign_plugin(args)
     total = len(workflow.list_node_names())
-    with Progress("participants", total) as progress:
-        return run_study(
+    with Progress("participants", total) as progress, watch(workflow, found, out_dir, options=options) as ledger:
+
+        def on_node(label: str, stage: str, node: str, status: str) -> None:
+            progress.node(f"{label} {node}", status)
+            note_event(ledger, label, stage, node, status)
+
+        summary = run_study(
             workflow, found.sessions, nprocs=nprocs, mem_gb=memory, plugin=plugin, plugin_args=plugin_args,
-            on_node=lambda label, node, ok: progress.step(f"{label} {node}{'' if ok else ' FAILED'}"),
+            on_node=on_node,
         )  # fmt: skip
+        note_outcome(ledger, summary, cut_short=args.stop_on_first_crash and bool(summary.failures))
+        return summary
 
 
 def _write_graph(workflow: Any, out_dir: Path) -> None:
@@ -180,9 +218,10 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in vars(args).items() if name != "execute"}
 
 
-def _print_refused(found: Discovery) -> None:
+def _print_refused(found: Discovery, known: Container[str] = ()) -> None:
     for label, error in found.refused.items():
-        print(f"error: {label}: {error}", file=sys.stderr)
+        if label not in known:
+            print(f"error: {label}: {error}", file=sys.stderr)
 
 
 def _print_plan(sessions: tuple[SessionInputs, ...]) -> None:

@@ -45,6 +45,11 @@ class Progress:
         """Say that one more step is done."""
         self.show(message, self.done + 1, self.total)
 
+    def node(self, name: str, status: str) -> None:
+        """Take in what a workflow tells of a node: ``start``, ``end`` or ``exception``."""
+        if status != "start":
+            self.step(name if status == "end" else f"{name} FAILED")
+
     def show(self, message: str, done: int, total: int) -> None:
         """Say that `done` of `total` steps are done, the last of which is `message`."""
         self.done, self.total = done, total

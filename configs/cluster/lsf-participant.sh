@@ -1,0 +1,15 @@
+#!/bin/bash
+#BSUB -J harmoniq[@array_from_1@]
+#BSUB -n @cpus@
+#BSUB -R "span[hosts=1]"
+#BSUB -M @mem_mb@
+#BSUB -W @time_hours_minutes@
+#BSUB -o @folder@/%J_%I.log
+#BSUB -r
+@directives@
+set -u
+@setup@
+label=$(sed -n "${LSB_JOBINDEX}p" @folder@/tasks.txt)
+select=(--participant-label "${label%%_ses-*}")
+case $label in *_ses-*) select+=(--session-label "${label##*_ses-}") ;; esac
+@command@ "${select[@]}" --nprocs @cpus@ --mem @mem_gb@

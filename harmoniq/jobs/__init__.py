@@ -1,0 +1,1 @@
+"""Bookkeeping of participants: who is pending, running, done or failed, and why; scripts for a cluster."""

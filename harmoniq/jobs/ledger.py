@@ -1,0 +1,174 @@
+"""Keep the status files of the sessions of one run up to date while it works, and however it ends."""
+
+import dataclasses
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from harmoniq.jobs.claim import slurm_job
+from harmoniq.jobs.memory import oom_kills, tree_gb
+from harmoniq.jobs.record import Record, read_record, status_dir, write_record
+
+#: Seconds between two signs of life of a run.
+HEARTBEAT = 10.0
+
+
+class Stopped(BaseException):
+    """The run was told to stop: by the user, by the scheduler, or because its time is nearly over."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+        self.gained = False  # whether the run had computed anything; its ledger says so
+
+    @property
+    def requeue(self) -> bool:
+        """Return whether the scheduler said that time is nearly over, so that the work can go on in another job."""
+        return self.number == signal.SIGUSR1
+
+
+class Ledger:
+    """Status files of a run's sessions.
+
+    Parameters
+    ----------
+    out_dir : path
+        Folder of results.
+    nodes : mapping
+        Number of nodes of each session's workflow, by label.
+    options : str
+        Digest of the run's options.
+    """
+
+    def __init__(self, out_dir: Path, nodes: Mapping[str, int], *, options: str = "") -> None:
+        import psutil
+
+        self.out_dir = out_dir
+        self._lock = threading.RLock()
+        self._end = threading.Event()
+        self._oom = oom_kills()
+        self._peak = 0.0
+        place = {"host": socket.gethostname(), "pid": os.getpid(), "boot": psutil.Process().create_time()}
+        self._records: dict[str, Record] = {}
+        self._computing: set[tuple[str, str, str]] = set()
+        self._gained = False  # whether this run has computed anything
+        for label, total in nodes.items():
+            old = read_record(status_dir(out_dir) / f"{label}.json")
+            self._records[label] = Record(
+                label, "running", nodes_total=total, started=time.time(), queued=old.queued if old else 0.0,
+                attempt=(old.attempt if old else 0) + 1, options=options, job=slurm_job(), **place,
+            )  # fmt: skip
+        self._beat = threading.Thread(target=self._keep_alive, daemon=True)
+
+    def __enter__(self) -> "Ledger":
+        """Write all sessions as running, and go on saying so."""
+        for record in self._records.values():
+            write_record(self.out_dir, record)
+        self._beat.start()
+        return self
+
+    def started(self, label: str, stage: str, node: str) -> None:
+        """Note that a node was started; one that is taken from the work folder never is."""
+        self._computing.add((label, stage, node))
+        self._change(label, stage=stage, node=node)
+
+    def finished(self, label: str, stage: str, node: str) -> None:
+        """Note that a node was finished; after the last one the session is done."""
+        self._gained |= (label, stage, node) in self._computing
+        with self._lock:
+            record = self._records.get(label)
+            if record is None or record.state != "running":
+                return
+            done = record.nodes_done + 1
+            state = "done" if done == record.nodes_total else "running"
+            self._change(label, stage=stage, node=node, nodes_done=done, state=state)
+
+    def failed(self, label: str, message: str, *, cause: str = "exception", crash_file: str = "") -> None:
+        """Note that a session failed."""
+        if cause == "killed" and oom_kills() > self._oom:
+            cause = "out_of_memory"
+        self._change(label, state="failed", cause=cause, message=message, crash_file=crash_file)
+
+    def settle(self, failed: Container[str], *, cut_short: bool = False) -> None:
+        """Note that the run ended: what has not failed is done, unless it stopped at the first failure."""
+        for label in self._running():
+            if label not in failed and not cut_short:
+                self._change(label, state="done")
+
+    def _change(self, label: str, **changes: object) -> None:
+        with self._lock:
+            record = self._records.get(label)
+            if record is None:
+                return
+            seconds = time.time() - record.started
+            record = dataclasses.replace(record, seconds=seconds, peak_gb=round(self._peak, 3), **changes)  # type: ignore[arg-type]
+            self._records[label] = record
+            write_record(self.out_dir, record)
+
+    def _keep_alive(self) -> None:
+        last = 0.0
+        while not self._end.wait(1.0):
+            self._peak = max(self._peak, tree_gb())
+            if time.monotonic() - last >= HEARTBEAT:
+                last = time.monotonic()
+                for label in self._running():
+                    self._change(label)
+
+    def _running(self) -> Sequence[str]:
+        with self._lock:
+            return [label for label, record in self._records.items() if record.state == "running"]
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Say of each session that is still running how the run ended."""
+        self._end.set()
+        self._beat.join()
+        if isinstance(error, Stopped):
+            error.gained = self._gained
+        self._peak = max(self._peak, tree_gb())
+        for label in self._running():
+            if isinstance(error, Stopped) and error.requeue and self._gained:
+                self._change(label, state="pending", message="stopped before the time limit, to go on in another job")
+            elif isinstance(error, Stopped) and error.requeue:
+                message = "the time limit came before a single node was finished"
+                self._change(label, state="failed", cause="time_limit", message=message)
+            elif isinstance(error, Stopped | KeyboardInterrupt):
+                self._change(label, state="failed", cause="cancelled", message="the run was stopped")
+            elif error is not None:
+                self._change(label, state="failed", cause="exception", message=f"{type(error).__name__}: {error}")
+            else:
+                self._change(label, state="failed", cause="cancelled", message="the run stopped before it was done")
+
+
+def refuse(out_dir: Path, label: str, message: str, *, options: str = "") -> None:
+    """Write that a session was not started, because its input is wrong."""
+    old = read_record(status_dir(out_dir) / f"{label}.json")
+    write_record(out_dir, Record(
+        label, "failed", cause="input", message=message, started=time.time(), attempt=(old.attempt if old else 0) + 1,
+        options=options, job=slurm_job(), host=socket.gethostname(),
+    ))  # fmt: skip
+
+
+def stop_on_signals() -> None:
+    """Let SIGTERM and SIGUSR1 end the run in order, with its status files written."""
+
+    def stop(number: int, _frame: object) -> None:
+        raise Stopped(number)
+
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, stop)
+
+
+def kill_children() -> None:
+    """Kill all processes below this one: a run that was told to stop must not wait for a node to finish."""
+    import psutil
+
+    for process in psutil.Process().children(recursive=True):
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue

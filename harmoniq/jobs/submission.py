@@ -1,0 +1,69 @@
+"""What was handed to the scheduler: which session is which task of which job."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from harmoniq.data.files import write_json
+
+
+@dataclasses.dataclass(frozen=True)
+class Submission:
+    """One array job and the group job that waits for it.
+
+    Attributes
+    ----------
+    job, group_job : str
+        The scheduler's numbers; empty before they are known.
+    labels : tuple of str
+        Of the sessions or participants, in the order of the array's tasks.
+    folder : str
+        Where scripts and logs of this submission lie.
+    """
+
+    job: str
+    labels: tuple[str, ...]
+    folder: str
+    group_job: str = ""
+
+    def holds(self, label: str) -> bool:
+        """Return whether a session, or its participant, is among the tasks."""
+        return label in self.labels or label.split("_ses-")[0] in self.labels
+
+    def task_of(self, label: str) -> str:
+        """Return the job's name of a session, ``12_3``."""
+        return f"{self.job}_{self._index(label)}" if self.job else ""
+
+    def log_of(self, label: str) -> Path:
+        """Return the log of a session's task."""
+        return Path(self.folder) / f"{self.job}_{self._index(label)}.log"
+
+    def _index(self, label: str) -> int:
+        return self.labels.index(label if label in self.labels else label.split("_ses-")[0])
+
+
+def submissions_dir(out_dir: Path) -> Path:
+    """Return the folder of all submissions below a folder of results."""
+    return out_dir / "logs" / "slurm"
+
+
+def write_submission(submission: Submission) -> None:
+    """Write what was submitted beside its scripts."""
+    write_json(Path(submission.folder) / "submission.json", dataclasses.asdict(submission))
+
+
+def read_submissions(out_dir: Path) -> list[Submission]:
+    """Return all submissions, the newest last."""
+    found = []
+    for path in sorted(submissions_dir(out_dir).glob("*/submission.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            found.append(Submission(**{**content, "labels": tuple(content["labels"])}))
+        except (OSError, ValueError, TypeError, KeyError):
+            continue  # one that is being written, or was when its writer was killed
+    return found
+
+
+def newest_with(submissions: list[Submission], label: str) -> Submission | None:
+    """Return the submission that a session was handed in with last."""
+    return next((submission for submission in reversed(submissions) if submission.holds(label)), None)
