@@ -6,7 +6,9 @@ from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from nipype.pipeline.plugins.multiproc import MultiProcPlugin, process_initializer, run_node
+from nipype.pipeline.plugins.multiproc import MultiProcPlugin, run_node
+
+from harmoniq.interfaces.worker import begin_worker
 
 #: What a node's failure says when its process was killed.
 WORKER_KILLED = "a worker was killed"
@@ -36,6 +38,7 @@ class ReportingMultiProc(MultiProcPlugin):
         self.computed = self.reused = 0
         self._sent: dict[int, tuple[Any, bool]] = {}
         self._alone: dict[int, ProcessPoolExecutor] = {}
+        self.pool = self._new_pool(self.processors)
 
     def _submit_job(self, node: Any, updatehash: bool = False) -> int:
         self.computed += 1
@@ -49,7 +52,7 @@ class ReportingMultiProc(MultiProcPlugin):
 
     def _new_pool(self, workers: int) -> ProcessPoolExecutor:
         context = multiprocessing.get_context(self.plugin_args.get("mp_context"))
-        return ProcessPoolExecutor(workers, mp_context=context, initializer=process_initializer, initargs=(self._cwd,))
+        return ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker, initargs=(self._cwd,))
 
     def _async_callback(self, args: Future) -> None:
         error = args.exception()

@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Container, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -92,6 +93,17 @@ def note_outcome(ledger: Ledger, summary: "RunSummary", *, cut_short: bool) -> N
     for label, failure in summary.failures.items():
         ledger.failed(label, failure.sentence, cause=failure.cause, crash_file=failure.crash_file)
     ledger.settle(summary.failures, cut_short=cut_short)
+
+
+def mend_work_folder(work_dir: Path, found: Discovery) -> None:
+    """Drop what an interrupted run, a full disk or a cleaned scratch has damaged among the intermediate results."""
+    from harmoniq.workflows.cache import drop_damaged
+    from harmoniq.workflows.session import session_name
+    from harmoniq.workflows.study import study_name
+
+    count = sum(drop_damaged(work_dir / study_name() / session_name(inputs)) for inputs in found.sessions)
+    if count:
+        print(f"{count} damaged intermediate results are computed again", file=sys.stderr)
 
 
 def clean(work_dir: Path, found: Discovery, failed: Container[str]) -> None:

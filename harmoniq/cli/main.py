@@ -28,10 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from harmoniq.cli.parser import build_parser
 
     try:
-        words = list(sys.argv[1:] if argv is None else argv)
-        args = build_parser().parse_args(words[: _end_of_options(words)])
-        if hasattr(args, "run_options"):
-            args.run_options = words[_end_of_options(words) + 1 :]
+        args = build_parser().parse_args(argv)
         return args.execute(args)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -43,8 +40,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output has gone, for example `| head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-
-
-def _end_of_options(words: Sequence[str]) -> int:
-    """Return where ``--`` stands in ``harmoniq slurm ... -- run options``; the end where there is none."""
-    return words.index("--") if words[:1] == ["slurm"] and "--" in words else len(words)

@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -51,6 +52,16 @@ _EXAMPLES = {
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one ``error:`` line, as all of harmoniq's."""
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+        """Parse; in ``harmoniq slurm ... -- run options`` what follows ``--`` is kept as ``run_options``."""
+        words = list(sys.argv[1:] if args is None else args)
+        if words[:1] != ["slurm"] or "--" not in words:
+            return super().parse_args(words, namespace)
+        end = words.index("--")
+        parsed = super().parse_args(words[:end], namespace)
+        parsed.run_options = words[end + 1 :]
+        return parsed
 
     def error(self, message: str) -> NoReturn:
         """Print one line and exit with 2."""

@@ -9,7 +9,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harmoniq.cli.bookkeeping import claimed, clean, note_event, note_outcome, options_digest, record_refused, watch
+from harmoniq.cli.bookkeeping import (
+    claimed,
+    clean,
+    mend_work_folder,
+    note_event,
+    note_outcome,
+    options_digest,
+    record_refused,
+    watch,
+)
 from harmoniq.cli.dataset import write_dataset_files
 from harmoniq.cli.discover import Discovery, describe, discover
 from harmoniq.cli.folders import check_space, prepare_folder
@@ -146,6 +155,7 @@ def _run(
         stages=args.stages or STAGES, seed=args.seed, mem_gb=lambda inputs: min(_fit_gb(inputs), memory),
         threads=args.omp_nthreads,
     )  # fmt: skip
+    mend_work_folder(work_dir, found)
     if args.write_graph:
         _write_graph(workflow, out_dir)
     plugin, plugin_args = _foreign_plugin(args)

@@ -1,5 +1,6 @@
 """A Slurm of the tests' own: real daemons on the loopback, in a folder of their own; skipped where not installed."""
 
+import json
 import os
 import shutil
 import signal
@@ -185,13 +186,103 @@ def slurm(tmp_path_factory):
     lab.stop()
 
 
-@pytest.fixture(scope="session")
-def make_tiny():
-    """Return the maker of tiny datasets of the command line's tests."""
+def _cli_conftest():
     import importlib.util
 
     path = Path(__file__).parents[1] / "cli" / "conftest.py"
     spec = importlib.util.spec_from_file_location("cli_conftest", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.Tiny
+    return module
+
+
+_CLI = _cli_conftest()
+Tiny = _CLI.Tiny
+cohort = _CLI.cohort  # the simulated dataset of the command line's tests, made once for all
+
+
+@pytest.fixture(scope="session")
+def make_tiny():
+    """Return the maker of tiny datasets of the command line's tests."""
+    return Tiny
+
+
+class Run:
+    """One participant's run that a test disturbs."""
+
+    def __init__(self, bids: Path, out: Path, *words, env=None):
+        self.bids, self.out = bids, out
+        (self.label,) = [path.name for path in bids.glob("sub-*S1*")]
+        command = [sys.executable, "-P", "-m", "harmoniq", "run", bids, out, "participant", "--participant-label"]
+        options = [self.label, "--nprocs", "2", "--skip-bids-validation", *words]
+        self.log = out.with_suffix(".log").open("a+")
+        self.process = subprocess.Popen(
+            [*map(str, command), *map(str, options)], stdout=self.log, stderr=subprocess.STDOUT, cwd=bids.parent,
+            env={**os.environ, **(env or {})},
+        )  # fmt: skip
+
+    def record(self):
+        try:
+            return json.loads((self.out / "logs" / "status" / f"{self.label}.json").read_text())
+        except (OSError, ValueError):
+            return {"nodes_done": 0, "state": "absent"}
+
+    def wait_for_nodes(self, count, seconds=240):
+        """Wait until some nodes are done, so that there is something to lose and something to go on from."""
+        end = time.monotonic() + seconds
+        while self.record()["nodes_done"] < count:
+            assert self.process.poll() is None, self.text()
+            assert time.monotonic() < end, self.text()
+            time.sleep(0.05)
+
+    def workers(self):
+        """Return the processes that compute nodes."""
+        import psutil
+
+        family = psutil.Process(self.process.pid).children(recursive=True)
+        return [process for process in family if process.ppid() != self.process.pid]
+
+    def wait(self, seconds=240):
+        code = self.process.wait(seconds)
+        return code
+
+    def text(self):
+        self.log.flush()
+        return Path(self.log.name).read_text()
+
+
+def tables(out: Path):
+    """Return the bytes of all tables of the results."""
+    found = {path.relative_to(out): path.read_bytes() for path in sorted(out.glob("sub-*/**/*.tsv"))}
+    assert found
+    return found
+
+
+@pytest.fixture
+def start(cohort, tmp_path):
+    runs = []
+
+    def start_run(*words, out="out", env=None):
+        runs.append(Run(cohort, tmp_path / out, *words, env=env))
+        return runs[-1]
+
+    yield start_run
+    for run in runs:
+        if run.process.poll() is None:
+            run.process.kill()
+        run.log.close()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(cohort, tmp_path_factory):
+    """The tables of a run that nothing happened to."""
+    from filelock import FileLock
+
+    shared = tmp_path_factory.getbasetemp().parent
+    out = shared / "undisturbed"
+    with FileLock(shared / "undisturbed.lock"):
+        if not (shared / "undisturbed.done").exists():
+            run = Run(cohort, out)
+            assert run.wait() == 0, run.text()
+            (shared / "undisturbed.done").touch()
+    return tables(out)
