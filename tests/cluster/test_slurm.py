@@ -34,7 +34,7 @@ def test_array_group_failure_and_resume(slurm, cohort, tmp_path):
 
     bids = tmp_path / "bids"
     shutil.copytree(cohort, bids, symlinks=True)
-    (broken,) = bids.glob("sub-S2C001/anat/*_echo-2*MEGRE.nii*")
+    (broken,) = bids.glob("sub-S2C001/anat/*_echo-2_part-mag_MEGRE.nii*")
     whole = broken.read_bytes()
     broken.write_bytes(whole[: len(whole) // 2])
     out = tmp_path / "out"
@@ -117,8 +117,10 @@ def test_killed_for_memory(slurm, study, tmp_path):
 
 def test_lost_node(slurm, study, tmp_path):
     out = tmp_path / "out"
-    submit(slurm, study, out, "--participant-label", "01", "--directive=--nodelist=n2", "--directive=--no-requeue")
+    slurm.run("scontrol", "update", "nodename=n1", "state=drain", "reason=test")
+    submit(slurm, study, out, "--participant-label", "01", "--directive=--no-requeue")
     slurm.wait(lambda: states(slurm, out, tmp_path)["sub-01"]["state"] == "running", "the task", 120)
+    slurm.run("scontrol", "update", "nodename=n1", "state=resume")
     try:
         slurm.kill_node("n2")
         slurm.run("scontrol", "update", "nodename=n2", "state=down", "reason=lost")
