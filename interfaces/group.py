@@ -176,6 +176,7 @@ class GroupReportInputSpec(VersionedInputSpec):
     settings = traits.Dict(mandatory=True)
     versions = traits.Dict(mandatory=True)
     title = traits.Str("Group report", usedefault=True)
+    command = traits.Str("", usedefault=True, desc="what makes the same results again")
 
 
 class GroupReportOutputSpec(TraitedSpec):
@@ -210,6 +211,7 @@ class GroupReport(VersionedInterface):
             versions=dict(self.inputs.versions),
             participants=cohort.participants,
             title=self.inputs.title,
+            command=self.inputs.command,
         )
         self._results["folder"] = str(folder)
         return runtime

@@ -14,6 +14,9 @@ class GroupSummariesInputSpec(VersionedInputSpec):
     files = InputMultiObject(File(exists=True), mandatory=True, desc="tables of the steps, with their sidecars")
     cohort = Directory(exists=True, mandatory=True)
     regions = InputMultiObject(File(exists=True), mandatory=True, desc="regional tables, for their sidecars")
+    participants = File(exists=True, mandatory=True)
+    columns = traits.Dict(desc="our names of the participants' columns to the file's")
+    settings = traits.Dict(mandatory=True)
     options = traits.Dict(mandatory=True)
     published = traits.Str("builtin", usedefault=True)
     alternatives = InputMultiObject(File(exists=True), desc="comparisons of the participant level's readings")
@@ -44,7 +47,8 @@ class GroupSummaries(VersionedInterface):
         notes = write_summaries(
             folder, cohort, values,
             tables=[Path(file) for file in self.inputs.files], regions=[Path(file) for file in self.inputs.regions],
-            options=dict(self.inputs.options), published=self.inputs.published,
+            participants=Path(self.inputs.participants), columns=dict(self.inputs.columns or {}),
+            options=dict(self.inputs.options), settings=dict(self.inputs.settings), published=self.inputs.published,
             alternatives=[Path(file) for file in self.inputs.alternatives or []],
         )  # fmt: skip
         self._results.update(folder=str(folder), notes=notes)

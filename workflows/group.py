@@ -37,6 +37,7 @@ def init_group_wf(
     allow_mixed_engines: bool = False,
     seed: int = 0,
     title: str = "Group report",
+    command: str = "",
     nprocs: int = 1,
     name: str = "group_wf",
 ) -> Workflow:
@@ -56,6 +57,8 @@ def init_group_wf(
         Of the bootstrap.
     title : str
         Of the report.
+    command : str
+        What makes the same results again, for the report.
     nprocs : int
         Processors that hierarchical Bayesian regression may use; nothing depends on it but the time.
 
@@ -123,8 +126,18 @@ def init_group_wf(
     merge_files = Node(Merge(len(STEPS) + 1), name="merge_files", run_without_submitting=True)
     merge_notes = Node(Merge(len(STEPS) + 4), name="merge_notes", run_without_submitting=True)
     merge_notes.inputs.in1 = list(notes)
-    summaries = Node(GroupSummaries(options=options, published=settings.study.published), name="summaries")
-    report = Node(GroupReport(settings=as_dict(settings), versions=versions(), title=title), name="report")
+    summaries = Node(
+        GroupSummaries(
+            options=options,
+            published=settings.study.published,
+            settings=as_dict(settings),
+            columns=dict(settings.columns),
+        ),
+        name="summaries",
+    )
+    report = Node(
+        GroupReport(settings=as_dict(settings), versions=versions(), title=title, command=command), name="report"
+    )
     workflow.connect([
         (inputnode, build_cohort, [("regions", "regions"), ("participants", "participants")]),
         (build_cohort, harmonize, [("cohort", "cohort"), (("cohort", values_file), "cohort_values")]),
@@ -133,7 +146,9 @@ def init_group_wf(
         (harmonize, report, [("cohort", "cohort"), ("models", "models")]),
         (harmonize, merge_files, [("files", f"in{len(STEPS) + 1}")]),
         (merge_files, report, [("out", "files")]),
-        (inputnode, summaries, [("regions", "regions"), ("alternatives", "alternatives")]),
+        (inputnode, summaries, [
+            ("regions", "regions"), ("participants", "participants"), ("alternatives", "alternatives"),
+        ]),
         (harmonize, summaries, [("cohort", "cohort")]),
         (merge_files, summaries, [("out", "files")]),
         (summaries, report, [("folder", "summaries")]),
@@ -164,6 +179,7 @@ def values_file(cohort: str) -> str:
     return str(Path(cohort) / "values.npz")
 
 
-def group_inputs(regions: Sequence[Path], participants: Path) -> dict[str, object]:
+def group_inputs(regions: Sequence[Path], participants: Path, alternatives: Sequence[Path] = ()) -> dict[str, object]:
     """Return the inputs of the workflow's ``inputnode``."""
-    return {"regions": [str(path) for path in regions], "participants": str(participants)}
+    out: dict[str, object] = {"regions": [str(path) for path in regions], "participants": str(participants)}
+    return out | ({"alternatives": [str(path) for path in alternatives]} if alternatives else {})

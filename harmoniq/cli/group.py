@@ -4,12 +4,13 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harmoniq.cli.folders import prepare_folder
 from harmoniq.cli.progress import Progress
+from harmoniq.cli.rerun import rerun_command
 from harmoniq.cli.resources import limit_threads, memory_gb, process_count
 from harmoniq.data.cohort import PARTICIPANT_COLUMNS, Cohort
 from harmoniq.data.errors import InputError
@@ -71,6 +72,8 @@ def analyze_tables(
     out_dir: Path,
     *,
     title: str,
+    alternatives: Sequence[Path] = (),
+    further_notes: Sequence[str] = (),
 ) -> int:
     """Run the group workflow on tables and put its results at `out_dir`, all or none.
 
@@ -80,6 +83,7 @@ def analyze_tables(
         Exit code: 0, or 2 when the input is refused, or 1 when a step failed.
     """
     from harmoniq.regions.cohort import cohort_from_files
+    from harmoniq.workflows.group import group_inputs
 
     if args.apply_models is not None:
         from harmoniq.cli.apply import apply_tables
@@ -97,11 +101,13 @@ def analyze_tables(
     )  # fmt: skip
     by_default = args.methods is None and args.config is None
     settings, methods, notes = choose_methods(settings, cohort if by_default else None)
+    notes = [*further_notes, *notes]
     out_dir = prepare_folder(out_dir, "OUT_DIR")
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="harmoniq-") as temporary:
         work_dir = prepare_folder(args.work_dir, "--work-dir") if args.work_dir else Path(temporary)
-        folder = _run(args, settings, methods, notes, regions, participants, work_dir, nprocs, memory, title)
+        inputs = group_inputs(regions, participants, alternatives)
+        folder = _run(args, settings, methods, notes, inputs, work_dir, nprocs, memory, title)
         if folder is None:
             return 1
         publish(folder, out_dir)
@@ -167,19 +173,19 @@ def _too_few_controls(cohort: Cohort) -> str:
 
 
 def _run(
-    args: argparse.Namespace, settings: Settings, methods: list[str], notes: list[str], regions: Sequence[Path],
-    participants: Path, work_dir: Path, nprocs: int, memory: float, title: str,
+    args: argparse.Namespace, settings: Settings, methods: list[str], notes: list[str], inputs: Mapping[str, object],
+    work_dir: Path, nprocs: int, memory: float, title: str,
 ) -> Path | None:  # fmt: skip
-    from harmoniq.workflows.group import group_inputs, init_group_wf
+    from harmoniq.workflows.group import init_group_wf
     from harmoniq.workflows.study import configure_nipype, explain, run_nodes
 
     configure_nipype(log_dir=work_dir / "logs", stop_on_first_crash=True, verbose=args.verbose)
     workflow = init_group_wf(
         settings=settings, methods=methods, notes=notes, allow_mixed_engines=args.allow_mixed_engines,
-        seed=args.seed, title=title, nprocs=nprocs,
+        seed=args.seed, title=title, command=rerun_command(args), nprocs=nprocs,
     )  # fmt: skip
     workflow.base_dir = str(work_dir)
-    for name, value in group_inputs(regions, participants).items():
+    for name, value in inputs.items():
         setattr(workflow.inputs.inputnode, name, value)
     with Progress("group", len(workflow.list_node_names())) as progress:
         failures, *_ = run_nodes(

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import harmoniq
+from harmoniq.cli import reproduce_options
 from harmoniq.cli.cluster_options import add_slurm, add_status
 from harmoniq.settings import schema
 
 _USAGE = {
     "run": "BIDS_DIR OUT_DIR {participant,group} ",
     "analyze": "REGIONS.tsv PARTICIPANTS.tsv OUT_DIR ",
+    "reproduce": reproduce_options.USAGE,
     "simulate": "OUT_BIDS_DIR ",
     "demo": "OUT_DIR ",
     "slurm": "BIDS_DIR OUT_DIR [-- run options] ",
@@ -30,6 +32,7 @@ _EXAMPLES = {
   harmoniq analyze regions.tsv participants.tsv results
   harmoniq analyze regions.tsv participants.tsv results --methods raw gam --bootstrap 1000
   harmoniq analyze new.tsv new_participants.tsv new_results --apply-models results/models""",
+    "reproduce": reproduce_options.EXAMPLES,
     "simulate": """examples:
   harmoniq simulate cohort --voxel-size 1 --freesurfer --tractograms
   harmoniq simulate cohort --sites 2 --subjects-per-site 1 --patients 1
@@ -80,6 +83,9 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     _add_run(_command(commands, "run", "process participants, or analyze the group (BIDS App)"))
     _add_analyze(_command(commands, "analyze", "the group level from tables alone"))
+    reproduce = _command(commands, "reproduce", "several sites: participant level, group level, scorecard")
+    reproduce_options.add_reproduce(reproduce)
+    _add_run_options(reproduce, config=False)
     _add_simulate(_command(commands, "simulate", "make a raw BIDS cohort whose truth is known"))
     _add_demo(_command(commands, "demo", "simulate, process, analyze and report, in minutes"))
     add_slurm(_command(commands, "slurm", "process participants as an array job, then the group, on a cluster"))
@@ -111,6 +117,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bids_dir", metavar="BIDS_DIR", type=Path, help="raw BIDS dataset")
     parser.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="where the derivatives go")
     parser.add_argument("level", choices=("participant", "group"), help="which level to run")
+    _add_run_options(parser)
+
+
+def _add_run_options(parser: argparse.ArgumentParser, *, config: bool = True) -> None:
     select = parser.add_argument_group("what to process")
     select.add_argument("--participant-label", metavar="L", nargs="+", help="participants, with or without sub-")
     select.add_argument("--session-label", metavar="S", nargs="+", help="sessions, with or without ses-")
@@ -125,9 +135,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     )
     select.add_argument("--skip-bids-validation", action="store_true", help="do not call the BIDS validator")
     engines = parser.add_argument_group("engines and existing results")
-    engines.add_argument(
-        "--config", metavar="STUDY.toml", type=Path, help="study settings; default: the built-in chen2026"
-    )
+    if config:
+        engines.add_argument(
+            "--config", metavar="STUDY.toml", type=Path, help="study settings; default: the built-in chen2026"
+        )
     engines.add_argument("--r1-engine", choices=schema.R1_ENGINES, help="engine of R1")
     engines.add_argument("--r2star-engine", choices=schema.R2STAR_ENGINES, help="engine of R2*")
     engines.add_argument(

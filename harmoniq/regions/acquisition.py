@@ -35,13 +35,9 @@ def acquisition_table(tables: Sequence[str | Path], sites: Mapping[str, str]) ->
     """
     found: dict[str, list[Keys]] = {site: [] for site in sorted(set(sites.values()))}
     for table in map(Path, tables):
-        site, sidecar = sites.get(table.name.split("_")[0]), table.with_suffix(".json")
-        if site is None or not sidecar.is_file():
-            continue
-        content = read_json(sidecar)
-        acquisition = content.get("Acquisition") if isinstance(content, Mapping) else None
-        if isinstance(acquisition, Mapping):
-            found[site].append(acquisition)
+        for who, acquisition in _of_table(table).items():
+            if (site := sites.get(who)) is not None:
+                found[site].append(acquisition)
     columns = [*ACQUISITION_COLUMNS, *found]
     if not any(found.values()):
         return pd.DataFrame(columns=columns), [
@@ -60,6 +56,18 @@ def acquisition_table(tables: Sequence[str | Path], sites: Mapping[str, str]) ->
 def acquisition_columns(table: pd.DataFrame) -> dict[str, str]:
     """Describe the columns of a table from `acquisition_table`."""
     return {**ACQUISITION_COLUMNS, **{str(name): f"At {name}" for name in table.columns[2:]}}
+
+
+def _of_table(table: Path) -> Mapping[str, Keys]:
+    """Return the parameters of a table's participants: of one session, or gathered of many."""
+    sidecar = table.with_suffix(".json")
+    content = read_json(sidecar) if sidecar.is_file() else {}
+    if not isinstance(content, Mapping):
+        return {}
+    one, many = content.get("Acquisition"), content.get("Acquisitions")
+    if isinstance(one, Mapping):
+        return {table.name.split("_")[0]: one}
+    return many if isinstance(many, Mapping) else {}
 
 
 def _counted(sequence: str, show: Callable[[Keys], str | None], sessions: Sequence[Keys]) -> str | None:

@@ -1,5 +1,6 @@
 """The works that the methods texts cite."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -137,3 +138,27 @@ def reference_list(texts: Iterable[str]) -> str:
     used = sorted((c for c in CITATIONS.values() if f"https://doi.org/{c.doi}" in whole), key=lambda c: c.entry)
     items = "".join(f'<li>{c.entry} <a href="https://doi.org/{c.doi}">doi:{c.doi}</a></li>' for c in used)
     return f'<ul class="references">{items}</ul>' if items else ""
+
+
+def bibtex(texts: Iterable[str]) -> str:
+    """Return the works that `texts` cite as BibTeX, in the order of their keys."""
+    whole = " ".join(texts)
+    used = {key: work for key, work in sorted(CITATIONS.items()) if f"https://doi.org/{work.doi}" in whole}
+    return "\n".join(_bibtex_entry(key, work) for key, work in used.items())
+
+
+def _bibtex_entry(key: str, work: Citation) -> str:
+    """Return a work as BibTeX: the entries all read ``Authors (year). Title. Journal volume, pages``."""
+    found = re.fullmatch(r"(?P<authors>.+?) \((?P<year>\d{4})\)\. (?P<title>.+?)\. (?P<place>[^.].*?)\.?", work.entry)
+    assert found is not None, key
+    names = [name.strip() for name in found["authors"].split(",")]
+    people = " and ".join("others" if name.startswith("et al") else ", ".join(name.rsplit(" ", 1)) for name in names)
+    journal = re.fullmatch(r"(?P<name>.+?),? (?P<volume>\d[\w()]*)(?:, (?P<pages>[\w.–-]+))?", found["place"])
+    fields = {"author": people, "year": found["year"], "title": f"{{{found['title']}}}"}
+    if journal is not None:
+        fields |= {"journal": journal["name"].strip(" ,"), "volume": journal["volume"], "pages": journal["pages"]}
+    else:
+        fields["journal"] = found["place"]
+    fields["doi"] = work.doi
+    lines = [f"  {name} = {{{str(value).replace('–', '--')}}}," for name, value in fields.items() if value]
+    return "\n".join([f"@article{{{key},", *lines, "}"])

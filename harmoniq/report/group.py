@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from harmoniq.data.files import write_text
 from harmoniq.report.blocks import Image, Notes, Section, Text, Tiles, table_block
+from harmoniq.report.citations import bibtex
 from harmoniq.report.diagnostics import diagnostics_section
 from harmoniq.report.group_figures import FigureMaker
 from harmoniq.report.group_tables import GroupTables
@@ -13,6 +15,7 @@ from harmoniq.report.images import ReportFigure
 from harmoniq.report.methods import Lookup, group_methods, methods_section
 from harmoniq.report.page import write_page
 from harmoniq.report.site_effects import site_effect_summary
+from harmoniq.report.study_sections import exclusion_blocks, readings_section, rerun_section, scorecard_section
 from harmoniq.report.style import METHOD_TITLES
 
 #: Longer tables are folded away.
@@ -27,6 +30,7 @@ def write_group_report(
     versions: Mapping[str, object],
     participants: pd.DataFrame | None = None,
     title: str = "Group report",
+    command: str = "",
 ) -> Path:
     """Draw the group level's figures and write its report.
 
@@ -45,6 +49,8 @@ def write_group_report(
         ``regions_harmonized.tsv``. Without any of them figure 2 is left out.
     title : str
         Heading of the page.
+    command : str
+        What makes the same results again.
 
     Returns
     -------
@@ -55,7 +61,8 @@ def write_group_report(
     people = tables.people(participants)
     get = Lookup(settings)
     control = str(get("study.control_group", "HC"))
-    maker = FigureMaker(tables, people, control_group=control, alpha=float(str(get("statistics.alpha", 0.05))))
+    alpha, atlas = float(str(get("statistics.alpha", 0.05))), str(get("surfaces.atlas", "auto"))
+    maker = FigureMaker(tables, people, control_group=control, alpha=alpha, atlas=atlas)
     figures = maker.make_all()
     paragraphs = group_methods(settings, tables.methods(), tables.frames)
     sections = [
@@ -66,9 +73,15 @@ def write_group_report(
         diagnostics_section(tables),
         _age(tables, figures),
         _differences(tables, figures),
-        *_optional(tables),
+        _clinical(tables, figures),
+        scorecard_section(tables),
+        readings_section(tables),
+        _diagnostics(tables),
         methods_section(paragraphs, settings, versions),
+        rerun_section(command, versions, paragraphs),
     ]
+    if references := bibtex(paragraphs):
+        write_text(Path(folder) / "references.bib", references + "\n")
     methods = ", ".join(METHOD_TITLES.get(name, name) for name in tables.methods())
     return write_page(
         Path(folder) / "report.html",
@@ -101,8 +114,7 @@ def _participants(tables: GroupTables) -> Section:
     blocks = _tables(
         tables, ("table1_demographics", "Table 1. Demographics"), ("table2_acquisition", "Table 2. Acquisition")
     )
-    if tables.get("excluded") is not None:
-        blocks += _tables(tables, ("excluded", "Excluded participants"))
+    blocks += exclusion_blocks(tables)
     return Section("participants", "Participants", blocks)
 
 
@@ -144,21 +156,19 @@ def _differences(tables: GroupTables, figures: Mapping[str, ReportFigure]) -> Se
     return Section("differences", "Group differences", blocks)
 
 
-def _optional(tables: GroupTables) -> list[Section]:
-    """Return the sections of what only some runs make: Z-scores, EDSS, diagnostics and the scorecard."""
-    clinical: list[object] = []
-    zscores = tables.get("zscores")
-    if zscores is not None:
-        keys = [name for name in ("group", "metric", "tissue", "region") if name in zscores]
-        mean = zscores.groupby(keys, sort=False)["z"].agg(n="count", mean="mean", sd="std").reset_index()
-        clinical.append(table_block(mean, "Mean Z-score of every region", folded=True, source="zscores.tsv"))
+def _clinical(tables: GroupTables, figures: Mapping[str, ReportFigure]) -> Section:
+    blocks = _images(figures, "figure4_z_maps", "figureS2_z_maps_raw")
+    if tables.get("zscore_summary") is not None:
+        blocks += _tables(tables, ("zscore_summary", "Mean Z-score of the patients in every region"))
+    blocks += _images(figures, "figure5_edss")
     if tables.get("edss") is not None:
-        clinical += _tables(tables, ("edss", "Associations with EDSS"))
-    found = [Section("clinical", "Z-scores and EDSS", clinical)]
-    for name, heading in (("hbr_diagnostics", "HBR diagnostics"), ("scorecard", "Scorecard")):
-        if tables.get(name) is not None:
-            found.append(Section(name, heading, _tables(tables, (name, heading))))
-    return found
+        blocks += _tables(tables, ("edss", "Associations with EDSS"))
+    return Section("clinical", "Z-scores and EDSS", blocks)
+
+
+def _diagnostics(tables: GroupTables) -> Section:
+    blocks = [] if tables.get("hbr_diagnostics") is None else _tables(tables, ("hbr_diagnostics", "HBR diagnostics"))
+    return Section("hbr_diagnostics", "HBR diagnostics", blocks)
 
 
 def _tables(tables: GroupTables, *wanted: tuple[str, str]) -> list[object]:
@@ -166,7 +176,8 @@ def _tables(tables: GroupTables, *wanted: tuple[str, str]) -> list[object]:
     for name, title in wanted:
         frame = tables.get(name)
         if frame is None:
-            blocks.append(_absent(name))
+            known = name in tables.frames
+            blocks.append(Notes([f"{name}.tsv has no rows."]) if known else _absent(name))
         else:
             blocks.append(table_block(frame, title, folded=len(frame) > _FOLD_ABOVE, source=f"{name}.tsv"))
     return blocks

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from harmoniq.data.names import METRICS
+from harmoniq.report.clinical_figures import clinical_figures
 from harmoniq.report.distributions import figure_age_curves, figure_distributions
 from harmoniq.report.examples import example_curves, example_values
 from harmoniq.report.group_differences import figure_group_differences
@@ -30,9 +31,14 @@ class FigureMaker:
         Label of the controls.
     alpha : float
         Level of significance.
+    atlas : str
+        Of the Brodmann areas: ``auto`` or a folder.
     """
 
-    def __init__(self, tables: GroupTables, people: pd.DataFrame | None, *, control_group: str, alpha: float) -> None:
+    def __init__(
+        self, tables: GroupTables, people: pd.DataFrame | None, *, control_group: str, alpha: float, atlas: str = "auto"
+    ) -> None:
+        self.atlas = atlas
         self.tables, self.people, self.control_group, self.alpha = tables, people, control_group, alpha
         self.sites = tables.sites(people)
         self.figures: dict[str, ReportFigure] = {}
@@ -44,6 +50,8 @@ class FigureMaker:
         self._examples()
         self._peak_ages()
         self._differences()
+        for drawn in clinical_figures(self.tables, alpha=self.alpha, atlas=self.atlas):
+            self._keep(*drawn)
         return self.figures
 
     def _keep(

@@ -35,6 +35,10 @@ SITE_KEYS = {
 }
 
 
+#: Keys of a dataset of ``reproduce``; paths are relative to the config.
+DATASET_KEYS = ("bids", "results", "participants", "site", "derivatives", "fs_subjects_dir")
+
+
 def load_settings(
     config: str | Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Settings:
@@ -109,6 +113,8 @@ def _apply(settings: Settings, tables: Mapping[str, Any], file: str) -> Settings
             raise InputError("must be a table", file=file, key=name, value=table, remedy=f"write it under [{name}]")
         if name == "columns":
             changes[name] = {**settings.columns, **_columns(table, file)}
+        elif name == "datasets":
+            changes[name] = {**settings.datasets, **_datasets(table, file)}
         elif name == "sites":
             changes[name] = {**settings.sites, **_sites(table, file)}
         else:
@@ -195,6 +201,20 @@ def _sites(table: Mapping[str, Any], file: str) -> dict[str, dict[str, dict[str,
                 if key not in SITE_KEYS[suffix]:
                     raise _unknown(key, SITE_KEYS[suffix], file, f"key of [sites.{site}.{suffix}]")
     return {site: {suffix: dict(keys) for suffix, keys in suffixes.items()} for site, suffixes in table.items()}
+
+
+def _datasets(table: Mapping[str, Any], file: str) -> dict[str, dict[str, Any]]:
+    for dataset, keys in table.items():
+        if not isinstance(keys, Mapping):
+            raise InputError("must be a table", file=file, key=f"datasets.{dataset}", value=keys)
+        for key, value in keys.items():
+            if key not in DATASET_KEYS:
+                raise _unknown(key, DATASET_KEYS, file, f"key of [datasets.{dataset}]")
+            words = value if key == "derivatives" and isinstance(value, list) else [value]
+            if not all(isinstance(word, str) and word for word in words) or (key == "derivatives" and words == [value]):
+                wanted = "a list of paths" if key == "derivatives" else "text"
+                raise InputError(f"must be {wanted}", file=file, key=f"datasets.{dataset}.{key}", value=value)
+    return {dataset: dict(keys) for dataset, keys in table.items()}
 
 
 def _unknown(name: str, known: Iterable[str], file: str, what: str) -> InputError:

@@ -131,7 +131,7 @@ class Settings:
     """All settings of a study.
 
     ``columns`` maps our names of participants.tsv's columns to the file's; ``sites`` holds, per site, what sidecars
-    may lack; ``protocols`` what the simulator acquires.
+    may lack; ``datasets``, per name, what ``reproduce`` processes; ``protocols`` what the simulator acquires.
     """
 
     study: StudySettings = field(default_factory=StudySettings)
@@ -143,4 +143,5 @@ class Settings:
     harmonization: HarmonizationSettings = field(default_factory=HarmonizationSettings)
     statistics: StatisticsSettings = field(default_factory=StatisticsSettings)
     sites: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=lambda: MappingProxyType({}))
+    datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
     source: str = "defaults"

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from harmoniq.simulation.distance import Grid
 from harmoniq.simulation.meshes import bundled_folder
+from harmoniq.tract.centrelines import MNI305_TO_MNI152
 
 #: Tissue classes of the template's volumes, by number; bundles' classes follow. The value is a name of `OTHER_TISSUES`.
 CLASSES: Final[dict[str, str]] = {
@@ -29,16 +30,6 @@ CLASSES: Final[dict[str, str]] = {
     "spinal_csf": "csf",
 }
 CLASS_NUMBER: Final = {name: number for number, name in enumerate(CLASSES)}
-
-#: FreeSurfer's affine from MNI305 (fsaverage) to MNI152 RAS (surfer.nmr.mgh.harvard.edu, CoordinateSystems).
-MNI305_TO_MNI152: Final = np.array(
-    [
-        [0.9975, -0.0073, 0.0176, -0.0429],
-        [0.0146, 1.0009, -0.0024, 1.5496],
-        [-0.0130, -0.0093, 0.9971, 1.1840],
-        [0.0, 0.0, 0.0, 1.0],
-    ]
-)
 
 # Ellipsoids of the right side, mirrored: class, centre and half axes (mm), turn about z (degrees, frontal end outward).
 _ELLIPSOIDS: Final = (

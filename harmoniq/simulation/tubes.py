@@ -1,8 +1,6 @@
 """The 18 bundles as curved tubes: centre lines from control points, kept deep in white matter and apart."""
 
 from dataclasses import dataclass
-from importlib.resources import files
-from io import StringIO
 from typing import Final
 
 import numpy as np
@@ -10,7 +8,7 @@ from numpy.typing import NDArray
 
 from harmoniq.data.names import BUNDLES
 from harmoniq.simulation.distance import Grid
-from harmoniq.simulation.head import MNI305_TO_MNI152
+from harmoniq.tract.centrelines import read_centrelines
 
 #: Radii of the tubes, mm: wanted, and the least where white matter is thin.
 RADIUS_MM: Final = 3.5
@@ -37,20 +35,6 @@ class Tube:
     name: str
     points: NDArray[np.float64]
     radius: NDArray[np.float64]
-
-
-def read_centrelines() -> dict[str, NDArray[np.float64]]:
-    """Return the control points (n, 3) of each bundle, moved from MNI152 to the template's space, in BUNDLES' order."""
-    import pandas
-
-    text = files("harmoniq.simulation").joinpath("data", "centrelines.tsv").read_text(encoding="utf-8")
-    table = pandas.read_csv(StringIO(text), sep="\t")
-    inverse = np.linalg.inv(MNI305_TO_MNI152)
-    lines = {}
-    for name in BUNDLES:
-        points = table[table["bundle"] == name].sort_values("point")[["x", "y", "z"]].to_numpy(float)
-        lines[name] = points @ inverse[:3, :3].T + inverse[:3, 3]
-    return lines
 
 
 def resample(points: NDArray[np.float64], step_mm: float = _STEP_MM) -> NDArray[np.float64]:

@@ -11,10 +11,13 @@ import pandas as pd
 from harmoniq.configs import read_builtin
 from harmoniq.data.cohort import Cohort
 from harmoniq.data.errors import InputError
+from harmoniq.data.files import write_text
 from harmoniq.data.names import METRICS
 from harmoniq.data.table_formats import write_formats
 from harmoniq.data.tables import read_tsv, write_tsv
 from harmoniq.regions.acquisition import acquisition_columns, acquisition_table
+from harmoniq.regions.excluded import EXCLUDED_COLUMNS, excluded_participants
+from harmoniq.settings.dump import to_toml
 from harmoniq.statistics.alternatives import ALTERNATIVES_COLUMNS, alternatives
 from harmoniq.statistics.inputs import Values
 from harmoniq.statistics.scorecard import PUBLISHED_COLUMNS, SCORECARD_COLUMNS, scorecard
@@ -27,9 +30,10 @@ BUILTIN_PUBLISHED = "chen2026_published.tsv"
 @one_blas_thread
 def write_summaries(
     folder: Path, cohort: Cohort, values: Values, *, tables: Sequence[Path], regions: Sequence[Path],
-    options: Mapping[str, Any], published: str = "builtin", alternatives: Sequence[Path] = (),
+    participants: Path, options: Mapping[str, Any], settings: Mapping[str, Any], columns: Mapping[str, str],
+    published: str = "builtin", alternatives: Sequence[Path] = (),
 ) -> list[str]:  # fmt: skip
-    """Write ``scorecard.tsv``, ``alternatives.tsv``, ``table2_acquisition.tsv`` and the folder ``tables``.
+    """Write the scorecard, the alternatives, the acquisition table, who is left out, the settings and ``tables``.
 
     Parameters
     ----------
@@ -42,8 +46,14 @@ def write_summaries(
         What the steps wrote.
     regions : sequence of path
         Regional tables, beside which the acquisition parameters lie.
+    participants : path
+        ``participants.tsv``, for those who are not in the cohort.
     options : mapping
         Of the steps.
+    settings : mapping
+        Of the run, nested.
+    columns : mapping
+        Our names of the participants' columns to the file's.
     published : str
         ``builtin``, ``none``, or a table of published figures.
     alternatives : sequence of path
@@ -63,6 +73,9 @@ def write_summaries(
     people = cohort.participants
     acquisition, notes = acquisition_table(regions, dict(zip(people["participant_id"], people["site"])))
     frames["table2_acquisition"] = acquisition
+    left_out = excluded_participants(participants, columns, people["participant_id"])
+    write_tsv(left_out, folder / "excluded.tsv", columns=EXCLUDED_COLUMNS)
+    write_text(folder / "settings.toml", to_toml(settings))
     write_tsv(acquisition, folder / "table2_acquisition.tsv", columns=acquisition_columns(acquisition))
     figures = read_published(published)
     if figures is not None:

@@ -153,6 +153,38 @@ def _pca(people: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFrame, 
     return pd.concat(scores, ignore_index=True), pd.DataFrame(summary)
 
 
+def study_tables(seed: int = 4) -> dict[str, pd.DataFrame]:
+    """Tables about the patients and the study: few regions, one association, one figure that is not computed."""
+    rng = np.random.default_rng(seed)
+    regions = [(m, t, r) for m in METRICS for t, names in REGIONS.items() for r in names]
+    keys = pd.DataFrame(regions, columns=["metric", "tissue", "region"])
+    n = len(keys)
+    summary = [keys.assign(data=data, n=20, mean=rng.normal(-0.5, 0.4, n), sd=1.0) for data in ("gam", "raw")]
+    edss = keys.assign(n=20, beta=rng.normal(0, 0.2, n), se=0.2, p=0.5, p_fdr=0.8, adj_r2=0.3, selected=True)
+    edss.loc[0, ["beta", "p_fdr"]] = 0.5, 0.01
+    partial = keys.iloc[[0]].merge(pd.DataFrame({"participant_id": [f"sub-{k:02d}" for k in range(20)]}), how="cross")
+    partial = partial.assign(z=rng.normal(size=20), edss_adjusted=rng.normal(3, 1, 20))
+    card = pd.DataFrame({
+        "quantity": ["cohens_d_median", "cohens_d_median", "eta2_mean", "edss_largest_beta"], "metric": "R1",
+        "tissue": "cGM", "data": ["cross_site", "harmonized", "gam", "hbr"],
+        "paper": ["-0.56", "0.21", "<0.01", "0.53"],
+        "here": [-0.4, -0.1, 0.001, np.nan], "difference": [0.16, -0.31, 0.0, np.nan],
+        "within_spread": [True, False, True, None], "paper_spread": ["-0.65 to 0.10", "0.03 to 0.27", None, None],
+        "n_controls": 60, "n_patients": 20, "paper_n_controls": 530, "paper_n_patients": 98, "unit": "1",
+        "remark": [None, "on the scale of gam in place of hbr", None, "not computed in this run"], "where": "table 3",
+    })  # fmt: skip
+    other = pd.DataFrame({
+        "setting": "statistics.peak_sign", "unclear": "equation 5", "chosen": "minus", "other": "printed",
+        "quantity": "mean peak age (years)", "metric": "R1", "tissue": "cGM", "data": ["raw", "gam"],
+        "value_chosen": [50.0, 51.0], "value_other": [-50.0, -51.0], "change": [-100.0, -102.0],
+    })  # fmt: skip
+    excluded = pd.DataFrame({"participant_id": ["sub-77"], "reason": ["no regional values"]})
+    return {
+        "zscore_summary": pd.concat(summary, ignore_index=True), "edss": edss, "edss_partial": partial,
+        "scorecard": card, "alternatives": other, "excluded": excluded,
+    }  # fmt: skip
+
+
 def write_tables(folder: Path, frames: dict[str, pd.DataFrame]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name, frame in frames.items():
@@ -174,7 +206,7 @@ def folder_of(tmp_path: Path):
 
 @pytest.fixture(scope="session")
 def tables(people: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return make_tables(people)
+    return {**make_tables(people), **study_tables()}
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,75 @@
+"""Readings of the paper that concern the participant level: each is run again, and the regional values compared."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harmoniq.data.tables import read_tsv, write_tsv
+from harmoniq.regions.studies import Dataset, gather
+from harmoniq.settings.schema import Settings
+from harmoniq.statistics.alternatives import ALTERNATIVES_COLUMNS, compare_regions
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A choice at the participant level, and what is taken in its place.
+
+    Parameters
+    ----------
+    name : str
+        Of the folder.
+    section, key : str
+        Of the settings.
+    others : dict
+        From each choice to the other one.
+    unclear : str
+        What the paper leaves open.
+    """
+
+    name: str
+    section: str
+    key: str
+    others: dict[str, str]
+    unclear: str
+
+    def chosen(self, settings: Settings) -> str:
+        """Return the choice of the settings."""
+        return str(getattr(getattr(settings, self.section), self.key))
+
+    def other(self, settings: Settings) -> str:
+        """Return what is run instead."""
+        return self.others.get(self.chosen(settings), next(iter(self.others.values())))
+
+    def said(self, settings: Settings) -> str:
+        """Return the other choice as ``section.key = value``."""
+        return f"{self.section}.{self.key} = {self.other(settings)}"
+
+    def applied(self, settings: Settings) -> Settings:
+        """Return the settings with the other choice."""
+        section = dataclasses.replace(getattr(settings, self.section), **{self.key: self.other(settings)})
+        return dataclasses.replace(settings, **{self.section: section})
+
+
+OTHER_READINGS = (
+    Reading(
+        "cgm_depth", "surfaces", "cgm_depth", {"projfrac": "midpoint", "midpoint": "projfrac"},
+        "the meaning of mid-cortex",
+    ),
+    Reading("r2star_method", "r2star", "method", {"auto": "trapezoidal", "trapezoidal": "nlls"}, "the method of R2*"),
+)  # fmt: skip
+
+
+def compare_reading(
+    reading: Reading, settings: Settings, datasets: Sequence[Dataset], ours: Path, folder: Path
+) -> Path:
+    """Write ``alternatives.tsv`` of a reading: its regional values beside ours; return the path."""
+    theirs, _ = gather(datasets, settings, folder)
+    table = compare_regions(
+        read_tsv(ours), read_tsv(theirs), setting=f"{reading.section}.{reading.key}", unclear=reading.unclear,
+        chosen=reading.chosen(settings), other=reading.other(settings),
+    )  # fmt: skip
+    about = "cGM" if reading.section == "surfaces" else None
+    metric = "R2star" if reading.section == "r2star" else None
+    keep = (table["tissue"] == about if about else True) & (table["metric"] == metric if metric else True)
+    return write_tsv(table[keep], folder / "alternatives.tsv", columns=ALTERNATIVES_COLUMNS)
