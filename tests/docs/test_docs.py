@@ -63,6 +63,8 @@ def commands() -> dict[str, argparse.ArgumentParser]:
 @pytest.mark.parametrize("command", commands())
 def test_every_option_is_described(command):
     text = section(ROOT / "docs" / "command-line.md", f"## harmoniq {command}")
+    if "[those of `run`]" in text:
+        text += section(ROOT / "docs" / "command-line.md", "## harmoniq run")
     for action in commands()[command]._actions:
         if isinstance(action, argparse._HelpAction | argparse._VersionAction):
             continue
