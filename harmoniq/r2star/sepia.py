@@ -25,6 +25,7 @@ from harmoniq.data.octave import (
 )
 from harmoniq.data.octave_job import Job, new_folder, run_job
 from harmoniq.data.octave_standins import SEPIA_ALWAYS, SEPIA_OCTAVE
+from harmoniq.r2star.volumes import load_series
 
 TITLE = TOOLBOXES["sepia"].title
 _MAGNITUDE, _HEADER, _MASK, _RESULTS = "mag4D.nii", "header.mat", "mask.nii", "results"
@@ -173,7 +174,7 @@ def fit_r2star_sepia(
     timeout = default_timeout() if timeout is None else timeout
     times = MEGRE(tuple(Path(path) for path in magnitudes), tuple(echo_times)).echo_times
     found = sepia_method(method, times)
-    signal, like = read_echoes(magnitudes, len(times))
+    signal, like = load_series(magnitudes, len(times))
     wanted = fittable(signal, found, like, mask)
     signal = np.where(wanted[..., np.newaxis], signal, np.float32(1.0 if found.positive else 0.0))
     new_folder(folder)
@@ -188,27 +189,6 @@ def fit_r2star_sepia(
         save_image(read_result(folder / _RESULTS / f"Sepia_{name}.nii.gz", wanted), like.affine, out)
     _clean(folder)
     return SepiaFit(version, toolbox_version("sepia", toolbox), found.caveat)
-
-
-def read_echoes(magnitudes: Sequence[str | Path], count: int) -> tuple[NDArray[np.float32], Image]:
-    """Read the echoes into one array, shape (x, y, z, count), and return the first image too.
-
-    Raises
-    ------
-    InputError
-        When an image cannot be read, lies on another grid, or there are not `count` echoes.
-    """
-    images = [load_image(path) for path in magnitudes]
-    for image in images[1:]:
-        same_grid(images[0], image)
-    single = len(images) == 1
-    signal = images[0].data if single else np.stack([image.data for image in images], axis=-1)
-    if signal.ndim != 4 or signal.shape[-1] != count:
-        raise InputError(
-            f"the images have shape {images[0].shape}, which does not make {count} echoes", file=images[0].path,
-            key="EchoTime", remedy="give one 3-D image for each echo time, or a 4-D image with as many volumes",
-        )  # fmt: skip
-    return signal, images[0]
 
 
 def fittable(signal: NDArray, method: SepiaMethod, like: Image, mask: Path | None) -> NDArray[np.bool_]:

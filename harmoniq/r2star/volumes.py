@@ -67,7 +67,7 @@ def fit_r2star_files(
     from harmoniq.r2star.noise import estimate_noise
 
     _check_options(field_correction, field_axes)
-    signal, grid = _load_series(magnitudes)
+    signal, grid = load_series(magnitudes, len(echo_times))
     sizes = tuple(float(size) for size in grid.voxel_sizes)
     noise = estimate_noise(signal) if method == "rician" else None
     correction = None
@@ -139,12 +139,37 @@ def _uncorrected(reason: str, sizes: Sequence[float], echo_times: Sequence[float
     return uncorrected_facts(reason, sizes, echo_times)
 
 
-def _load_series(paths: Sequence[str | Path]) -> tuple[NDArray[np.float32], Image]:
-    """Return the images of all echoes, echoes last, and the first image; one echo is in memory twice at a time."""
+def load_series(paths: Sequence[str | Path], count: int) -> tuple[NDArray[np.float32], Image]:
+    """Read the images of all echoes; one echo is in memory twice at a time.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        One image per echo, or a single 4-D image.
+    count : int
+        Of the echoes.
+
+    Returns
+    -------
+    ndarray of float32, shape (x, y, z, count)
+    Image
+        The first echo.
+
+    Raises
+    ------
+    InputError
+        When an image cannot be read, lies on another grid, or there are not `count` echoes.
+    """
     first = load_image(paths[0])
+    shape = first.shape if len(paths) == 1 else (*first.shape, len(paths))
+    if len(shape) != 4 or shape[-1] != count:
+        raise InputError(
+            f"the images have shape {first.shape}, which does not make {count} echoes", file=first.path,
+            key="EchoTime", remedy="give one 3-D image for each echo time, or a 4-D image with as many volumes",
+        )  # fmt: skip
     if len(paths) == 1:
-        return first.data, first
-    series = np.empty((*first.shape, len(paths)), np.float32, order="F")
+        return first.data, replace(first, data=first.data[..., 0])
+    series = np.empty(shape, np.float32, order="F")
     for number, path in enumerate(paths):
         image = first if number == 0 else load_image(path)
         same_grid(first, image)
@@ -159,7 +184,7 @@ def _estimate(
     from harmoniq.data.phase import phase_kind
     from harmoniq.r2star.field import FieldGradients, estimate_field
 
-    phase, first = _load_series(phases)
+    phase, first = load_series(phases, len(echo_times))
     same_grid(grid, first)
     if phase.shape != signal.shape:
         raise InputError(f"the phase has shape {phase.shape}, the magnitude {signal.shape}", file=first.path)
