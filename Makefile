@@ -5,13 +5,14 @@ VENV ?= .venv
 PYTHON ?= python3
 DEMO_OUT ?= demo-out
 TEST_ARGS ?=
+EXTRAS ?= all,test,dev,bench
 BIN := $(abspath $(VENV))/bin
 SOURCES := $(shell find harmoniq interfaces workflows configs -type f -not -path '*/__pycache__/*' 2>/dev/null)
 export NO_ET := 1
 export NIPYPE_NO_ET := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test test-other test-nightly lint format types bench clean
+.PHONY: help install demo test test-tools test-other test-nightly lint format types bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -30,7 +31,7 @@ $(VENV)/bin/pip:
 # neuroHarmonize and neuroCombat declare stale pins, but run with ours: hence --no-deps.
 $(VENV)/.requirements: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	$(BIN)/pip install -q --retries 5 -c constraints.txt pip setuptools wheel
-	$(BIN)/pip install -q --retries 5 -c constraints.txt ".[all,test,dev,bench]"
+	$(BIN)/pip install -q --retries 5 -c constraints.txt ".[$(EXTRAS)]"
 	$(BIN)/pip install -q --retries 5 --no-deps neuroHarmonize==2.5.2 neuroCombat==0.2.12
 	@touch $@
 
@@ -44,8 +45,16 @@ demo: install
 	$(BIN)/harmoniq demo $(DEMO_OUT)
 
 # Each group has the package's own set-up; pytest runs on the installed package, never on the sources.
-test: install
+test: install test-tools
 	$(BIN)/pytest -n 2 --dist loadfile -m "not nightly" $(TEST_ARGS)
+
+# A Slurm for the tests of clusters, where we may install one; without it they are skipped, and say so.
+test-tools:
+	@PATH=$$PATH:/usr/sbin; command -v slurmctld >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	      -o Dpkg::Use-Pty=0 slurmctld slurmd slurm-client munge >/dev/null 2>&1; \
+	  fi; command -v slurmctld >/dev/null || echo "Slurm is not installed: its tests are skipped"; }
 
 # The other supported Python, where it is installed: an environment of its own, and all but the slow tests.
 OTHER_PYTHON ?= $(shell python3.12 -c 'import sys; print(sys.executable)' 2>/dev/null || ls "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.12*/bin/python3.12 2>/dev/null | tail -n 1)
