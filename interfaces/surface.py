@@ -60,6 +60,7 @@ class SampleCortexInputSpec(VersionedInputSpec):
     labels = InputMultiObject(File(exists=True), mandatory=True, desc="GIFTI, left and right")
     label_facts = File(exists=True, mandatory=True, desc="JSON beside the labels")
     transform = File(exists=True, desc="from MP2RAGE space to the map's; identity when absent")
+    lesions = File(exists=True, desc="mask of what is left out, on the map's grid")
     cgm_depth = traits.Enum("projfrac", "midpoint", usedefault=True)
     cgm_fraction = traits.Float(0.5, usedefault=True)
     swm_distance = traits.Float(-0.5, usedefault=True, desc="mm")
@@ -95,6 +96,7 @@ class SampleCortex(VersionedInterface):
             transform=given(inputs.transform),
             labels=dict(zip(HEMISPHERES, map(Path, inputs.labels), strict=True)),
             label_facts=Path(inputs.label_facts),
+            lesions=given(inputs.lesions),
             cgm=(inputs.cgm_depth, inputs.cgm_fraction),
             swm_distance=inputs.swm_distance,
             depths=list(inputs.depths or []),

@@ -14,6 +14,8 @@ class RegionalTableInputSpec(VersionedInputSpec):
     participant_id = traits.Str(mandatory=True)
     session_id = traits.Str("", usedefault=True)
     engines = traits.Dict(mandatory=True, desc="engine of each metric, and of surfaces and bundles")
+    lesions_R1 = traits.Dict(desc="what was left out of R1 for lesions")  # noqa: N815
+    lesions_R2star = traits.Dict(desc="what was left out of R2* for lesions")  # noqa: N815
     notes = traits.List(traits.Str, desc="what has to be said about this session")
     parameters = traits.Dict(desc="of the acquisition, per sequence")
 
@@ -43,6 +45,7 @@ class RegionalTable(VersionedInterface):
             engines=inputs.engines,
             notes=list(inputs.notes or []),
             parameters=inputs.parameters or None,
+            lesions={metric: facts for metric in ("R1", "R2star") if (facts := getattr(inputs, f"lesions_{metric}"))},
         )
         self._results.update(table=str(out), sidecar=str(out.with_suffix(".json")))
         return runtime

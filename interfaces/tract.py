@@ -17,6 +17,7 @@ class SampleBundlesInputSpec(VersionedInputSpec):
     tractograms = InputMultiObject(File(exists=True), mandatory=True, desc="one per bundle")
     reference = File(exists=True, desc="image that gives .tck files their space")
     transform = File(exists=True, desc="from MP2RAGE space to the map's; identity when absent")
+    lesions = File(exists=True, desc="mask of what is left out, on the map's grid")
     nodes = traits.Int(100, usedefault=True)
     central = traits.Float(0.7, usedefault=True)
     plausible = traits.Tuple(traits.Float, traits.Float, mandatory=True, desc="1/s")
@@ -45,6 +46,7 @@ class SampleBundles(VersionedInterface):
             engine=inputs.engine,
             reference=given(inputs.reference),
             transform=given(inputs.transform),
+            lesions=given(inputs.lesions),
             nodes=inputs.nodes,
             central=inputs.central,
             plausible=inputs.plausible,

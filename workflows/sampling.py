@@ -43,6 +43,8 @@ def init_cortex_wf(
         FreeSurfer subject in MP2RAGE space, and its files.
     labels, label_facts
         From `init_surfaces_wf`.
+    lesions
+        Mask of what is left out, on the map's grid; nothing when not set.
 
     Outputs
     -------
@@ -56,7 +58,7 @@ def init_cortex_wf(
         Table of the areas' means at all depths, where there are further ones.
     """
     workflow = Workflow(name=name or f"{metric.lower()}_cortex_wf")
-    given = ["in_map", "transform", "subject_dir", "surface_files", "labels", "label_facts"]
+    given = ["in_map", "transform", "lesions", "subject_dir", "surface_files", "labels", "label_facts"]
     made = ["samples", "rows", "further", "profile"]
     inputnode = Node(IdentityInterface(fields=given), name="inputnode")
     outputnode = Node(IdentityInterface(fields=made), name="outputnode")
@@ -112,6 +114,8 @@ def init_bundles_wf(
         The map.
     transform
         From MP2RAGE space to the map's, ITK text; identity when not set.
+    lesions
+        Mask of what is left out, on the map's grid; nothing when not set.
     reference
         MP2RAGE image, for tractograms without a space of their own.
 
@@ -123,7 +127,7 @@ def init_bundles_wf(
         Rows of the regional table, JSON.
     """
     workflow = Workflow(name=name or f"{metric.lower()}_bundles_wf")
-    inputnode = Node(IdentityInterface(fields=["in_map", "transform", "reference"]), name="inputnode")
+    inputnode = Node(IdentityInterface(fields=["in_map", "transform", "lesions", "reference"]), name="inputnode")
     outputnode = Node(IdentityInterface(fields=["profiles", "rows"]), name="outputnode")
     sample_bundles = Node(
         SampleBundles(
@@ -139,7 +143,7 @@ def init_bundles_wf(
         mem_gb=1.0,
     )
     workflow.connect([
-        (inputnode, sample_bundles, [("in_map", "in_map"), ("transform", "transform"), ("reference", "reference")]),
+        (inputnode, sample_bundles, [(field, field) for field in ("in_map", "transform", "lesions", "reference")]),
         (sample_bundles, outputnode, [("profiles", "profiles"), ("rows", "rows")]),
     ])  # fmt: skip
     return workflow

@@ -16,6 +16,7 @@ from harmoniq.settings.schema import Settings
 from harmoniq.workflows.b1 import image_inputs, init_b1_wf
 from harmoniq.workflows.comparison import add_comparisons
 from harmoniq.workflows.engines import engine_names, field_axes
+from harmoniq.workflows.lesions import add_lesions
 from harmoniq.workflows.map_engines import MapEngines
 from harmoniq.workflows.maps import init_coregistration_wf, init_r1_wf, init_r2star_wf
 from harmoniq.workflows.outputs import derivative_path, sink
@@ -38,6 +39,7 @@ def init_session_wf(
     stages: Sequence[str],
     seed: int = 0,
     mem_gb: float = 1.0,
+    fs_license_file: Path | None = None,
     threads: int = 1,
 ) -> Workflow:
     """Process one session for what it has.
@@ -58,8 +60,8 @@ def init_session_wf(
         Of the registration.
     mem_gb : float
         Memory of the largest node.
-    threads : int
-        Of FreeSurfer's programs.
+    fs_license_file, threads : path, int
+        For tools of FreeSurfer's.
 
     Returns
     -------
@@ -76,6 +78,8 @@ def init_session_wf(
         parts.add_coregistration(required=set(stages) != {"maps"})
     if inputs.mp2rage is not None:
         surfaces_wf = add_surfaces(parts) if "surfaces" in stages else None
+        if surfaces_wf is not None or ("bundles" in stages and inputs.bundles):
+            add_lesions(parts, fs_license_file)
         for metric in parts.maps:
             if surfaces_wf is not None:
                 add_cortex(parts, surfaces_wf, metric)
@@ -103,6 +107,7 @@ class SessionParts:
         self.rows: list[tuple[Workflow, str]] = []
         self.coregistration: Workflow | None = None
         self.cortex: dict[str, Workflow] = {}
+        self.lesions: Workflow | None = None
         self.engines = engine_names(inputs, settings, engines)
         self.sidecars = session_sidecars(inputs, settings, self.engines)
 
@@ -202,6 +207,8 @@ class SessionParts:
         if metric == "R2star" and self.coregistration is not None:
             edge = (self.coregistration, target, [("outputnode.transform", "inputnode.transform")])
             self.workflow.connect([edge])
+        if self.lesions is not None:
+            self.workflow.connect([(self.lesions, target, [(f"outputnode.{metric}_mask", "inputnode.lesions")])])
 
     def add_bundles(self, metric: str) -> None:
         """Sample a map along the bundles."""
@@ -238,6 +245,9 @@ class SessionParts:
             name="regional_table",
         )
         self.workflow.connect([(merge_rows, regional_table, [("out", "rows")])])
+        if self.lesions is not None:
+            fields = [(f"outputnode.{metric}_facts", f"lesions_{metric}") for metric in self.maps]
+            self.workflow.connect([(self.lesions, regional_table, fields)])
         path = self.path("regions", ".tsv", folder="")
         self.put((regional_table, "table"), "regions", path)
         self.put((regional_table, "sidecar"), "regions_json", path.with_suffix(".json"))

@@ -25,9 +25,22 @@ def session_sidecars(inputs: SessionInputs, settings: Settings, engines: dict[st
         sidecars |= _megre(inputs, engines["R2star"])
     transform = "Rigid transform, ITK: maps points of UNIT1 into MEGRE, to resample MEGRE onto UNIT1"
     sidecars["xfm"] = _common(transform, "SimpleITK", sources)
+    sidecars["lesions"] = {
+        **_common("Left out of the regions: lesions and what lies within the dilation of one", "native", sources),
+        "Type": "Lesion",
+    }
     sidecars |= _samples(settings.surfaces, engines.get("surfaces", ""), sources)
     sidecars["profiles"] = _profiles(settings.bundles, engines.get("bundles", ""), sources)
+    said = _lesions(inputs, settings.lesions.dilation)
+    for name in ("R1_cGM", "R1_sWM", "R2star_cGM", "R2star_sWM", "profiles"):
+        sidecars[name] = {**sidecars[name], "Lesions": said}
     return sidecars
+
+
+def _lesions(inputs: SessionInputs, dilation: float) -> str:
+    if inputs.lesions is not None:
+        return f"left out, dilated by {dilation:g} mm: {inputs.lesions.describe()}"
+    return f"left out, dilated by {dilation:g} mm: SAMSEG" if inputs.samseg_flair is not None else "not left out"
 
 
 def _common(description: str, engine: str, sources: list[str]) -> dict[str, Any]:

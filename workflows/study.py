@@ -63,6 +63,7 @@ def init_study_wf(
     stages: Sequence[str],
     seed: int,
     mem_gb: Callable[[SessionInputs], float],
+    fs_license_file: Path | None = None,
     threads: int = 1,
 ) -> Workflow:
     """Return one workflow with a sub-workflow per session.
@@ -73,7 +74,7 @@ def init_study_wf(
     for inputs in sessions:
         session_wf = init_session_wf(
             inputs=inputs, settings=settings, engines=engines, out_dir=out_dir, stages=stages, seed=seed,
-            mem_gb=mem_gb(inputs), threads=threads,
+            mem_gb=mem_gb(inputs), fs_license_file=fs_license_file, threads=threads,
         )  # fmt: skip
         workflow.add_nodes([session_wf])
     return workflow

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harmoniq.cli.discover_lesions import LesionSearch, samseg_state
 from harmoniq.data.bids import (
     check_dataset,
     check_sessions,
@@ -44,6 +45,7 @@ def discover(
     stages: Sequence[str] | None = None,
     built_subjects: Path | None = None,
     surface_engine: "SurfaceEngine | None" = None,
+    fs_license_file: Path | None = None,
 ) -> Discovery:
     """Find all sessions of the participants and what each has.
 
@@ -57,12 +59,16 @@ def discover(
     labels = find_participants(bids_dir, participants)
     check_sessions(bids_dir, labels, sessions)
     sites = participant_sites(bids_dir / "participants.tsv", settings.columns)
+    groups = participant_column(bids_dir / "participants.tsv", settings.columns, "group")
     for folder in (*derivatives, *([fs_subjects_dir] if fs_subjects_dir else [])):
         if not folder.is_dir():
             key = "--fs-subjects-dir" if folder == fs_subjects_dir else "--derivatives"
             raise InputError("folder not found", file=folder, key=key)
     layout = index_dataset(bids_dir, labels, database_dir)
     existing = _Existing(bids_dir, derivatives, fs_subjects_dir, stages, built_subjects, surface_engine)
+    lesions = LesionSearch(
+        settings.lesions, existing.derivatives, bids_dir, samseg_state(settings.lesions, fs_license_file)
+    )
     found: list[SessionInputs] = []
     refused: dict[str, InputError] = {}
     for label in labels:
@@ -75,14 +81,20 @@ def discover(
                     filters=filters, site_keys=site_keys, efficiency=settings.r1.efficiency,
                     b1_correction=settings.r1.b1_correction == "auto",
                 )  # fmt: skip
-                found.append(existing.add_to(inputs))
+                patient = groups[label] == settings.study.patient_group if label in groups else None
+                found.append(lesions.add_to(existing.add_to(inputs), patient=patient))
             except InputError as error:
                 refused[name] = error
     return Discovery(tuple(found), refused)
 
 
 def participant_sites(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
-    """Return the site of each participant (label without ``sub-``), as far as ``participants.tsv`` gives it.
+    """Return the site of each participant (label without ``sub-``), as far as ``participants.tsv`` gives it."""
+    return participant_column(path, columns, "site")
+
+
+def participant_column(path: Path, columns: Mapping[str, str], wanted: str) -> dict[str, str]:
+    """Return a column of ``participants.tsv`` by label (without ``sub-``), as far as it has a value.
 
     Raises
     ------
@@ -104,10 +116,9 @@ def participant_sites(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
         raise InputError(
             "stands in two rows", file=path, key="participant_id", value=f"sub-{twice.iloc[0]}", remedy="keep one"
         )
-    site = names.get(columns.get("site", "site").lower())
-    return (
-        {} if site is None else {who: str(where) for who, where in zip(people, frame[site]) if isinstance(where, str)}
-    )
+    column = names.get(columns.get(wanted, wanted).lower())
+    values = [] if column is None else frame[column]
+    return {who: str(value) for who, value in zip(people, values) if isinstance(value, str)}
 
 
 class _Existing:
@@ -181,5 +192,12 @@ def describe(inputs: SessionInputs) -> dict[str, Any]:
         "B1+": "none" if inputs.b1 is None else inputs.b1.image.name,
         "ME-GRE": "none" if inputs.megre is None else f"{len(inputs.megre.echo_times)} echoes",
         "FreeSurfer": str(inputs.freesurfer or "none"),
+        "lesions": _lesions(inputs),
         "bundles": f"{len(inputs.bundles)} of 18" if inputs.bundles else "none",
     }
+
+
+def _lesions(inputs: SessionInputs) -> str:
+    if inputs.lesions is not None:
+        return inputs.lesions.describe()
+    return f"SAMSEG with {inputs.samseg_flair.name}" if inputs.samseg_flair is not None else "none"

@@ -57,6 +57,7 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
         database_dir=args.bids_database_dir, derivatives=[path.absolute() for path in args.derivatives],
         fs_subjects_dir=args.fs_subjects_dir and args.fs_subjects_dir.absolute(), stages=args.stages,
         built_subjects=args.out_dir.absolute() / "sourcedata" / "freesurfer", surface_engine=engines.surfaces,
+        fs_license_file=args.fs_license_file and args.fs_license_file.absolute(),
     )  # fmt: skip
     _print_refused(found)
     options = options_digest(args, settings)
@@ -152,8 +153,8 @@ def _run(
     configure_nipype(log_dir=out_dir / "logs", stop_on_first_crash=args.stop_on_first_crash, verbose=args.verbose)
     workflow = init_study_wf(
         sessions=found.sessions, settings=settings, engines=engines, out_dir=out_dir, work_dir=work_dir,
-        stages=args.stages or STAGES, seed=args.seed, mem_gb=lambda inputs: min(_fit_gb(inputs), memory),
-        threads=args.omp_nthreads,
+        stages=args.stages or STAGES, seed=args.seed, fs_license_file=args.fs_license_file,
+        threads=args.omp_nthreads, mem_gb=lambda inputs: min(_fit_gb(inputs), memory),
     )  # fmt: skip
     mend_work_folder(work_dir, found)
     if args.write_graph:

@@ -91,6 +91,8 @@ def _write_report(
         versions=versions(),
         error="\n".join(errors) or None,
         sessions=[inputs.session for inputs in sessions if inputs.session],
+        lesions=_lesions(out_dir, sessions),
+        lesion_notes=[f"{i.label}: {note}" for i in sessions for note in i.notes if "lesion" in note],
     )
     write_participant_report(out_dir / f"sub-{participant}.html", context)
 
@@ -139,6 +141,17 @@ def _table_notes(out_dir: Path, sessions: Sequence[SessionInputs]) -> list[str]:
         sidecar = _table_path(out_dir, inputs).with_suffix(".json")
         said += read_json(sidecar).get("Notes", []) if sidecar.is_file() else []
     return said
+
+
+def _lesions(out_dir: Path, sessions: Sequence[SessionInputs]) -> list[dict[str, object]]:
+    """Return what was left out for lesions, from the tables' sidecars."""
+    rows: list[dict[str, object]] = []
+    for inputs in sessions:
+        sidecar = _table_path(out_dir, inputs).with_suffix(".json")
+        found = read_json(sidecar).get("Lesions") if sidecar.is_file() else None
+        for metric, facts in found.items() if isinstance(found, dict) else ():
+            rows.append({"session": inputs.session, "metric": metric, **facts})
+    return rows
 
 
 def _figures(out_dir: Path, sessions: Sequence[SessionInputs], errors: list[str]) -> "list[ReportFigure]":

@@ -21,6 +21,7 @@ QUERIES: dict[str, dict[str, Any]] = {
     "b1": {"suffix": ["TB1map", "TB1TFL", "TB1SRGE"]},
     "dwi": {"suffix": "dwi"},
     "flair": {"suffix": "FLAIR"},
+    "t1w": {"suffix": "T1w"},
     "t2w": {"suffix": "T2w"},
 }
 

@@ -10,6 +10,7 @@ from harmoniq.data.acquisitions import MEGRE, MP2RAGE, B1Map
 from harmoniq.data.bids import QUERIES
 from harmoniq.data.errors import InputError
 from harmoniq.data.inputs_b1 import find_b1
+from harmoniq.data.lesions import LesionMask
 from harmoniq.data.metadata import mp2rage_timing
 from harmoniq.data.parameters import acquisition_parameters
 
@@ -31,7 +32,10 @@ class SessionInputs:
     freesurfer: Path | None = None
     bundles: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     flair: tuple[Path, ...] = ()
+    t1w: tuple[Path, ...] = ()
     t2w: tuple[Path, ...] = ()
+    lesions: LesionMask | None = None
+    samseg_flair: Path | None = None
     notes: tuple[str, ...] = ()
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -93,10 +97,10 @@ def find_acquisitions(
     b1 = find_b1(query, site_keys.get("TB1SRGE", {}), notes) if wanted else None
     files = {name: query.get(name) for name in ("mp2rage", "megre", "dwi")}
     parameters = acquisition_parameters(mp2rage, megre, files)
-    flair, t2w = (tuple(Path(file.path) for file in query.get(name)) for name in ("flair", "t2w"))
+    flair, t1w, t2w = (tuple(Path(file.path) for file in query.get(name)) for name in ("flair", "t1w", "t2w"))
     return SessionInputs(
         participant, session, mp2rage, megre, b1,
-        flair=flair, t2w=t2w, notes=tuple(notes), parameters=parameters,
+        flair=flair, t1w=t1w, t2w=t2w, notes=tuple(notes), parameters=parameters,
     )  # fmt: skip
 
 

@@ -8,8 +8,8 @@ from importlib.resources import files
 import harmoniq
 
 _CODE = (
-    "data", "harmonization", "mp2rage", "r2star", "regions", "registration", "report", "settings", "statistics",
-    "surface", "tract",
+    "data", "harmonization", "lesions", "mp2rage", "r2star", "regions", "registration", "report", "settings",
+    "statistics", "surface", "tract",
 )  # fmt: skip
 _LIBRARIES = ("nipype", "nibabel", "nilearn", "numpy", "scipy", "pandas", "dipy", "SimpleITK", "numba", "statsmodels")
 

@@ -9,6 +9,7 @@ import pandas as pd
 from harmoniq.data.files import write_json
 from harmoniq.data.images import load_image
 from harmoniq.data.tables import write_tsv
+from harmoniq.lesions.mask import without_lesions
 from harmoniq.regions.aggregate import bundle_rows
 from harmoniq.registration.itk import read_itk
 from harmoniq.tract.profile import Profile, bundle_profile
@@ -36,6 +37,7 @@ def sample_bundles(
     out_dir: Path,
     reference: Path | None = None,
     transform: Path | None = None,
+    lesions: Path | None = None,
 ) -> tuple[Path, Path]:
     """Sample a map along bundles and average their central part.
 
@@ -59,6 +61,8 @@ def sample_bundles(
         Image of the streamlines' space, for the check that they lie in it.
     transform : path, optional
         ITK text, from points of the streamlines' space to the map's; identity by default.
+    lesions : path, optional
+        Mask on the map's grid: samples that touch it are left out.
 
     Returns
     -------
@@ -70,7 +74,7 @@ def sample_bundles(
     InputError
         For a map or tractogram that cannot be used.
     """
-    image = load_image(in_map, ndim=3)
+    image = without_lesions(load_image(in_map, ndim=3), lesions)
     space = None if reference is None else load_image(reference, ndim=3)
     to_map = None if transform is None else read_itk(transform)
     profiles: dict[str, Profile] = {}

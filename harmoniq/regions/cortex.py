@@ -1,5 +1,6 @@
 """The cortex of one map, from files to files: samples at the vertices, and the areas' rows."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from harmoniq.data.images import load_image
 from harmoniq.data.names import HEMISPHERES
 from harmoniq.data.sampling import Interpolation
 from harmoniq.data.tables import write_tsv
+from harmoniq.lesions.mask import without_lesions
 from harmoniq.regions.aggregate import Row, cortical_rows
 from harmoniq.regions.cortex_labels import label_cortex, read_cortex_labels
 from harmoniq.registration.itk import read_itk
@@ -83,6 +85,7 @@ def sample_cortex(
     label_facts: Path | None = None,
     depths: Sequence[Depth] = (),
     area_weighted: bool = False,
+    lesions: Path | None = None,
 ) -> CortexSamples:
     """Sample a map at mid-cortex and below the white surface, and average it per area.
 
@@ -114,6 +117,8 @@ def sample_cortex(
         Further depths.
     area_weighted : bool
         Weight vertices by their share of the white surface.
+    lesions : path, optional
+        Mask on the map's grid: samples that touch it hold no value and are left out.
 
     Returns
     -------
@@ -129,7 +134,7 @@ def sample_cortex(
         files, label_facts = label_cortex(subject_dir, out_dir=out_dir, atlas=atlas, subjects_dir=subjects_dir)
         labels = dict(zip(HEMISPHERES, files, strict=True))
     regions = read_cortex_labels(labels, label_facts)
-    image = load_image(in_map, ndim=3)
+    image = without_lesions(load_image(in_map, ndim=3), lesions)
     to_map = (np.eye(4) if transform is None else read_itk(transform)) @ subject.tkr_to_scanner
     wanted: list[Depth] = [cgm, ("projdist", swm_distance), *depths]
     names = [*TISSUES, *map(depth_label, depths)]
@@ -137,6 +142,7 @@ def sample_cortex(
     further: list[Path] = []
     rows: list[Row] = []
     profile: list[Row] = []
+    in_lesions: Counter[str] = Counter()
     for side in HEMISPHERES:
         hemisphere = subject.hemispheres[side]
         weights = vertex_areas(hemisphere.white, hemisphere.faces) if area_weighted else None
@@ -146,13 +152,16 @@ def sample_cortex(
             (samples if place < len(TISSUES) else further).append(
                 write_shape(values, path, hemisphere=side, name=f"{metric} {name}")
             )
+            if lesions is not None and place < len(TISSUES):
+                touched = inside & np.isnan(values) & np.isin(regions.labels[side], list(regions.regions))
+                in_lesions[f"{metric} {name}"] += int(np.count_nonzero(touched))
             part = cortical_rows(
                 values, regions.labels[side], inside, names=regions.regions, weights=weights,
                 metric=metric, tissue=name, hemisphere=side, engine=engine, plausible_range=plausible,
             )  # fmt: skip
             rows += part if place < len(TISSUES) else []
             profile += [{**row, "kind": depth[0], "depth": depth[1]} for row in part]
-    table = write_json(out_dir / "rows.json", {"rows": rows, "notes": list(regions.notes)})
+    table = write_json(out_dir / "rows.json", {"rows": rows, "notes": list(regions.notes), "in_lesions": in_lesions})
     return CortexSamples(samples, table, further, _write_profile(profile, out_dir, regions.regions) if depths else None)
 
 

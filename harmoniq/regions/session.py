@@ -18,6 +18,7 @@ def write_session_table(
     engines: Mapping[str, str],
     notes: Sequence[str] = (),
     parameters: Mapping[str, Any] | None = None,
+    lesions: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
     """Write ``regions.tsv`` and its sidecar.
 
@@ -35,13 +36,23 @@ def write_session_table(
         What has to be said about the session.
     parameters : mapping, optional
         Of the acquisition, as `harmoniq.data.parameters` finds them.
+    lesions : mapping, optional
+        Metric to what was left out of its map for lesions; without one nothing was.
     """
     parts = [read_json(path) for path in rows]
     table = assemble(
         [row for part in parts for row in part["rows"]], participant_id=participant_id, session_id=session_id
     )
     said = dict.fromkeys([*notes, *(note for part in parts for note in part["notes"])])
-    metadata: dict[str, Any] = {"Engines": dict(engines), "Versions": versions(), "Notes": list(said)}
+    metadata: dict[str, Any] = {
+        "Engines": dict(engines),
+        "Versions": versions(),
+        "Notes": list(said),
+        "Lesions": {metric: dict(facts) for metric, facts in (lesions or {}).items()} or "not left out",
+    }
     if parameters:
         metadata["Acquisition"] = dict(parameters)
+    counts = {name: count for part in parts for name, count in part.get("in_lesions", {}).items()}
+    if counts:
+        metadata["VerticesInLesions"] = counts
     write_regions(out, table, metadata)

@@ -9,6 +9,7 @@ import pandas as pd
 from harmoniq.data.acquisitions import MP2RAGETiming
 from harmoniq.report.blocks import Image, Notes, Section, Text, Tiles, Verbatim, table_block
 from harmoniq.report.images import ReportFigure
+from harmoniq.report.lesions import lesion_section
 from harmoniq.report.methods import methods_section, participant_methods
 from harmoniq.report.page import write_page
 from harmoniq.report.sensitivity import sensitivity_blocks
@@ -45,6 +46,10 @@ class ParticipantReport:
         Of a step that failed; its presence makes the page say so.
     sessions : sequence of str
         Labels, where the dataset has sessions.
+    lesions : sequence of mapping
+        What was left out for lesions, a row per session and map; see `harmoniq.report.lesions`.
+    lesion_notes : sequence of str
+        Where lesions were not left out, and why.
     """
 
     participant_id: str
@@ -61,6 +66,8 @@ class ParticipantReport:
     versions: Mapping[str, object] = field(default_factory=dict)
     error: str | None = None
     sessions: Sequence[str] = ()
+    lesions: Sequence[Mapping[str, object]] = ()
+    lesion_notes: Sequence[str] = ()
 
 
 def write_participant_report(path: str | Path, context: ParticipantReport) -> Path:
@@ -91,6 +98,7 @@ def write_participant_report(path: str | Path, context: ParticipantReport) -> Pa
         Section("figures", "Maps", [Image(figure) for figure in context.figures]),
         Section("engine-comparison", "Two engines side by side", _engine_tables(context)),
         Section("regions", "Regional values", _regions(context)),
+        lesion_section(context.lesions, regions, context.lesion_notes),
         Section("sensitivity", "What R1 depends on", sensitivity_blocks(context.timings_mp2rage)),
         Section("timings", "Timings", _timings(context)),
         methods_section(participant_methods(context.settings, metrics, tissues), context.settings, context.versions),

@@ -58,6 +58,11 @@ _EDGES: Final = (
     "Edges of MP2RAGE over the first ME-GRE echo",
     "The edges of MP2RAGE (orange) should follow those of the ME-GRE image beneath.",
 )
+_LESIONS: Final = (
+    "Lesions",
+    "Outlines of what is left out for lesions over R1 in three planes",
+    "Around each lesion and its dilation (orange): what lies inside enters no regional value.",
+)
 _TURN: Final = (
     "Registration, in turn",
     "The same slices of MP2RAGE and of the registered first ME-GRE echo",
@@ -135,6 +140,8 @@ def session_figures(
             if picture(f"{metric}engines{kind}").is_file():
                 title, alt, caption = (text.format(word) for text in about)
                 found.append(figure((title, alt, caption), picture(f"{metric}engines{kind}")))
+    if picture("lesions").is_file():
+        found.append(figure(_LESIONS, picture("lesions")))
     if picture("registration").is_file():
         found.append(figure(_EDGES, picture("registration")))
     frames = picture("registrationMP2RAGE"), picture("registrationMEGRE")

@@ -18,6 +18,7 @@ METHODS = ("raw", "combat", "gam", "hbr")
 PEAK_SIGNS = ("minus", "printed")
 PEAK_ERRORS = ("covariance", "printed")
 EDSS_FAMILIES = ("all", "tissue")
+LESION_ENGINES = ("auto", "existing", "samseg")
 STAGES = ("maps", "surfaces", "bundles", "regions")
 
 
@@ -109,6 +110,18 @@ class HarmonizationSettings:
 
 
 @dataclass(frozen=True)
+class LesionSettings:
+    """The ``[lesions]`` table: what keeps to normal-appearing tissue."""
+
+    exclude: str = option("auto", "leave lesions out of the regions where there is a mask", choices=("auto", "off"))
+    engine: str = option("auto", "engine of the lesion masks", choices=LESION_ENGINES)
+    missing: str = option("allow", "patients without a lesion mask", choices=("allow", "refuse"))
+    dilation: float = option(1.0, "mm around a lesion that are left out as well", bounds=(0.0, 10.0))
+    threshold: float = option(0.5, "of maps of lesion probabilities", bounds=(0.01, 1.0))
+    registration: str = option("auto", "of masks on another image's grid", choices=("auto", "header"))
+
+
+@dataclass(frozen=True)
 class StatisticsSettings:
     """The ``[statistics]`` table: the group level."""
 
@@ -141,6 +154,7 @@ class Settings:
     surfaces: SurfaceSettings = field(default_factory=SurfaceSettings)
     bundles: BundleSettings = field(default_factory=BundleSettings)
     harmonization: HarmonizationSettings = field(default_factory=HarmonizationSettings)
+    lesions: LesionSettings = field(default_factory=LesionSettings)
     statistics: StatisticsSettings = field(default_factory=StatisticsSettings)
     sites: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=lambda: MappingProxyType({}))
     datasets: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))

@@ -117,7 +117,7 @@ def find_freesurfer(license_file: str | Path | None = None) -> FreeSurfer:
     lacking = [name for name in SYSTEM if shutil.which(name) is None]
     if lacking:
         problems.append(f"recon-all needs {', '.join(lacking)} (apt-get install {' '.join(lacking)})")
-    license_path, trouble = _license(home, license_file)
+    license_path, trouble = find_license(home, license_file)
     if trouble:
         problems.append(trouble)
     if problems or version is None or license_path is None:
@@ -128,7 +128,8 @@ def find_freesurfer(license_file: str | Path | None = None) -> FreeSurfer:
     return FreeSurfer(home, version, license_path)
 
 
-def _license(home: Path, given: str | Path | None) -> tuple[Path | None, str]:
+def find_license(home: Path, given: str | Path | None) -> tuple[Path | None, str]:
+    """Return the license file: the one given, ``FS_LICENSE``, or one in FreeSurfer's folder; else None and why."""
     named = os.environ.get("FS_LICENSE")
     wanted = [Path(given)] if given is not None else [Path(named)] if named else []
     places = wanted or [home / "license.txt", home / ".license"]

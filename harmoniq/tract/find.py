@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from harmoniq.data.derivatives import subject_folders
 from harmoniq.data.errors import InputError
 from harmoniq.data.names import BUNDLES
 from harmoniq.tract.bundles import canonical_bundle
@@ -44,7 +45,7 @@ def find_bundles(derivatives_dir: str | Path, sub: str, ses: str | None = None) 
     subject = f"sub-{sub.removeprefix('sub-')}"
     session = None if ses is None else f"ses-{ses.removeprefix('ses-')}"
     candidates: dict[str, list[tuple[tuple[int, ...], Path]]] = {}
-    for folder in _subject_folders(root, subject):
+    for folder in subject_folders(root, subject):
         for file in _tractograms(folder):
             bundle = canonical_bundle(_description(file))
             if bundle is not None:
@@ -57,25 +58,6 @@ def find_bundles(derivatives_dir: str | Path, sub: str, ses: str | None = None) 
         )  # fmt: skip
     found = {name: _choose(name, candidates[name]) for name in BUNDLES if name in candidates}
     return {name: file for name, file in found.items() if file is not None}
-
-
-def _subject_folders(root: Path, subject: str) -> Iterator[Path]:
-    """Yield the subject's folders in `root`, in the datasets in it, and in their ``derivatives``."""
-    if root.name == subject:
-        yield root
-        return
-    datasets = [root, *_folders(root)]
-    datasets += [dataset for folder in datasets if folder.name == "derivatives" for dataset in _folders(folder)]
-    datasets += [dataset for folder in datasets[:1] for dataset in _folders(folder / "derivatives")]
-    for dataset in dict.fromkeys(datasets):
-        if (dataset / subject).is_dir():
-            yield dataset / subject
-
-
-def _folders(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(Path(e.path) for e in os.scandir(folder) if e.is_dir() and not e.name.startswith(("sub-", ".")))
 
 
 def _tractograms(folder: Path) -> Iterator[Path]:

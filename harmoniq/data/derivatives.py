@@ -1,0 +1,37 @@
+"""A subject's folders in datasets of derivatives, however they are nested."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def subject_folders(root: Path, subject: str) -> Iterator[Path]:
+    """Yield the subject's folders in `root`, in the datasets in it, and in their ``derivatives``.
+
+    Parameters
+    ----------
+    root : path
+        A dataset, a folder of several, or the subject's own folder.
+    subject : str
+        With ``sub-``. Folders of a session of it (``sub-X_ses-Y``, as FreeSurfer and SAMSEG name them) count.
+    """
+    if _is_of(root.name, subject):
+        yield root
+        return
+    datasets = [root, *_folders(root)]
+    datasets += [dataset for folder in datasets if folder.name == "derivatives" for dataset in _folders(folder)]
+    datasets += [dataset for folder in datasets[:1] for dataset in _folders(folder / "derivatives")]
+    for dataset in dict.fromkeys(datasets):
+        own = sorted(Path(e.path) for e in os.scandir(dataset) if e.is_dir() and _is_of(e.name, subject))
+        yield from own
+
+
+def _is_of(name: str, subject: str) -> bool:
+    return name == subject or re.fullmatch(rf"{re.escape(subject)}_ses-[A-Za-z0-9]+", name) is not None
+
+
+def _folders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(Path(e.path) for e in os.scandir(folder) if e.is_dir() and not e.name.startswith(("sub-", ".")))
