@@ -153,7 +153,7 @@ def add_lesions(parts: "SessionParts", license_file: Path | None) -> None:
         (parts.r1_wf, figure_lesions, [("outputnode.mask", "brain_mask")]),
         (lesions_wf, figure_lesions, [("outputnode.R1_mask", "lesions")]),
     ])  # fmt: skip
-    parts.put((figure_lesions, "figure"), "figure_lesions_png", parts._figure_path("lesions"))
+    parts.put((figure_lesions, "figure"), "figure_lesions_png", parts.figure_path("lesions"))
     for metric in parts.maps:
         space = {"space": "MEGRE"} if metric == "R2star" else {}
         path = parts.path("mask", ".nii.gz", **space, label="lesion", desc="excluded")

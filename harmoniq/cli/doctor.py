@@ -46,6 +46,8 @@ def _program() -> Iterator[Finding]:
 def _engines() -> Iterator[Finding]:
     yield Finding("R1: native", "ok", "lookup table of the sequence")
     yield Finding("R2*: native", "ok", "nlls, iwls, arlo, trapezoidal, loglinear, rician")
+    yield Finding("lesions: existing masks", "ok", "give --derivatives: BIDS names, LST, LST-AI, SAMSEG")
+    yield _samseg()
     yield Finding("surfaces: existing FreeSurfer", "ok", "give --fs-subjects-dir; no FreeSurfer installation is needed")
     yield _freesurfer()
     yield from _reference_engines()
@@ -96,6 +98,16 @@ def _reference_engines() -> Iterator[Finding]:
                 yield Finding(title, "missing", str(error))
             else:
                 yield Finding(title, "note", f"optional: set {variable} to the folder of your copy ({address})")
+
+
+def _samseg() -> Finding:
+    from harmoniq.lesions.samseg import find_samseg
+
+    try:
+        found = find_samseg()
+    except InputError as error:
+        return Finding("lesions: SAMSEG", "note", str(error))
+    return Finding("lesions: SAMSEG", "ok", f"FreeSurfer {found.version} in {found.home}")
 
 
 def _atlas() -> Iterator[Finding]:

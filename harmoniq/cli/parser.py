@@ -222,6 +222,7 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--modalities", nargs="+", choices=("mp2rage", "megre", "dwi", "flair", "b1"), help="default: all"
     )
+    parser.add_argument("--lesions", metavar="N", type=int, help="of each patient; default: drawn, some 20")
     parser.add_argument("--freesurfer", action="store_true", help="write FreeSurfer subjects as well")
     parser.add_argument("--tractograms", action="store_true", help="write the bundles' tractograms as well")
     parser.add_argument("--tables-only", action="store_true", help="regional tables of a whole cohort, no images")

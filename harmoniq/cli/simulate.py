@@ -20,6 +20,7 @@ def execute(args: argparse.Namespace) -> int:
         tractograms=args.tractograms,
         tables_only=args.tables_only,
         modalities=tuple(args.modalities or MODALITIES),
+        lesions=args.lesions,
         seed=args.seed,
     )
     made = simulate(plan, process_count(args.nprocs))

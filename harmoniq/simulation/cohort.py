@@ -164,7 +164,11 @@ def _plant(plan: SimulationPlan, protocols: dict[str, SiteProtocol]) -> tuple[pd
 
 
 def _derivatives(plan: SimulationPlan) -> list[Path]:
-    wanted = ((LESIONS_DIR, plan.cases > 0), (FREESURFER_DIR, plan.freesurfer), (TRACTOGRAMS_DIR, plan.tractograms))
+    wanted = (
+        (LESIONS_DIR, plan.cases > 0 and plan.lesions != 0),
+        (FREESURFER_DIR, plan.freesurfer),
+        (TRACTOGRAMS_DIR, plan.tractograms),
+    )
     return [folder for folder, is_wanted in wanted if is_wanted]
 
 

@@ -110,6 +110,7 @@ def make_head(
     patient: bool,
     b1_inhomogeneity: float,
     seed: int,
+    lesions: int | None = None,
 ) -> Head:
     """Make a participant's head.
 
@@ -126,6 +127,8 @@ def make_head(
     b1_inhomogeneity : float
         As in `harmoniq.simulation.fields.draw_fields`.
     seed : int
+    lesions : int, optional
+        Of a patient; by default drawn.
 
     Returns
     -------
@@ -134,6 +137,7 @@ def make_head(
     deformation = random_deformation(generator(seed, label, "shape"))
     rng = generator(seed, label, "lesions")
     count = int(np.clip(_LESIONS[0] * np.exp(rng.normal(0, _LESIONS[1])), 5, 80)) if patient else 0
+    count = lesions if patient and lesions is not None else count
     anatomy = Anatomy(template, deformation, place_lesions(template, deformation, count, rng))
     center = deformation.push(_CENTER)
     ends = [deformation.push(_CENTER + sign * np.diag(_RADII)) for sign in (1, -1)]

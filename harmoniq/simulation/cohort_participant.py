@@ -79,6 +79,7 @@ def simulate_participant(job: ParticipantJob) -> str:
         head = make_head(
             job.label, _template(_Labels(job.atlas_labels), job.cache_dir), job.protocol, job.values,
             patient=job.patient, b1_inhomogeneity=job.plan.b1_inhomogeneity, seed=job.plan.seed,
+            lesions=job.plan.lesions,
         )  # fmt: skip
         _acquire(head, job, staging)
         _derive(head, job, staging)

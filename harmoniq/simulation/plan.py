@@ -39,6 +39,8 @@ class SimulationPlan:
         Regional tables and participants instead of images.
     modalities : tuple of str
         Among ``mp2rage megre dwi flair b1``; MP2RAGE is always made.
+    lesions : int, optional
+        Of each patient; default: drawn, some 20.
     b1_inhomogeneity : float
         From 0 (B1+ is nominal everywhere) to 1, the default (as in life at 3 T: 1.1 at the center, 0.8 at the edge),
         where an R1 that is not corrected for B1+ is off by some 2 % and at most 6 % in a region.
@@ -62,6 +64,7 @@ class SimulationPlan:
     tractograms: bool = False
     tables_only: bool = False
     modalities: tuple[str, ...] = MODALITIES
+    lesions: int | None = None
     b1_inhomogeneity: float = 1.0
     atlas: Path | None = None
     seed: int = 1
@@ -73,6 +76,7 @@ class SimulationPlan:
             ("--sites", self.sites, 1),
             ("--subjects-per-site", self.subjects_per_site, 1),
             ("--patients", self.patients, 0),
+            ("--lesions", self.lesions, 0),
             ("--seed", self.seed, 0),
         ):
             if value is not None and value < least:
