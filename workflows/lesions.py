@@ -135,6 +135,7 @@ def add_lesions(parts: "SessionParts", license_file: Path | None) -> None:
     if inputs.samseg_flair is not None:
         inputnode.flair = str(inputs.samseg_flair)
         mp2rage = inputs.mp2rage
+        assert mp2rage is not None
         if mp2rage.uni and mp2rage.inv1 and mp2rage.inv2:
             workflow.connect([(parts.r1_wf, lesions_wf, [("outputnode.robust_uni", "inputnode.t1")])])
         else:

@@ -1,7 +1,7 @@
 """What there is to process: participants, sessions, their images, and results that exist already."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +117,7 @@ def participant_column(path: Path, columns: Mapping[str, str], wanted: str) -> d
             "stands in two rows", file=path, key="participant_id", value=f"sub-{twice.iloc[0]}", remedy="keep one"
         )
     column = names.get(columns.get(wanted, wanted).lower())
-    values = [] if column is None else frame[column]
+    values: Iterable[Any] = () if column is None else frame[column]
     return {who: str(value) for who, value in zip(people, values) if isinstance(value, str)}
 
 
