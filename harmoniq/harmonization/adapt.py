@@ -26,11 +26,12 @@ ADAPTATION_COLUMNS: Final[dict[str, str | dict[str, str]]] = {
     "site": "New site (batch)",
     "n": "Controls of the site with a value",
     "shift": {"Description": "What the site adds to the reference site's scale", "Units": "1/s"},
-    "shift_se": {"Description": "Its standard error, SD of the site's residuals over the root of n; an error of the "
-                                "shift moves all harmonized values of the site alike", "Units": "1/s"},
+    "shift_se": {"Description": "Its standard error, SD of the site's residuals over the root of n (hbr: posterior "
+                                "SD); an error of the shift moves all harmonized values of the site alike",
+                 "Units": "1/s"},
     "scale": "Standard deviation of the site's residuals over the reference site's",
     "scale_se": "Its standard error",
-    "z_se": "shift_se over the site's standard deviation: by how much the site's Z-scores may be off together",
+    "z_se": "By how much the site's Z-scores may be off together: 1 over the root of n (hbr: posterior SD)",
     "n_outside": "Controls of the site beyond the ages of the fit",
 }  # fmt: skip
 

@@ -11,14 +11,18 @@ import pandas as pd
 from harmoniq.data.cohort import Cohort
 from harmoniq.data.errors import InputError
 from harmoniq.harmonization.adapt import check_new_controls
-from harmoniq.harmonization.base import Harmonizer, feature_names, site_labels, some
+from harmoniq.harmonization.base import MODEL_FILE, Harmonizer, feature_names, site_labels, some
 from harmoniq.harmonization.batches import batched, strata
 from harmoniq.harmonization.harmonize import transform_part
+from harmoniq.harmonization.hbr.harmonizer import Hbr
 from harmoniq.harmonization.manifest import MANIFEST_FILE, Manifest
 from harmoniq.harmonization.registry import load_harmonizer
 
 #: Typical values this many times the models' are of another unit.
 FACTOR = 2.5
+
+#: Below the models: the normative models by which hbr scores (harmoniq.harmonization.hbr.score).
+ZSCORES_FOLDER = "zscores"
 
 
 @runtime_checkable
@@ -147,9 +151,25 @@ def apply_models(
                 values[method][cells] = out
                 notes += [f"{about}: {note}" for note in said]
                 if isinstance(harmonizer, Scorer):
-                    scores.setdefault(method, np.full(shape, np.nan))[cells] = harmonizer.zscores(piece)
+                    found = harmonizer.zscores(piece)
+                    if method == "hbr":
+                        found = _normative(source / ZSCORES_FOLDER / metric, piece, found)
+                    scores.setdefault(method, np.full(shape, np.nan))[cells] = found
     adaptation = pd.concat(tables, ignore_index=True) if tables else None
     return AppliedCohort(cohort, values, scores, list(dict.fromkeys(notes)), adaptation, adapted)
+
+
+def _normative(folder: Path, piece: Cohort, found: np.ndarray) -> np.ndarray:
+    """Return the scores of the study's normative model for the sites that it knows, and those found for the others."""
+    if not (folder / MODEL_FILE).is_file():
+        return found
+    model = load_harmonizer(folder)
+    assert isinstance(model, Hbr)
+    rows = np.isin(site_labels(piece), model.sites)
+    out = found.copy()
+    if rows.any():
+        out[rows] = model.zscores(piece.select(rows=rows))
+    return out
 
 
 def _methods(manifest: Manifest, methods: Sequence[str] | None, source: Path) -> list[str]:

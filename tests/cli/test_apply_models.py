@@ -8,6 +8,7 @@ import pytest
 from harmoniq.cli.main import main
 from harmoniq.data.tables import read_tsv
 from harmoniq.harmonization.harmonize import harmonize_cohort
+from harmoniq.harmonization.hbr.run import HbrRun
 from harmoniq.regions.cohort import cohort_from_files
 from harmoniq.simulation.tables import write_cohort_tables
 
@@ -112,6 +113,36 @@ def test_a_new_site_is_refused_without_adapt_and_taken_with_it(capsys, study, fi
     code, _ = run(capsys, "analyze", *new_tables(study, tmp_path, KNOWN), tmp_path / "old", "--apply-models", fitted)
     before = read_tsv(tmp_path / "old" / "regions_harmonized.tsv")
     np.testing.assert_array_equal(first.loc[old, "gam"], before["gam"])
+
+
+def test_hbr_is_applied_and_scored_and_taken_to_a_new_site(capsys, study, tmp_path):
+    """Of two regions: the study's normative model scores the sites that it knows, the harmonization's the others."""
+    cohort, _ = cohort_from_files([study / "fit.tsv"], study / "fit_participants.tsv", columns={}, control_group="HC")
+    keep = (cohort.features["metric"] == "R1") & cohort.features["region"].isin(["BA1", "FA"])
+    cohort = cohort.select(columns=keep.to_numpy() & (cohort.features["tissue"] != "sWM").to_numpy())
+    models = tmp_path / "models"
+    harmonize_cohort(cohort, ["hbr"], reference_site="site1", models_dir=models, patient_group="MS",
+                     hbr=HbrRun(fit="all"))  # fmt: skip
+
+    def few(people, regions):
+        keep = (regions["metric"] == "R1") & (regions["tissue"] != "sWM") & regions["region"].isin(["BA1", "FA"])
+        return people, regions[keep]
+
+    tables = new_tables(study, tmp_path, (*KNOWN, "site4"), few)
+    code, said = run(capsys, "analyze", *tables, tmp_path / "out", "--apply-models", models)
+    assert code == 2 and "site4" in said.err
+    code, said = run(capsys, "analyze", *tables, tmp_path / "out", "--apply-models", models, "--adapt")
+    assert code == 0, said.err
+    people = read_tsv(tables[1]).set_index("participant_id")
+    scores, values = (read_tsv(tmp_path / "out" / f"{name}.tsv") for name in ("zscores", "regions_harmonized"))
+    assert set(scores["data"]) == {"hbr"} and values["hbr"].notna().all()
+    site = scores["participant_id"].map(people["site"])
+    fresh = scores[(site == "site4") & (scores["group"] == "HC")]
+    assert abs(fresh["z"].mean()) < 0.2 and fresh["z"].std() == pytest.approx(1, abs=0.15)
+    table = read_tsv(tmp_path / "out" / "adaptation.tsv")
+    truth = read_tsv(study / "all" / "truth.tsv").merge(table, on=["metric", "tissue", "region"])
+    assert (((truth["shift"] - truth["additive_site4"]) / truth["shift_se"]).abs() < 4).all() and len(truth) == 2
+    assert (tmp_path / "out" / "models" / "zscores" / "R1" / "model.json").is_file()
 
 
 def without_controls(people, regions):

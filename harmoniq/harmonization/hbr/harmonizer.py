@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -18,6 +19,7 @@ from harmoniq.harmonization.base import (
     some,
 )
 from harmoniq.harmonization.design import check_design
+from harmoniq.harmonization.hbr.adapt import add_sites
 from harmoniq.harmonization.hbr.engines import ENGINES, engine_of
 from harmoniq.harmonization.hbr.fit import FITS, RegionFit, fit_regions, sex_codes
 from harmoniq.harmonization.hbr.model import HbrModel
@@ -176,6 +178,20 @@ class Hbr:
         NaN for ages outside the controls'.
         """
         return self._fitted().zscores(cohort, threads=self.threads)
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Labels of the sites that the model knows."""
+        return self._fitted().sites
+
+    def adapt(self, cohort: Cohort, sites: Sequence[str]) -> tuple[Self, pd.DataFrame]:
+        """Return a harmonizer that knows new sites too, from their controls, and how certain it is about them.
+
+        See `harmoniq.harmonization.hbr.adapt.add_sites`.
+        """
+        grown = copy(self)
+        grown.model, table = add_sites(self._fitted(), cohort, sites, seed=self.seed)
+        return grown, table
 
     def held_out_zscores(self, cohort: Cohort) -> np.ndarray:
         """Return the controls' Z-scores under the fold that did not see them, in the rows of the cohort of `fit`.
