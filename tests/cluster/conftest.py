@@ -144,9 +144,12 @@ class Slurm:
         text = self.run("squeue", "-h", "-r", "-t", "all", "-o", "%i %T")
         return dict(line.split() for line in text.splitlines())
 
-    def wait_for_jobs(self, seconds=300):
+    def unfinished(self):
         over = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL")
-        self.wait(lambda: all(state in over for state in self.jobs().values()), "jobs", seconds)
+        return [job for job, state in self.jobs().items() if state not in over]
+
+    def wait_for_jobs(self, seconds=300):
+        self.wait(lambda: not self.unfinished(), "jobs", seconds)
 
     def wait(self, condition, what, seconds):
         end = time.monotonic() + seconds
@@ -175,13 +178,13 @@ class Slurm:
 
 
 @pytest.fixture(scope="module")
-def slurm(tmp_path_factory):
+def slurm(request, tmp_path_factory):
     absent = [program for program in PROGRAMS if find(program) is None]
     if absent:
         pytest.skip(f"{', '.join(absent)} not installed: apt-get install slurmctld slurmd slurm-client munge")
     if os.geteuid() != 0:
         pytest.skip("a Slurm of the tests' own is started as root only")
-    lab = Slurm(tmp_path_factory.mktemp("slurm"), nodes=2)
+    lab = Slurm(tmp_path_factory.mktemp("slurm"), nodes=getattr(request, "param", 2))
     yield lab
     lab.stop()
 

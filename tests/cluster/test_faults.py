@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+import nibabel as nib
+import numpy as np
 import psutil
 import pytest
 
@@ -137,6 +139,16 @@ def test_lost_intermediate_results(start, undisturbed):
     again = start()
     assert again.wait() == 0, again.text()
     assert tables(run.out) == undisturbed
+
+
+def test_footprint(undisturbed, tmp_path_factory):
+    """The budget that the docs state: files of the results and of the work folder, for one session."""
+    out = tmp_path_factory.getbasetemp().parent / "undisturbed"
+    work = sum(1 for _ in (out / "work").rglob("*"))
+    results = sum(1 for path in out.rglob("*") if out / "work" not in path.parents)
+    assert results <= 150 and work <= 1000, (results, work)
+    for path in out.glob("sub-*/anat/*map.nii.gz"):
+        assert nib.load(path).get_data_dtype() == np.float32
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
