@@ -7,12 +7,13 @@ from harmoniq.settings.schema import Settings, SurfaceSettings
 from harmoniq.workflows.map_engines import MapEngines
 
 
-def field_axes(inputs: SessionInputs, settings: Settings, engines: MapEngines) -> tuple[int, ...]:
-    """Return the voxel axes along which R2* is corrected for gradients of the main field; none without phases."""
+def field_axes(inputs: SessionInputs, settings: Settings, engines: MapEngines) -> tuple[int, ...] | None:
+    """Return the voxel axes along which a voxel is a box, for the correction of R2*; None without a correction."""
     wanted = settings.r2star.field_correction == "auto" and engines.r2star.toolbox is None
     if inputs.megre is None or not inputs.megre.phases or not wanted:
-        return ()
-    return tuple("xyz".index(axis) for axis in settings.r2star.field_axes)
+        return None
+    names = settings.r2star.field_axes.replace("none", "")
+    return tuple("xyz".index(axis) for axis in names)
 
 
 def engine_names(inputs: SessionInputs, settings: Settings, engines: MapEngines) -> dict[str, str]:
@@ -25,7 +26,7 @@ def engine_names(inputs: SessionInputs, settings: Settings, engines: MapEngines)
         corrected = "" if inputs.b1 is None else "-b1"
         names["R1"] = f"{engines.r1.name}-{engines.r1.method}{corrected} {engines.r1.version}"
     if inputs.megre is not None:
-        restored = "-field" if field_axes(inputs, settings, engines) else ""
+        restored = "" if field_axes(inputs, settings, engines) is None else "-field"
         names["R2star"] = f"{engines.r2star.name}-{engines.r2star.method}{restored} {engines.r2star.version}"
     version = engines.surfaces.version if inputs.freesurfer is None else freesurfer_version(inputs.freesurfer)
     if inputs.freesurfer is not None or (engines.surfaces.builds and inputs.mp2rage is not None):

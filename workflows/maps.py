@@ -101,7 +101,7 @@ def init_r2star_wf(
     echo_times: Sequence[float],
     method: str = "nlls",
     engine: MapEngine | None = None,
-    field_axes: Sequence[int] = (),
+    field_axes: Sequence[int] | None = None,
     mem_gb: float = 1.0,
     name: str = "r2star_wf",
 ) -> Workflow:
@@ -116,7 +116,8 @@ def init_r2star_wf(
     engine : MapEngine, optional
         The embedded fit by default, or SEPIA.
     field_axes : sequence of int
-        Voxel axes of the correction for gradients of the main field, which needs phases; none for no correction.
+        Voxel axes along which a voxel is a box, for the correction for gradients of the main field, which needs phases;
+        None for no correction.
     mem_gb : float
         Memory that the fit needs.
 
@@ -151,7 +152,7 @@ def init_r2star_wf(
         (fit_r2star, outputnode, [("r2star_map", "r2star_map"), ("s0_map", "s0_map")]),
     ])  # fmt: skip
     if interface is FitR2Star:
-        fit_r2star.inputs.field_correction = "auto" if field_axes else "off"
+        fit_r2star.inputs.field_correction = "off" if field_axes is None else "auto"
         workflow.connect([(fit_r2star, outputnode, [("field_facts", "field_facts")])])
     else:
         native_r2star = Node(
@@ -163,7 +164,7 @@ def init_r2star_wf(
             (inputnode, native_r2star, [("magnitudes", "magnitudes")]),
             (native_r2star, outputnode, [("r2star_map", "native_map")]),
         ])  # fmt: skip
-    if interface is FitR2Star and field_axes:
+    if interface is FitR2Star and field_axes is not None:
         fit_r2star.inputs.field_axes = list(field_axes)
         workflow.connect([
             (inputnode, fit_r2star, [("phases", "phases")]),

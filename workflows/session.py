@@ -182,7 +182,7 @@ class SessionParts:
         for name, suffix in (("r2star", "R2starmap"), ("s0", "S0map")):
             path, sidecar = self.path(suffix, ".nii.gz"), self.sidecars[suffix.removesuffix("map")]
             self.put((r2star_wf, f"outputnode.{name}_map"), name, path, sidecar, facts=facts)
-        if axes:
+        if axes is not None:
             r2star_wf.inputs.inputnode.phases = [str(path) for path in megre.phases]
             path = self.path("dseg", ".nii.gz", desc="R2starwarning")
             source = (r2star_wf, "outputnode.warning_map")

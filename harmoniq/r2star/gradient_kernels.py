@@ -14,6 +14,8 @@ TOLERANCE = 1e-8
 FULL_WEIGHT, NO_WEIGHT = 0.5, 0.3
 #: Where fewer echoes than this have weight, the decay is not measured.
 FEWEST = 3
+#: Turns across an encoded voxel beyond which an echo is not used: at half a turn its center leaves k-space.
+LARGEST_SHIFT = 0.45
 
 
 @compiled
@@ -23,14 +25,22 @@ def _sinc(x: float) -> float:
 
 
 @compiled
-def fill_attenuation(edges: NDArray, times: NDArray, factors: NDArray) -> None:
-    """Fill (n, n_echo) with the attenuation of boxes; `edges` (n, 3) is the frequency across each edge, in rad/s."""
+def fill_attenuation(edges: NDArray, times: NDArray, boxes: NDArray, factors: NDArray) -> None:
+    """Fill (n, n_echo) with the attenuation; `edges` (n, 3) is the frequency across each edge, in rad/s.
+
+    Along `boxes` it is that of a box, along the other axes that of encoding: an echo keeps its signal until the
+    gradient has shifted it out of k-space.
+    """
     for voxel in range(edges.shape[0]):
         for echo in range(times.size):
-            half = 0.5 * times[echo]
-            factors[voxel, echo] = (
-                _sinc(half * edges[voxel, 0]) * _sinc(half * edges[voxel, 1]) * _sinc(half * edges[voxel, 2])
-            )
+            factor = 1.0
+            for axis in range(3):
+                half = 0.5 * times[echo] * edges[voxel, axis]
+                if boxes[axis]:
+                    factor *= _sinc(half)
+                elif abs(half) > np.pi * LARGEST_SHIFT:
+                    factor = 0.0
+            factors[voxel, echo] = factor
 
 
 @compiled
@@ -118,13 +128,13 @@ def attenuated_nlls(
 
 
 @compiled
-def restore(signal: NDArray, times: NDArray, edges: NDArray, limit: float, corrected: NDArray) -> None:
+def restore(signal: NDArray, times: NDArray, edges: NDArray, boxes: NDArray, limit: float, corrected: NDArray) -> None:
     """Replace each voxel's signal (n, n_echo) by the one without attenuation, in place; see `restore_decay`."""
     count = times.size
     factors, weights = np.zeros((1, count)), np.zeros(count)
     for voxel in range(signal.shape[0]):
         corrected[voxel] = False
-        fill_attenuation(edges[voxel : voxel + 1], times, factors)
+        fill_attenuation(edges[voxel : voxel + 1], times, boxes, factors)
         if factors[0, count - 1] >= 1.0 or fill_weights(factors[0], weights) < min(FEWEST, count):
             continue
         amplitude, rate = attenuated_nlls(signal[voxel], times, factors[0], weights, limit)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harmoniq.r2star.field import FieldGradients
-from harmoniq.r2star.gradient_correction import LARGEST_BIAS, expected_bias
+from harmoniq.r2star.gradient_correction import ALL_BOXES, LARGEST_BIAS, expected_bias
 
 #: Values of the warning map.
 FINE, CORRECTED, BIASED, UNKNOWN = 0, 1, 2, 3
@@ -46,19 +46,22 @@ def report_gradients(
     r2star: ArrayLike,
     echo_times: ArrayLike,
     voxel_sizes: ArrayLike,
+    boxes: Sequence[bool] = ALL_BOXES,
 ) -> GradientReport:
     """Say where R2* would be biased, and what was done about it.
 
     Parameters
     ----------
     estimate : FieldGradients
-        With gradients 0 along axes that are not modeled.
+        Gradients along the voxel axes.
     inside, corrected : ndarray of bool, shape (x, y, z)
         Tissue; where the decay was corrected.
     r2star : array_like, shape (x, y, z)
         Fitted, in 1/s.
     echo_times, voxel_sizes : array_like
         In s and mm.
+    boxes : sequence of three bool, optional
+        As `harmoniq.r2star.gradient_correction.attenuation` takes them.
 
     Returns
     -------
@@ -66,7 +69,8 @@ def report_gradients(
     """
     bias = np.zeros(inside.shape, np.float32)
     known = inside & (estimate.trust > 0)
-    bias[known] = expected_bias(estimate.gradients[:, known], voxel_sizes, echo_times, np.asarray(r2star)[known])
+    rates = np.asarray(r2star)[known]
+    bias[known] = expected_bias(estimate.gradients[:, known], voxel_sizes, echo_times, rates, boxes=boxes)
     warnings = np.where(bias > LARGEST_BIAS, np.where(corrected, CORRECTED, BIASED), FINE).astype(np.uint8)
     warnings[inside & ~known] = UNKNOWN
     count = max(int(inside.sum()), 1)

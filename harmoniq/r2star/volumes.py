@@ -47,7 +47,8 @@ def fit_r2star_files(
     field_correction : str
         ``auto``: correct for field gradients where there is phase; ``off``: do not.
     field_axes : sequence of int
-        Voxel axes along which a voxel is a box: all three, or the slice axis of a 2-D acquisition alone.
+        Voxel axes along which a voxel is a box: the slice axis of a 2-D acquisition, none of a 3-D one. The others are
+        encoded (`harmoniq.r2star.gradient_correction.attenuation`).
     gradient_out, warning_out : path, optional
         Size of the field's gradient (uT/m, float32) and the warning map (uint8,
         `harmoniq.r2star.gradient_report.WARNINGS`); written where there is phase and the correction is not off.
@@ -55,8 +56,8 @@ def fit_r2star_files(
     Returns
     -------
     dict
-        For the sidecar: ``FieldCorrection`` ("sinc" or "none"), ``FieldCorrectionNote``, and where there is phase
-        ``PhaseKind``, the axes, and how large gradients and biases are.
+        For the sidecar: ``FieldCorrection`` ("sinc", "voxel-spread" where no axis is a box, or "none"),
+        ``FieldCorrectionNote``; where there is phase ``PhaseKind``, the axes, and the size of gradients and biases.
 
     Raises
     ------
@@ -105,15 +106,19 @@ class _Correction:
         self.inside = tissue(signal[..., 0])
         self.corrected = np.zeros(self.inside.shape, np.bool_)
         self.estimate, kind = _estimate(signal, phases, echo_times, grid)
-        for axis in set(range(3)) - set(axes):
-            self.estimate.gradients[axis] = 0
+        self.boxes = tuple(axis in axes for axis in range(3))
         share = float((self.estimate.trust[self.inside] > 0).mean()) if self.inside.any() else 0.0
         if share >= USABLE:
             gradients = self.estimate.gradients
-            self.corrected = restore_decay(signal, echo_times, gradients, self.sizes, out=signal)[1]
-            names = ", ".join("ijk"[axis] for axis in sorted(axes))
-            note = f"corrected for field gradients along {names} by the attenuation of a box (sinc)"
-            self.facts = {"FieldCorrection": "sinc", "FieldCorrectionNote": note}
+            self.corrected = restore_decay(signal, echo_times, gradients, self.sizes, boxes=self.boxes, out=signal)[1]
+            models = (("the attenuation of a box (sinc)", True), ("the voxel spread function of encoding", False))
+            used = [
+                f"along {', '.join('ijk'[axis] for axis in range(3) if self.boxes[axis] is box)} by {model}"
+                for model, box in models
+                if box in self.boxes
+            ]
+            note = f"corrected for field gradients {' and '.join(used)}"
+            self.facts = {"FieldCorrection": "sinc" if axes else "voxel-spread", "FieldCorrectionNote": note}
         elif kind.startswith("unknown"):
             self.facts = _uncorrected(f"the phase is not recognized ({kind})", self.sizes, echo_times)
         else:
@@ -125,7 +130,9 @@ class _Correction:
         """Write the maps that are asked for; return facts about them."""
         from harmoniq.r2star.gradient_report import report_gradients
 
-        report = report_gradients(self.estimate, self.inside, self.corrected, r2star, self.times, self.sizes)
+        report = report_gradients(
+            self.estimate, self.inside, self.corrected, r2star, self.times, self.sizes, self.boxes
+        )
         if gradient_out is not None:
             save_image(np.sqrt(np.sum(self.estimate.gradients**2, axis=0)), self.grid.affine, gradient_out)
         if warning_out is not None:
@@ -203,5 +210,5 @@ def _check_options(field_correction: str, axes: Sequence[int]) -> None:
     if field_correction not in FIELD_CORRECTIONS:
         wanted = " or ".join(FIELD_CORRECTIONS)
         raise InputError(f"must be {wanted}", key="r2star.field_correction", value=field_correction)
-    if not axes or len(set(axes)) != len(axes) or not set(axes) <= {0, 1, 2}:
+    if len(set(axes)) != len(axes) or not set(axes) <= {0, 1, 2}:
         raise InputError("must be different axes of 0, 1 and 2", key="r2star.field_axes", value=list(axes))

@@ -8,7 +8,7 @@ from typing import Any
 R1_ENGINES = ("auto", "native", "matlab")
 R2STAR_ENGINES = ("auto", "native", "sepia")
 R2STAR_METHODS = ("nlls", "iwls", "arlo", "trapezoidal", "loglinear", "rician")
-FIELD_AXES = ("x", "y", "z", "xy", "xz", "yz", "xyz")
+FIELD_AXES = ("x", "y", "z", "xy", "xz", "yz", "xyz", "none")
 SURFACE_ENGINES = ("auto", "freesurfer", "catsurf")
 BUNDLE_ENGINES = ("auto", "qsiprep", "pyafq")
 COMBAT_ENGINES = ("native", "neuroharmonize")
@@ -59,7 +59,9 @@ class R2StarSettings:
         "auto", "fit of the decay; auto: nlls, or trapezoidal with SEPIA", choices=("auto", *R2STAR_METHODS)
     )
     field_correction: str = option("auto", "correct for gradients of the main field, by phase", choices=("auto", "off"))
-    field_axes: str = option("xyz", "voxel axes along which a voxel is a box", choices=FIELD_AXES)
+    field_axes: str = option(
+        "xyz", "voxel axes along which a voxel is a box; the others are encoded", choices=FIELD_AXES
+    )
     plausible: tuple[float, float] = option((1.0, 200.0), "range of values that enter the regions, 1/s")
 
 
