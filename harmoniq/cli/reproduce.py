@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harmoniq.cli.folders import prepare_folder
-from harmoniq.cli.group import analyze_tables
+from harmoniq.cli.group import analyze_tables, name_absent
 from harmoniq.cli.run import settings_from
 from harmoniq.data.errors import InputError
 from harmoniq.regions.studies import Dataset, gather, plan_datasets
@@ -61,7 +61,8 @@ def reproduce(
             print(f"== {dataset.name}: participant level", flush=True)
             codes.append(level(args, settings, dataset))
     print("== All datasets: group level", flush=True)
-    regions, participants = gather(datasets, settings, out)
+    absent = {dataset.name: name_absent(dataset.results) for dataset in datasets if dataset.results.is_dir()}
+    regions, participants = gather(datasets, settings, out, left_out=absent)
     changes = _alternatives(args, settings, datasets, out) if args.alternatives else []
     ours = dataclasses.replace(settings, columns={})  # the gathered table has our names already
     group = copy.copy(args)

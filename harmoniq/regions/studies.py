@@ -111,11 +111,22 @@ def _dataset(name: str, keys: Mapping[str, Any], config: Path, out: Path) -> Dat
     )  # fmt: skip
 
 
-def gather(datasets: Sequence[Dataset], settings: Settings, out: Path) -> tuple[Path, Path]:
+def gather(
+    datasets: Sequence[Dataset], settings: Settings, out: Path, *, left_out: Mapping[str, set[str]] | None = None
+) -> tuple[Path, Path]:
     """Write ``regions.tsv`` and ``participants.tsv`` of all datasets together.
 
     Participants that several datasets call alike get the dataset's name before their label: ``sub-01`` of ``site2``
     becomes ``sub-site201``.
+
+    Parameters
+    ----------
+    datasets : sequence of Dataset
+    settings : Settings
+    out : path
+        Where the tables go.
+    left_out : mapping, optional
+        Dataset to the sessions (``sub-X[_ses-Y]``) that did not end well: tables of an earlier run do not count.
 
     Returns
     -------
@@ -134,7 +145,7 @@ def gather(datasets: Sequence[Dataset], settings: Settings, out: Path) -> tuple[
     for dataset, frame in zip(datasets, people):
         names = {who: _own(who, dataset.name, repeated) for who in frame["participant_id"]}
         frame["participant_id"] = frame["participant_id"].map(names)
-        for path in _tables_of(dataset):
+        for path in _tables_of(dataset, (left_out or {}).get(dataset.name, set())):
             part = read_tsv(path, required=("participant_id", "metric", "tissue", "region", "value"))
             part["participant_id"] = [_own(_prefixed(w), dataset.name, repeated) for w in part["participant_id"]]
             tables.append(part.reindex(columns=list(REGION_COLUMNS)))
@@ -171,10 +182,11 @@ PARTICIPANT_MEANINGS = {
 }  # fmt: skip
 
 
-def _tables_of(dataset: Dataset) -> list[Path]:
+def _tables_of(dataset: Dataset, left_out: set[str]) -> list[Path]:
     if dataset.results.is_file():
         return [dataset.results]
-    return find_regions(dataset.results) if dataset.results.is_dir() else []
+    found = find_regions(dataset.results) if dataset.results.is_dir() else []
+    return [path for path in found if path.name.removesuffix("_regions.tsv") not in left_out]
 
 
 def _participants(dataset: Dataset, settings: Settings) -> pd.DataFrame:

@@ -67,6 +67,8 @@ def group_methods(settings: Mapping[str, object], methods: Iterable[str], tables
         out.append(_age_models(get))
     if "group_differences" in have:
         out.append(_differences(get, reference, patients, done))
+    if "zscore_summary" in have:
+        out.append(_zscores(get, done))
     if "edss" in have:
         out.append(
             "In patients, EDSS was regressed on the regional Z-score, phenotype, disease duration and sex; the false "
@@ -96,13 +98,15 @@ def _age_models(get: Lookup) -> str:
     resamples = (
         f" over {escape(bootstrap)} bootstrap resamples" if bootstrap is not None else " over bootstrap resamples"
     )
+    peak = "b_age / (2 b_age²)" if get("statistics.peak_sign") == "printed" else "−b_age / (2 b_age²)"
+    error = "without" if get("statistics.peak_error") == "printed" else "with"
     scaled = "R2* was standardized first: raw within each site, harmonized over all sites together. "
     return (
         "In the controls each region was modeled as value ~ age + age² + sex. "
         + (scaled if get("statistics.standardize_r2star", True) else "")
         + "A likelihood-ratio test decides on age² (1 degree of freedom); where it is not significant there is no "
-        "peak age. The peak age is −b_age / (2 b_age²); its standard error is by the delta method with the "
-        f"coefficients' covariance, and{resamples}. Regions whose bootstrap error exceeds the third quartile by more "
+        f"peak age. The peak age is {peak}; its standard error is by the delta method {error} the coefficients' "
+        f"covariance, and{resamples}. Regions whose bootstrap error exceeds the third quartile by more "
         "than 1.5 interquartile ranges (of their metric, tissue and data) are not kept in the means and correlations "
         "of peak ages."
     )
@@ -119,6 +123,19 @@ def _differences(get: Lookup, reference: str, patients: str, done: list[str]) ->
         f"Cross-site: raw patients with the controls of {reference}; within-site: with the controls of their own "
         f"site; harmonized: on the scale of {scale} with the controls of "
         + ("the sites whose ages overlap the patients'." if get("statistics.overlap_only", True) else "all sites.")
+    )
+
+
+def _zscores(get: Lookup, done: list[str]) -> str:
+    whose = "the sites whose ages overlap the patients'" if get("statistics.overlap_only", True) else "all sites"
+    if "hbr" in done:
+        return (
+            "Z-scores are the deviations from the hierarchical Bayesian model of the controls of the patients' sites "
+            f"and those of like age {cite('kia2020', 'deboer2024')}."
+        )
+    return (
+        "Z-scores are the deviations of the ComBat-GAM values from value ~ age + age² + sex of the controls of "
+        f"{whose}, in standard errors of the prediction; a control does not enter its own prediction."
     )
 
 

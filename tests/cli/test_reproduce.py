@@ -53,6 +53,32 @@ def test_labels_that_repeat_get_the_datasets_name(study, tmp_path):
     assert table[table["participant_id"] == "sub-site2001"]["value"].to_numpy() == pytest.approx(truth, rel=1e-9)
 
 
+def test_who_failed_is_left_out_with_the_reason(study, tmp_path):
+    """A folder of results: one participant whose table is of an earlier run, one without age, one without values."""
+    from harmoniq.regions.excluded import excluded_participants
+
+    people, regions = (read_tsv(study / "site1" / f"{name}.tsv") for name in ("participants", "regions"))
+    results = tmp_path / "results"
+    for who in ("001", "002", "003"):
+        part = regions[regions["participant_id"] == who]
+        (results / f"sub-{who}").mkdir(parents=True)
+        part.to_csv(results / f"sub-{who}" / f"sub-{who}_regions.tsv", sep="\t", index=False, na_rep="n/a")
+    people.loc[people["participant_id"] == "003", "age"] = None
+    people[people["participant_id"] <= "004"].to_csv(results / "participants.tsv", sep="\t", index=False, na_rep="n/a")
+    (results / "excluded.tsv").write_text("participant_id\treason\nsub-002\tthe disk was full\n")
+    config = tmp_path / "study.toml"
+    config.write_text('[datasets.a]\nresults = "results"\n')
+    out = tmp_path / "out"
+    regions_file, participants = gather(
+        plan(config, out), load_settings(config), out, left_out={"a": {"sub-002"}}
+    )  # fmt: skip
+    assert set(read_tsv(regions_file)["participant_id"]) == {"sub-001", "sub-003"}
+    found = excluded_participants(participants, {}, ["sub-001"])
+    assert dict(zip(found["participant_id"], found["reason"])) == {
+        "sub-002": "the disk was full", "sub-003": "lacks age", "sub-004": "no regional values",
+    }  # fmt: skip
+
+
 def test_settings_make_the_same_settings_again(tmp_path):
     """settings.toml of a run is a config that means the same."""
     config = tmp_path / "study.toml"
