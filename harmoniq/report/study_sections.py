@@ -41,6 +41,8 @@ def scorecard_section(tables: GroupTables) -> Section:
     ]
     sizes = "; ".join(_sizes(row) for _, row in card.drop_duplicates("metric").iterrows() if "n_controls" in card)
     card["quantity"] = card["quantity"].map(lambda name: _TITLES.get(name, name))
+    if "where" in card:  # the section alone: the file has the rest
+        card["where"] = card["where"].astype(str).str.split(",").str[0]
     shown = [
         "quantity", "metric", "tissue", "data", "paper", "here", "difference", "within_spread", "paper_spread",
         "here_spread", "unit", "remark", "where",
