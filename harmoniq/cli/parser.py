@@ -56,7 +56,7 @@ _EXAMPLES = {
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one ``error:`` line, as all of harmoniq's."""
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """Parse; in ``harmoniq slurm ... -- run options`` what follows ``--`` is kept as ``run_options``."""
         words = list(sys.argv[1:] if args is None else args)
         if words[:1] != ["slurm"] or "--" not in words:

@@ -71,5 +71,6 @@ def compare_reading(
     )  # fmt: skip
     about = "cGM" if reading.section == "surfaces" else None
     metric = "R2star" if reading.section == "r2star" else None
-    keep = (table["tissue"] == about if about else True) & (table["metric"] == metric if metric else True)
-    return write_tsv(table[keep], folder / "alternatives.tsv", columns=ALTERNATIVES_COLUMNS)
+    for column, wanted in (("tissue", about), ("metric", metric)):
+        table = table if wanted is None else table[table[column] == wanted]
+    return write_tsv(table, folder / "alternatives.tsv", columns=ALTERNATIVES_COLUMNS)

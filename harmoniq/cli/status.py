@@ -21,7 +21,7 @@ def execute(args: argparse.Namespace) -> int:
         raise InputError("folder not found", file=out_dir, key="OUT_DIR", remedy="give the folder of results")
     if args.every <= 0:
         raise InputError("must be over 0", key="--every", value=args.every)
-    records = judge_all(out_dir)
+    records: Mapping[str, Record] = judge_all(out_dir)
     if not records:
         raise InputError("has no status files", file=out_dir, key="OUT_DIR", remedy="run the participant level first")
     if args.watch:

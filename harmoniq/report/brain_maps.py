@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, Normalize
+from matplotlib.colors import Colormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -96,6 +96,6 @@ def _paint(
 ) -> None:
     if view in _BUNDLE_VIEWS:
         known = {name: values[name] for name in BUNDLES if name in values and np.isfinite(values[name])}
-        draw_bundles(ax, {name: tuple(cmap(norm(value))[:3]) for name, value in known.items()}, view=view)
+        draw_bundles(ax, {name: to_rgb(cmap(norm(value))) for name, value in known.items()}, view=view)
     elif areas is not None:
         draw_cortex(ax, vertex_colors(areas, values, norm, cmap), view=view)

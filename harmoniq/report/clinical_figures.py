@@ -41,8 +41,9 @@ def clinical_figures(tables: GroupTables, *, alpha: float, atlas: str = "auto") 
     areas = left_areas(atlas)
     absent = NO_ATLAS if areas is None else ""
     out = []
-    for data in [] if summary is None else list(dict.fromkeys(summary["data"])):
-        part = summary[summary["data"] == data].reset_index(drop=True)
+    scales = {} if summary is None else {str(data): rows for data, rows in summary.groupby("data", sort=False)}
+    for data, rows in scales.items():
+        part = rows.reset_index(drop=True)
         raw = data == "raw"
         out.append(Drawn(
             "figureS2_z_maps_raw" if raw else "figure4_z_maps",

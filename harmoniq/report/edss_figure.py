@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -56,7 +56,8 @@ def figure_edss(
     columns = min(3, max(len(regions), 1))
     rows = -(-len(regions) // columns)
     figure = Figure(figsize=(PAGE_WIDTH, 1.9 * rows + 1.9), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=[1.6, 1.9 * rows])
+    parts: Any = figure.subfigures(2, 1, height_ratios=[1.6, 1.9 * rows])
+    upper, lower = parts
     _draw_map(upper, edss[edss["p_fdr"] < alpha], areas)
     grid = lower.subplots(rows, columns, squeeze=False, sharey=True)
     for ax, region in zip(grid.ravel(), regions):
@@ -110,7 +111,7 @@ def _draw_map(part: Any, hits: pd.DataFrame, areas: NDArray[np.int16] | None) ->
         mine = hits[(hits["metric"] == metric) & (hits["tissue"] == tissue)]
         values = dict(zip(mine["region"], mine["beta"]))
         if tissue == "WM":
-            draw_bundles(ax, {name: tuple(cmap(norm(beta))[:3]) for name, beta in values.items()}, view=view)
+            draw_bundles(ax, {name: to_rgb(cmap(norm(beta))) for name, beta in values.items()}, view=view)
         elif areas is not None:
             draw_cortex(ax, vertex_colors(areas, values, norm, cmap), view=view)
         ax.set_title(f"{METRIC_TITLES.get(metric, metric)} {tissue}, {view}", fontsize=7.5)

@@ -14,7 +14,7 @@ from harmoniq.data.images import load_image, same_grid
 from harmoniq.report.blocks import Notes, Section, Text, table_block
 from harmoniq.report.images import figure_bytes
 from harmoniq.report.map_colors import color_map, color_norm
-from harmoniq.report.mosaic import _bounding_box, _canonical, _grid, _overlay, _positions, _show
+from harmoniq.report.planes import bounding_box, canonical, overlay, plane_grid, show_slice, slice_positions
 from harmoniq.report.style import metric_word, styled
 
 _COLUMNS = {
@@ -63,14 +63,14 @@ def figure_lesions(
     -------
     matplotlib.figure.Figure
     """
-    data, zooms = _canonical(np.asarray(volume, dtype=np.float32), affine)
-    where, inside = (_canonical(np.asarray(mask), affine)[0] > 0 for mask in (excluded, brain))
-    box = _bounding_box(inside, zooms)
+    data, zooms = canonical(np.asarray(volume, dtype=np.float32), affine)
+    where, inside = (canonical(np.asarray(mask), affine)[0] > 0 for mask in (excluded, brain))
+    box = bounding_box(inside, zooms)
     data, where, inside = np.where(inside & (data > 0), data, np.nan)[box], where[box], inside[box]
-    figure, grid = _grid(data.shape, zooms, slices, title, right=0.995)
-    for ax, (plane, index) in _positions(grid, where if where.any() else inside, slices):
-        _show(ax, data, zooms, plane, index, cmap=color_map(metric), norm=color_norm(metric))
-        _overlay(ax, _outline(np.take(where, index, axis=plane)), zooms, plane)
+    figure, grid = plane_grid(data.shape, zooms, slices, title, right=0.995)
+    for ax, (plane, index) in slice_positions(grid, where if where.any() else inside, slices):
+        show_slice(ax, data, zooms, plane, index, cmap=color_map(metric), norm=color_norm(metric))
+        overlay(ax, _outline(np.take(where, index, axis=plane)), zooms, plane)
     return figure
 
 

@@ -132,7 +132,7 @@ def _edss(people: pd.DataFrame) -> np.ndarray:
 def _covariates(people: pd.DataFrame) -> np.ndarray:
     """Return intercept, phenotype (treatment contrasts), disease duration and sex, as R's ``lm`` codes them."""
     labels = sorted(people["phenotype"].unique())
-    columns = [np.ones(len(people))]
+    columns: list[np.ndarray] = [np.ones(len(people))]
     columns += [(people["phenotype"] == label).to_numpy(dtype=float) for label in labels[1:]]
     columns += [people["disease_duration"].to_numpy(dtype=float), (people["sex"] == "M").to_numpy(dtype=float)]
     return np.column_stack(columns)

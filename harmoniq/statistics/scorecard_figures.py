@@ -105,7 +105,7 @@ def _largest_d(tables: Tables, metric: str, tissue: str, data: str, alpha: float
     rows = rows[rows["p_fdr"] < alpha] if len(rows) else rows
     if rows.empty:
         return _ABSENT
-    row = rows.loc[rows["d"].abs().idxmax()]
+    row = rows.iloc[int(rows["d"].abs().argmax())]
     return Found(float(row["d"]), str(row["region"]), _stand_in(tables, data))
 
 
@@ -114,7 +114,7 @@ def _lowest_z(tables: Tables, metric: str, tissue: str, data: str, alpha: float)
     rows = rows[rows["data"] != "raw"] if len(rows) else rows
     if rows.empty:
         return _ABSENT
-    row = rows.loc[rows["mean"].idxmin()]
+    row = rows.iloc[int(rows["mean"].argmin())]
     return Found(float(row["mean"]), f"{row['sd']:.2f}", f"{row['region']}{_in_place(str(row['data']), data)}")
 
 
@@ -133,7 +133,7 @@ def _edss_beta(tables: Tables, metric: str, tissue: str, data: str, alpha: float
     hits = rows[rows["p_fdr"] < alpha]
     if hits.empty:
         return Found(remark="no significant region")
-    row = hits.loc[hits["beta"].abs().idxmax()]
+    row = hits.iloc[int(hits["beta"].abs().argmax())]
     return Found(float(row["beta"]), f"{row['region']}, FDR p {row['p_fdr']:.2g}", _z_stand_in(tables, data))
 
 

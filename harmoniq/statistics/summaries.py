@@ -83,9 +83,9 @@ def write_summaries(
         card = scorecard(figures, frames, sample_sizes(cohort, str(options["patient_group"])), alpha=alpha)
         write_tsv(card, folder / "scorecard.tsv", columns=SCORECARD_COLUMNS)
     _write_alternatives(folder, cohort, values, frames, options, alternatives)
-    for name, caption, frame, columns in paper_tables(frames):
+    for name, caption, frame, meanings in paper_tables(frames):
         plain = frame.rename(columns=lambda column: str(column).replace(" ", "_"))
-        described = {str(key).replace(" ", "_"): meaning for key, meaning in columns.items()}
+        described = {str(key).replace(" ", "_"): meaning for key, meaning in meanings.items()}
         write_tsv(plain, folder / "tables" / f"{name}.tsv", columns=described)
         write_formats(_titled(frame), folder / "tables" / name, caption=caption)
     return notes

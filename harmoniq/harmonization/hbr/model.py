@@ -126,7 +126,7 @@ class HbrModel:
             if posterior is None:
                 return
             own = rows & np.isin(labels, posterior.sites) & np.isin(sexes, posterior.sexes)
-            own = np.flatnonzero(own & np.isfinite(cohort.values[:, column]))
+            own = own & np.isfinite(cohort.values[:, column])
             site = np.array([posterior.sites.index(label) for label in labels[own]], dtype=np.int64)
             code = np.array([posterior.sexes.index(label) for label in sexes[own]], dtype=np.int64)
             arguments = (cohort.values[own, column], age[own], site, code)
@@ -151,7 +151,7 @@ class HbrModel:
         ]  # fmt: skip
         arrays["scaling"] = np.array(numbers, dtype=np.float64).reshape(-1, 7)
         with atomic_path(Path(folder) / ARRAYS_FILE) as temporary:
-            np.savez(temporary, **arrays)
+            np.savez(temporary, allow_pickle=False, **arrays)
         content = header | {
             "format": FORMAT,
             "sites": self.sites,
