@@ -4,6 +4,7 @@ from pathlib import Path
 
 from harmoniq.data.inputs import SessionInputs
 from harmoniq.settings.schema import Settings, SurfaceSettings
+from harmoniq.surface.reconstruction.installed import STAMP
 from harmoniq.workflows.map_engines import MapEngines
 
 
@@ -28,9 +29,11 @@ def engine_names(inputs: SessionInputs, settings: Settings, engines: MapEngines)
     if inputs.megre is not None:
         restored = "" if field_axes(inputs, settings, engines) is None else "-field"
         names["R2star"] = f"{engines.r2star.name}-{engines.r2star.method}{restored} {engines.r2star.version}"
-    version = engines.surfaces.version if inputs.freesurfer is None else freesurfer_version(inputs.freesurfer)
-    if inputs.freesurfer is not None or (engines.surfaces.builds and inputs.mp2rage is not None):
-        names["surfaces"] = f"freesurfer{_variant(settings.surfaces)} {version}"
+    if inputs.freesurfer is not None:
+        program, version = surface_program(inputs.freesurfer)
+        names["surfaces"] = f"{program}{_variant(settings.surfaces)} {version}"
+    elif engines.surfaces.builds_for(inputs):
+        names["surfaces"] = f"{engines.surfaces.name}{_variant(settings.surfaces)} {engines.surfaces.version}"
     if inputs.bundles:
         names["bundles"] = "pyafq"
     return names
@@ -45,6 +48,14 @@ def _variant(surfaces: SurfaceSettings) -> str:
         "merged33": surfaces.merge_ba33,
     }
     return "".join(f"-{kind}" for kind, wanted in kinds.items() if wanted)
+
+
+def surface_program(subject_dir: Path) -> tuple[str, str]:
+    """Return which engine made a subject, ``freesurfer`` or ``catsurf``, and its version."""
+    version = freesurfer_version(subject_dir)
+    if version.startswith(f"{STAMP}-"):
+        return "catsurf", version.removeprefix(f"{STAMP}-")
+    return "freesurfer", version
 
 
 def freesurfer_version(subject_dir: Path) -> str:

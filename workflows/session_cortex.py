@@ -14,6 +14,7 @@ from harmoniq.regions.cortex_export import LAYERS
 from harmoniq.surface.depths import depth_label, parse_depth
 from harmoniq.surface.fsaverage import DENSITIES, subject_level
 from harmoniq.surface.subject import surface_files
+from harmoniq.workflows.catsurf import init_catsurf_wf
 from harmoniq.workflows.recon_all import init_recon_all_wf
 from harmoniq.workflows.sampling import init_cortex_wf
 from harmoniq.workflows.surfaces import init_surfaces_wf
@@ -27,7 +28,7 @@ _FIELDS = ("subject_dir", "surface_files", "labels", "label_facts")
 def add_surfaces(parts: "SessionParts") -> Workflow | None:
     """Add the session's surfaces, and the area of each vertex; return None where there are none."""
     existing, engine = parts.inputs.freesurfer, parts.map_engines.surfaces
-    if existing is None and not engine.builds:
+    if existing is None and not engine.builds_for(parts.inputs):
         return None
     own = existing is not None and (existing / "label" / "lh.PALS_B12_Brodmann.annot").is_file()
     surfaces_wf = init_surfaces_wf(
@@ -40,7 +41,7 @@ def add_surfaces(parts: "SessionParts") -> Workflow | None:
         surfaces_wf.inputs.inputnode.surface_files = surface_files(existing)
         parts.workflow.add_nodes([surfaces_wf])
     else:
-        recon_wf = _recon_all(parts)
+        recon_wf = _catsurf(parts) if engine.name == "catsurf" else _recon_all(parts)
         edges = [(f"outputnode.{field}", f"inputnode.{field}") for field in ("subject_dir", "surface_files")]
         parts.workflow.connect([(recon_wf, surfaces_wf, edges)])
     for side, name in zip(HEMISPHERES, _select(parts, surfaces_wf, "labels", 2), strict=True):
@@ -134,6 +135,23 @@ def _recon_all(parts: "SessionParts") -> Workflow:
     if pial:
         recon_all_wf.inputs.inputnode.pial_file = str(pial[0])
     return recon_all_wf
+
+
+def _catsurf(parts: "SessionParts") -> Workflow:
+    """Reconstruct the session's cortex by the embedded engine, and put its quality figures into the derivatives."""
+    inputs = parts.inputs
+    assert inputs.mp2rage is not None
+    subjects_dir = parts.out_dir / "sourcedata" / "catsurf"
+    catsurf_wf = init_catsurf_wf(subject=inputs.label, subjects_dir=subjects_dir, seed=parts.seed)
+    if None not in (inputs.mp2rage.uni, inputs.mp2rage.inv1, inputs.mp2rage.inv2):
+        edges = [("outputnode.robust_uni", "inputnode.in_file")]
+    else:
+        # Without both magnitudes the air is noise: what is not head is taken away first. R1 is a T1 contrast.
+        edges = [("outputnode.r1_map", "inputnode.in_file"), ("outputnode.mask", "inputnode.rough_mask")]
+    parts.workflow.connect([(parts.r1_wf, catsurf_wf, edges)])
+    path = parts.path("surfaces", ".json", desc="quality")
+    parts.put((catsurf_wf, "outputnode.quality"), "surface_quality", path)
+    return catsurf_wf
 
 
 def freesurfer_dir(out_dir: Path) -> Path:

@@ -1,11 +1,17 @@
-"""What makes the surfaces of sessions that have none: FreeSurfer where it is installed and licensed."""
+"""What makes the surfaces of sessions that have none: FreeSurfer where it is licensed, else the embedded engine."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from harmoniq.data.errors import InputError
+from harmoniq.data.inputs import SessionInputs
 from harmoniq.settings.schema import Settings
 from harmoniq.surface.freesurfer import find_freesurfer
+from harmoniq.surface.reconstruction.installed import REMEDY, check_installed
+from harmoniq.surface.reconstruction.suitable import unsuitable
+
+#: What the embedded engine costs, said wherever it is taken by itself.
+COST = "embedded: on a real brain its white surface lies 0.25 mm (mean) from FreeSurfer's; see docs/cortex.md"
 
 
 @dataclass(frozen=True)
@@ -15,7 +21,7 @@ class SurfaceEngine:
     Parameters
     ----------
     name : str
-        ``freesurfer``, or ``none`` where nothing can make them.
+        ``freesurfer``, ``catsurf``, or ``none`` where nothing can make them.
     version : str
         Of the program.
     reason : str
@@ -26,6 +32,8 @@ class SurfaceEngine:
         As the user named it.
     freesurfer_tools : bool
         Whether FreeSurfer's own tools can bring the atlas to a subject.
+    wanted : str
+        What was asked for.
     """
 
     name: str
@@ -34,11 +42,22 @@ class SurfaceEngine:
     error: InputError | None = None
     license_file: Path | None = None
     freesurfer_tools: bool = False
+    wanted: str = "auto"
 
     @property
     def builds(self) -> bool:
         """Whether it can make surfaces."""
         return self.name != "none"
+
+    def builds_for(self, inputs: SessionInputs) -> bool:
+        """Whether it can make those of a session."""
+        return self.builds and inputs.mp2rage is not None and self.unsuitable(inputs) is None
+
+    def unsuitable(self, inputs: SessionInputs) -> str | None:
+        """Return why it cannot make a session's surfaces, None where it can: cat-surf needs small voxels and a head."""
+        if self.name != "catsurf" or inputs.mp2rage is None:
+            return None
+        return unsuitable(inputs.mp2rage.files[0])
 
 
 def choose_surface_engine(settings: Settings, license_file: Path | None = None) -> SurfaceEngine:
@@ -53,11 +72,26 @@ def choose_surface_engine(settings: Settings, license_file: Path | None = None) 
     wanted = settings.surfaces.engine
     if license_file is not None and not license_file.is_file():
         raise InputError("file not found", file=license_file, key="--fs-license-file")
+    if wanted == "catsurf":
+        return _catsurf(wanted, "asked for; ")
     try:
         found = find_freesurfer(license_file)
     except InputError as error:
         if wanted == "freesurfer":
-            return SurfaceEngine("none", reason="asked for, and not to be had", error=error)
-        return SurfaceEngine("none", reason=f"no reference engine: {error.problem}")
+            return SurfaceEngine("none", reason="asked for, and not to be had", error=error, wanted=wanted)
+        return _catsurf(wanted, f"no reference engine: {error.problem}; ")
     reason = "asked for" if wanted == "freesurfer" else "the reference engine is installed and licensed"
-    return SurfaceEngine("freesurfer", f"v{found.version}", reason, license_file=license_file, freesurfer_tools=True)
+    return SurfaceEngine(
+        "freesurfer", f"v{found.version}", reason, license_file=license_file, freesurfer_tools=True, wanted=wanted
+    )
+
+
+def _catsurf(wanted: str, why: str) -> SurfaceEngine:
+    """Return the embedded engine; where it is not installed, none, and what would mend it."""
+    try:
+        version = check_installed()["cat-surf"]
+    except InputError as error:
+        if wanted == "catsurf":
+            return SurfaceEngine("none", reason="asked for, and not installed", error=error, wanted=wanted)
+        return SurfaceEngine("none", reason=f"{why}no embedded engine: {error.problem} ({REMEDY})", wanted=wanted)
+    return SurfaceEngine("catsurf", version, f"{why}{COST}", wanted=wanted)

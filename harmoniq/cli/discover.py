@@ -165,13 +165,21 @@ class _Existing:
         if engine is not None and engine.error is not None:
             raise engine.error
         if engine is not None and engine.builds:
-            return []
+            problem = engine.unsuitable(inputs)
+            if problem is None:
+                return []
+            if engine.wanted == engine.name:
+                raise InputError(problem, key="--surface-engine", value=engine.name, remedy="give --fs-subjects-dir")
+            self._missing("surfaces", problem, "give --fs-subjects-dir")
+            return [f"no FreeSurfer subject, and {problem}: no cortex and no superficial white matter"]
         places = ", ".join(str(path) for path in self.subjects_dirs)
         why = f" ({engine.reason})" if engine is not None and engine.reason else ""
         self._missing("surfaces", f"no FreeSurfer subject {inputs.label} in {places}{why}", "give --fs-subjects-dir")
         return [f"no FreeSurfer subject in {places}: no cortex and no superficial white matter{why}"]
 
     def _freesurfer(self, inputs: SessionInputs) -> Path | None:
+        if self.surface_engine is not None and self.surface_engine.wanted == "catsurf":
+            return None  # the embedded engine was asked for: FreeSurfer's results are not taken in its stead
         for folder in self.subjects_dirs:
             for name in dict.fromkeys((inputs.label, f"sub-{inputs.participant}", inputs.participant)):
                 if (folder / name).is_dir():

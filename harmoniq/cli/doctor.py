@@ -50,6 +50,7 @@ def _engines() -> Iterator[Finding]:
     yield _samseg()
     yield Finding("surfaces: existing FreeSurfer", "ok", "give --fs-subjects-dir; no FreeSurfer installation is needed")
     yield _freesurfer()
+    yield _catsurf()
     yield from _reference_engines()
     yield Finding("bundles: existing tractograms", "ok", "give --derivatives: pyAFQ, QSIPrep or QSIRecon results")
     yield Finding("ComBat, ComBat-GAM: native", "ok", "the default")
@@ -71,6 +72,17 @@ def _freesurfer() -> Finding:
     except InputError as error:
         return Finding("FreeSurfer", "missing", str(error))
     return Finding("FreeSurfer", "ok", f"{found.version} in {found.home}, license {found.license}")
+
+
+def _catsurf() -> Finding:
+    from harmoniq.surface.reconstruction.installed import check_installed
+
+    try:
+        found = check_installed()
+    except InputError as error:
+        return Finding("surfaces: catsurf", "missing", str(error))
+    versions = ", ".join(f"{name} {version}" for name, version in found.items())
+    return Finding("surfaces: catsurf", "ok", f"{versions}; 15 CPU minutes and 2 GB per session")
 
 
 def _reference_engines() -> Iterator[Finding]:

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 REQUEUE = 75
 
 _UNAVAILABLE = {
-    ("surfaces", "catsurf"): "--surface-engine",
     ("bundles", "qsiprep"): "--bundle-engine",
 }
 
@@ -75,7 +74,8 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
     if not args.skip_bids_validation:
         _validate(args.bids_dir)
     print(f"R1: {engines.r1.label} ({engines.r1.reason})\nR2*: {engines.r2star.label} ({engines.r2star.reason})")
-    if engines.surfaces.builds and any(inputs.freesurfer is None for inputs in found.sessions):
+    without = [inputs for inputs in found.sessions if inputs.freesurfer is None]
+    if "surfaces" in (args.stages or STAGES) and any(map(engines.surfaces.builds_for, without)):
         print(f"Surfaces: {engines.surfaces.name} {engines.surfaces.version} ({engines.surfaces.reason})")
     write_dataset_files(out_dir, args.bids_dir, settings, _options(args))
     stop_on_signals()

@@ -9,7 +9,7 @@ import harmoniq
 
 _CODE = (
     "data", "harmonization", "lesions", "mp2rage", "r2star", "regions", "registration", "report", "settings",
-    "statistics", "surface", "tract",
+    "statistics", "surface", "surface/reconstruction", "tract",
 )  # fmt: skip
 _LIBRARIES = ("nipype", "nibabel", "nilearn", "numpy", "scipy", "pandas", "dipy", "SimpleITK", "numba", "statsmodels")
 

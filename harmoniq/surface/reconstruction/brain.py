@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from harmoniq.data.errors import InputError
-from harmoniq.data.images import load_image, save_image
+from harmoniq.data.images import load_image, same_grid, save_image
 from harmoniq.surface.reconstruction.installed import robex_folder
 from harmoniq.surface.reconstruction.process import failure, run_logged
 
@@ -55,3 +55,28 @@ def write_brain(in_file: str | Path, out: Path, *, seed: int = 0) -> float:
         )
     save_image(mask.astype(np.uint8), image.affine, out, like=image, dtype=np.uint8)
     return volume
+
+
+def calm_head(in_file: str | Path, out: Path, *, rough_mask: str | Path | None = None) -> None:
+    """Write the image as the later stages take it: no negative and no infinite value, and dark air.
+
+    Parameters
+    ----------
+    in_file : path
+    out : path
+        ``.nii``.
+    rough_mask : path, optional
+        Voxels outside become 0: a uniform image whose background was not suppressed is noise there.
+
+    Raises
+    ------
+    InputError
+        When an image cannot be read or the grids differ.
+    """
+    image = load_image(in_file, ndim=3, finite=False)
+    data = np.maximum(np.nan_to_num(image.data, posinf=0.0, neginf=0.0), 0.0)
+    if rough_mask is not None:
+        mask = load_image(rough_mask, ndim=3)
+        same_grid(image, mask)
+        data = np.where(mask.data > 0, data, 0.0)
+    save_image(data, image.affine, out, like=image)

@@ -19,8 +19,8 @@ def map_to_sphere(layers_file: str, out_file: str) -> dict[str, Any]:
     layers_file : path
         White and pial surface.
     out_file : path
-        Mesh with ``sphere`` (radius 100 mm), ``inflated``, ``curv`` (mean curvature of the white surface, 1/mm, positive
-        in sulci) and ``sulc`` (depth, positive in sulci), per vertex.
+        Mesh with ``sphere`` (radius 100 mm), ``inflated``, ``curv`` (mean curvature of the white surface, 1/mm) and
+        ``sulc`` (depth), both positive in sulci, per vertex.
     """
     import cat_surf
 
@@ -29,7 +29,9 @@ def map_to_sphere(layers_file: str, out_file: str) -> dict[str, Any]:
     sphere, _ = cat_surf.surf_to_sphere(middle, faces, stop_at=6)
     inflated, _ = cat_surf.surf_to_sphere(middle, faces, stop_at=2)
     curvature = cat_surf.surf_curvature(mesh["white"], faces, curvtype=4, invert_values=True)
-    curvature = cat_surf.smooth_heatkernel(mesh["white"], faces, np.clip(curvature, *np.percentile(curvature, (0.5, 99.5))), 5.0)
+    curvature = cat_surf.smooth_heatkernel(
+        mesh["white"], faces, np.clip(curvature, *np.percentile(curvature, (0.5, 99.5))), 5.0
+    )
     sulc = cat_surf.surf_curvature(middle, faces, curvtype=11)
     write_mesh(out_file, sphere=_unit(sphere) * RADIUS, inflated=inflated, curv=curvature, sulc=sulc)
     return {"sphere_folds": _folds(sphere, faces)}

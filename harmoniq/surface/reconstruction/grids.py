@@ -58,7 +58,13 @@ def isotropic_grid(shape: tuple[int, ...], affine: Affine, size_mm: float) -> tu
 
 
 def resample(
-    data: NDArray, affine: Affine, shape: tuple[int, ...], new_affine: Affine, *, order: int = 1, fill: float | None = 0.0
+    data: NDArray,
+    affine: Affine,
+    shape: tuple[int, ...],
+    new_affine: Affine,
+    *,
+    order: int = 1,
+    fill: float | None = 0.0,
 ) -> NDArray[np.float32]:
     """Return values on another grid; a coarser grid averages over its voxels first.
 

