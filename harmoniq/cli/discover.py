@@ -170,7 +170,7 @@ class _Existing:
                 return []
             if engine.wanted == engine.name:
                 raise InputError(problem, key="--surface-engine", value=engine.name, remedy="give --fs-subjects-dir")
-            self._missing("surfaces", problem, "give --fs-subjects-dir")
+            self._missing("surfaces", f"no FreeSurfer subject {inputs.label}, and {problem}", "give --fs-subjects-dir")
             return [f"no FreeSurfer subject, and {problem}: no cortex and no superficial white matter"]
         places = ", ".join(str(path) for path in self.subjects_dirs)
         why = f" ({engine.reason})" if engine is not None and engine.reason else ""

@@ -181,7 +181,18 @@ def test_engines_that_are_not_here(harmoniq, tiny):
         done = harmoniq("run", tiny.root, "out", *RUN, flag, engine, env=nowhere)
         refused(done)
         assert variable in done.stderr or "ctave" in done.stderr
-    refused(run(harmoniq, tiny, "--surface-engine", "catsurf"), "this engine is not part of harmoniq")
+    refused(run(harmoniq, tiny, "--bundle-engine", "qsiprep"), "this engine is not part of harmoniq")
+
+
+def test_the_embedded_surface_engine_needs_a_head(harmoniq, tiny):
+    """Asked for by name it refuses what it cannot do; by itself it leaves such sessions without a cortex."""
+    pytest.importorskip("cat_surf", reason="cat-surf is not installed (extra surfaces)")
+    tiny.add("01")
+    done = harmoniq("run", tiny.root, "out", "participant", "--skip-bids-validation", "--surface-engine", "catsurf")
+    refused(done, "--surface-engine = catsurf", "too")
+    done = harmoniq("run", tiny.root, "out", "participant", "--skip-bids-validation", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "no FreeSurfer subject, and" in done.stdout
 
 
 def test_stage_without_its_input(harmoniq, tiny):

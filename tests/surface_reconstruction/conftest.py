@@ -33,9 +33,7 @@ def ball_label(tmp_path_factory, ball):
     n = 80
     turn = np.deg2rad(15)
     affine = np.eye(4)
-    affine[:3, :3] = FINE_MM * np.array(
-        [[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]]
-    )
+    affine[:3, :3] = FINE_MM * np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
     middle = np.array([-31.0, 12.5, 20.0])
     affine[:3, 3] = middle - affine[:3, :3] @ np.full(3, (n - 1) / 2)
     places = np.moveaxis(np.indices((n, n, n)), 0, -1) @ affine[:3, :3].T + affine[:3, 3] - middle
@@ -51,7 +49,7 @@ def ball_label(tmp_path_factory, ball):
 
 @pytest.fixture(scope="session")
 def layers(ball):
-    """Return true meshes around a middle: white, pial, faces, thickness along the normal of a sphere, and the sphere."""
+    """Return true meshes around a middle: white, pial, faces, thickness along the radius, and the sphere."""
 
     def make(middle, level=4):
         sphere, faces = icosphere(level)

@@ -28,7 +28,7 @@ def test_means_follow_the_bias_that_is_left():
     """Two tissues under a bias of +-20 %: the local means keep the label right where global ones would not."""
     shape = (48, 40, 40)
     bias = np.linspace(0.8, 1.2, shape[0], dtype=np.float32)[:, None, None]
-    x, y, z = np.indices(shape)
+    y = np.indices(shape)[1]
     white = (y // 8) % 2 == 0
     tissues = np.where(white, 3, 2).astype(np.int8)
     tissues[:, :, :3] = 1
