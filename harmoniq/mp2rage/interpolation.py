@@ -127,18 +127,31 @@ def _finish(
 
 @compiled
 def interpolate(uni: NDArray, table: Cells, slack: float, r1: NDArray, outside: NDArray) -> None:
-    """Fill `r1` and `outside` from the only table."""
-    lines, usable = table.lines, np.zeros(_CHUNK, np.bool_)
-    low, high = np.full(_CHUNK, table.ends[0, 0]), np.full(_CHUNK, table.ends[0, 1])
+    """Fill `r1` and `outside` from the only table: `_locate` and `_finish` with the same two ends for every voxel."""
+    lines, smallest, zero = table.lines, table.smallest, uni.dtype.type(0.0)
+    low, high = table.ends[0, 0], table.ends[0, 1]
+    lowest, highest = uni.dtype.type(low - slack), uni.dtype.type(high + slack)
+    shift, mask = np.int32(table.shift), (np.int32(1) << np.int32(table.shift)) - np.int32(1)
+    lower, upper = np.int32(-table.first), np.int32(lines.shape[0] // 2 - table.first)
     nearest, parts, rates = np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.float32)
-    cells = np.empty(_CHUNK, np.int32)
+    cells, bits = np.empty(_CHUNK, np.int32), nearest.view(np.int32)
     for start in range(0, uni.size, _CHUNK):
         values, found, flags = uni[start : start + _CHUNK], r1[start : start + _CHUNK], outside[start : start + _CHUNK]
-        _locate(values, low, high, table, nearest, cells, parts)
+        for voxel in range(values.size):
+            rise, fall = np.float32(values[voxel] - low), np.float32(high - values[voxel])
+            distance = rise if rise < fall else fall
+            nearest[voxel] = distance if distance > smallest else smallest
+            cells[voxel] = lower if rise < fall else upper
+        for voxel in range(values.size):
+            cells[voxel] += bits[voxel] >> shift
+            parts[voxel] = np.float32(bits[voxel] & mask)
         for voxel in range(values.size):
             at = np.uint64(np.uint32(cells[voxel]))
             rates[voxel] = lines[at, 0] + parts[voxel] * lines[at, 1]
-        _finish(values, low, high, usable, slack, rates, found, flags)
+        for voxel in range(values.size):
+            value = values[voxel]
+            flags[voxel] = (not value >= lowest) | (not value <= highest)
+            found[voxel] = rates[voxel] if value - value == zero else np.float32(0.0)
 
 
 @compiled
