@@ -60,15 +60,17 @@ def bulk_ess(draws: np.ndarray) -> np.ndarray:
     total = within * (length - 1.0) / length
     if chains > 1:
         total = total + z.mean(axis=1).var(axis=0, ddof=1)
-    rho = 1.0 - (within - covariance.mean(axis=0) * length / (length - 1.0)) / total
+    rho = 1.0 - (within - covariance.mean(axis=0)) / total
     rho[0] = 1.0
     # Geyer's initial monotone sequence of sums of pairs.
     pairs = rho[: 2 * (length // 2)].reshape(-1, 2, size).sum(axis=1)
     ends = np.argmax(np.vstack([pairs < 0.0, np.ones((1, size), bool)]), axis=0)
+    # As Stan and ArviZ have it, the series ends three draws before the chain.
+    ends = np.minimum(ends, max((length - 1) // 2 - 1, 0))
     inside = np.arange(len(pairs))[:, None] < ends
     monotone = np.minimum.accumulate(np.where(inside, pairs, np.inf), axis=0)
     tau = -1.0 + 2.0 * np.where(inside, monotone, 0.0).sum(axis=0)
-    # The even term after the last pair (Stan and arviz add it, when it is positive).
+    # They also add the even term after the last pair, when it is positive.
     after = rho[np.minimum(2 * ends, length - 1), np.arange(size)]
     tau = tau + np.where((after > 0.0) & (2 * ends < length), after, 0.0)
     count = chains * length

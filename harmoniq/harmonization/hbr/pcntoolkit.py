@@ -76,7 +76,7 @@ def sample_with_pcntoolkit(target: Target, options: SamplerOptions, seed: np.ran
     first, second = (int(own.generate_state(1)[0]) for own in seed.spawn(2))
     draws, divergences = _run(target, options, first)
     result = judged(draws, divergences, forgiving=True)
-    if result.converged:
+    if result.converged or not options.retry:
         return result
     draws, divergences = _run(target, options.safer(), second)
     return judged(draws, divergences, forgiving=True, refitted=True)

@@ -27,6 +27,8 @@ class SamplerOptions:
         Mean acceptance that the step size is tuned to.
     max_steps : int
         Leapfrog steps of an iteration are drawn from 1 to this.
+    retry : bool
+        Sample again with safer settings where the first draws have not converged.
     """
 
     chains: int = 4
@@ -34,6 +36,7 @@ class SamplerOptions:
     draws: int = 1000
     target: float = 0.8
     max_steps: int = 8
+    retry: bool = True
 
     def safer(self) -> "SamplerOptions":
         """Return smaller steps, more of them, and longer chains."""
@@ -97,7 +100,7 @@ def sample(target: Target, options: SamplerOptions, seed: np.random.SeedSequence
     root = whitener(target, mode)
     first, second = seed.spawn(2)
     result = _run(target, mode, root, options, first)
-    if result.converged:
+    if result.converged or not options.retry:
         return result
     again = _run(target, mode, root, options.safer(), second)
     return replace(again, refitted=True)
