@@ -99,6 +99,7 @@ def analyze_tables(
         regions, participants, columns=settings.columns, control_group=settings.study.control_group,
         covariates=further_covariates(settings), allow_mixed=args.allow_mixed_engines,
     )  # fmt: skip
+    settings = published_from(settings)
     by_default = args.methods is None and args.config is None
     settings, methods, notes = choose_methods(settings, cohort if by_default else None)
     notes = [*further_notes, *notes]
@@ -116,6 +117,17 @@ def analyze_tables(
         print(f"  note: {note}")
     print(f"Results: {out_dir}\nNext: open {out_dir / 'report.html'}")
     return 0
+
+
+def published_from(settings: Settings) -> Settings:
+    """Return the settings with the table of published figures found and checked: nodes run in folders of their own."""
+    from harmoniq.statistics.summaries import read_published
+
+    where = settings.study.published
+    read_published(where)
+    if where in ("builtin", "none"):
+        return settings
+    return replace(settings, study=replace(settings.study, published=str(Path(where).absolute())))
 
 
 def further_covariates(settings: Settings) -> list[str]:

@@ -128,10 +128,11 @@ def _alternatives(args: argparse.Namespace, settings: Settings, datasets: Sequen
         there = [dataset.moved(folder / dataset.name) for dataset in datasets if dataset.bids is not None]
         for dataset in there:
             print(f"== {dataset.name}: participant level, {reading.said(settings)}", flush=True)
-            if run_here(args, reading.applied(settings), dataset) == 2:
-                print(f"note: {dataset.name} gives nothing under {reading.said(settings)}", file=sys.stderr)
-        if there:
-            tables.append(compare_reading(reading, settings, there, out / "regions.tsv", folder))
+            run_here(args, reading.applied(settings), dataset)
+        try:
+            tables += [compare_reading(reading, settings, there, out / "regions.tsv", folder)] if there else []
+        except InputError as error:  # the study itself is not worse for it
+            print(f"note: {reading.said(settings)} is not compared: {error}", file=sys.stderr)
     return tables
 
 

@@ -133,6 +133,21 @@ def test_from_tables_to_the_scorecard(harmoniq, study, tmp_path):
     assert load_settings(group / "settings.toml").study.methods == ("raw", "gam")
 
 
+def test_published_figures_of_ones_own(harmoniq, study, tmp_path):
+    """A table that cannot be used is refused before anything is computed."""
+    (tmp_path / "mine.toml").write_text('[study]\npublished = "mine.tsv"\n')
+    words = (
+        "analyze",
+        study / "all" / "regions.tsv",
+        study / "all" / "participants.tsv",
+        "out",
+        "--config",
+        "mine.toml",
+    )
+    done = harmoniq(*words)
+    assert done.returncode == 2 and "mine.tsv" in done.stderr and not (tmp_path / "out").exists()
+
+
 @pytest.mark.nightly
 def test_from_raw_images_of_several_sites(harmoniq, cohort, tmp_path):
     """One BIDS dataset per site, the other readings too: table 2 and what mid-cortex and the fit change."""
