@@ -20,8 +20,8 @@ IGNORED = (
     "*_regions.json",
     "*_profiles.*",
     "*_xfm.*",
-    "*_desc-cGM_*",
-    "*_desc-sWM_*",
+    "*_hemi-*",
+    "*_space-fsaverage_*",
 )
 
 
