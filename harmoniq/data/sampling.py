@@ -40,17 +40,33 @@ def sample_volume(
         raise ValueError(f"a volume of 3 dimensions is wanted, not {volume.ndim}")
     if interpolation not in ("trilinear", "nearest"):
         raise ValueError(f"interpolation must be trilinear or nearest, not {interpolation!r}")
-    from scipy.ndimage import map_coordinates
-
     inverse = np.linalg.inv(np.asarray(affine, dtype=np.float64))
-    voxels = inverse[:3, :3] @ np.asarray(points, dtype=np.float64).T + inverse[:3, 3:]
+    places = np.ascontiguousarray(points, dtype=np.float64).reshape(-1, 3)
+    if interpolation == "trilinear":
+        return _trilinear(places, inverse, volume)
+    voxels = inverse[:3, :3] @ places.T + inverse[:3, 3:]
     size = np.array(volume.shape, dtype=np.float64)[:, None]
     inside: npt.NDArray[np.bool_] = np.asarray(((voxels >= -0.5) & (voxels < size - 0.5)).all(axis=0))
     values = np.full(voxels.shape[1], np.nan)
-    within = voxels[:, inside]
-    if interpolation == "nearest":
-        i, j, k = np.floor(within + 0.5).astype(np.intp)
-        values[inside] = volume[i, j, k]
-    else:
-        values[inside] = map_coordinates(volume, within, output=np.float64, order=1, mode="nearest", prefilter=False)
+    i, j, k = np.floor(voxels[:, inside] + 0.5).astype(np.intp)
+    values[inside] = volume[i, j, k]
+    return values, inside
+
+
+def _trilinear(
+    points: npt.NDArray[np.float64], inverse: npt.NDArray[np.float64], volume: npt.NDArray[np.floating]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    from harmoniq.data.kernels import run_blocks
+    from harmoniq.data.sampling_kernels import trilinear
+
+    values, inside = np.empty(len(points)), np.empty(len(points), dtype=bool)
+    # Volumes come from files with the first axis fastest: turned round, all have one kind of memory to compile for.
+    turned = volume.flags.f_contiguous and not volume.flags.c_contiguous
+    grid = np.ascontiguousarray(volume.T if turned else volume)
+    to_voxels = np.ascontiguousarray(inverse[[2, 1, 0, 3]] if turned else inverse)
+
+    def work(part: slice) -> None:
+        trilinear(points[part], to_voxels, grid, values[part], inside[part])
+
+    run_blocks(work, len(points))
     return values, inside

@@ -27,16 +27,21 @@ def vertex_normals(vertices: npt.ArrayLike, faces: npt.ArrayLike) -> Points:
         (``MRIScomputeNormals`` in FreeSurfer's ``utils/mrisurf``); zero where there is no face.
     """
     points, triangles = np.asarray(vertices, dtype=np.float64), np.asarray(faces)
-    a, b, c = (points[triangles[:, k]] for k in range(3))
-    normals: Points = np.cross(b - a, c - a)
+    # Axis by axis: gathering and multiplying whole rows takes three times as long.
+    corners = np.ascontiguousarray(triangles.T)
+    axes = np.ascontiguousarray(points.T)
+    first = [axis[corners[0]] for axis in axes]
+    u, v = ([axis[corners[k]] - start for axis, start in zip(axes, first, strict=True)] for k in (1, 2))
+    normals = [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]]
     # The enclosed volume is positive when the faces turn anticlockwise seen from outside; a sixth is left out.
-    outward = 1.0 if np.einsum("ij,ij->", a - points.mean(axis=0), normals) >= 0 else -1.0
-    normals = _unit(normals)
-    corners = triangles.ravel()
-    total = np.zeros_like(points)
-    for axis in range(3):
-        total[:, axis] = np.bincount(corners, weights=np.repeat(normals[:, axis], 3), minlength=len(points))
-    return outward * _unit(total)
+    volume = sum(float((start - axis.mean()) @ n) for start, axis, n in zip(first, axes, normals, strict=True))
+    length = np.sqrt(normals[0] ** 2 + normals[1] ** 2 + normals[2] ** 2)
+    scale = np.divide(1.0 if volume >= 0 else -1.0, length, out=np.zeros_like(length), where=length > 0)
+    total = np.empty_like(points)
+    for axis, normal in enumerate(normals):
+        weights = normal * scale
+        total[:, axis] = sum(np.bincount(corner, weights=weights, minlength=len(points)) for corner in corners)
+    return _unit(total)
 
 
 def _unit(vectors: Points) -> Points:
