@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from harmoniq.data.errors import InputError
 from harmoniq.data.files import write_json
 from harmoniq.data.images import load_image
 from harmoniq.data.names import HEMISPHERES
@@ -24,6 +26,8 @@ from harmoniq.surface.sampling import sample_depths
 from harmoniq.surface.subject import FreeSurferSubject
 
 TISSUES = ("cGM", "sWM")
+#: Share of a hemisphere's vertices that must lie in the map's field of view.
+_LEAST_INSIDE = 0.05
 
 #: Columns of the table of further depths.
 DEPTH_COLUMNS: Mapping[str, str | Mapping[str, object]] = {
@@ -147,6 +151,7 @@ def sample_cortex(
         hemisphere = subject.hemispheres[side]
         weights = vertex_areas(hemisphere.white, hemisphere.faces) if area_weighted else None
         (sampled,) = sample_depths(hemisphere, [(image, to_map)], wanted, interpolation=interpolation)
+        _check_place(sampled[0][1], image.path, subject.path)
         for place, (name, depth, (values, inside)) in enumerate(zip(names, wanted, sampled, strict=True)):
             path = out_dir / f"hemi-{side}_{name}.shape.gii"
             (samples if place < len(TISSUES) else further).append(
@@ -163,6 +168,16 @@ def sample_cortex(
             profile += [{**row, "kind": depth[0], "depth": depth[1]} for row in part]
     table = write_json(out_dir / "rows.json", {"rows": rows, "notes": list(regions.notes), "in_lesions": in_lesions})
     return CortexSamples(samples, table, further, _write_profile(profile, out_dir, regions.regions) if depths else None)
+
+
+def _check_place(inside: npt.NDArray[np.bool_], map_file: Path, subject: Path) -> None:
+    """Refuse surfaces that do not lie on the map at all: a map of a part of the head is none of those."""
+    if inside.mean() < _LEAST_INSIDE:
+        outside = f"{100 * (1 - inside.mean()):.0f} % of the vertices are outside its field of view"
+        raise InputError(
+            f"its surfaces do not lie on the map {map_file.name}: {outside}", file=subject,
+            remedy="use the FreeSurfer subject that was made from this session's MP2RAGE images",
+        )  # fmt: skip
 
 
 def _write_profile(rows: list[Row], out_dir: Path, regions: Mapping[int, str]) -> Path:
