@@ -39,6 +39,7 @@ def init_group_wf(
     title: str = "Group report",
     command: str = "",
     nprocs: int = 1,
+    mem_gb: float = 0.3,
     name: str = "group_wf",
 ) -> Workflow:
     """Analyze a cohort.
@@ -61,6 +62,8 @@ def init_group_wf(
         What makes the same results again, for the report.
     nprocs : int
         Processors that hierarchical Bayesian regression may use; nothing depends on it but the time.
+    mem_gb : float
+        Memory that each node is expected to take.
 
     Inputs
     ------
@@ -89,6 +92,7 @@ def init_group_wf(
             allow_mixed_engines=allow_mixed_engines,
         ),
         name="build_cohort",
+        mem_gb=mem_gb,
     )
     harmonize = Node(
         Harmonize(
@@ -104,6 +108,7 @@ def init_group_wf(
             patient_group=settings.study.patient_group,
         ),
         name="harmonize",
+        mem_gb=mem_gb,
         n_procs=nprocs if "hbr" in methods else 1,
     )
     options = {
@@ -112,6 +117,8 @@ def init_group_wf(
         "harmonized_method": "gam" if wanted not in methods and "gam" in methods else wanted,
         "standardize_r2star": statistics.standardize_r2star,
         "overlap_only": statistics.overlap_only,
+        "overlap_share": statistics.overlap_share,
+        "stratify_bootstrap": statistics.stratify_bootstrap,
         "alpha": statistics.alpha,
         "peak_sign": statistics.peak_sign,
         "peak_error": statistics.peak_error,
@@ -134,9 +141,12 @@ def init_group_wf(
             columns=dict(settings.columns),
         ),
         name="summaries",
+        mem_gb=mem_gb,
     )
     report = Node(
-        GroupReport(settings=as_dict(settings), versions=versions(), title=title, command=command), name="report"
+        GroupReport(settings=as_dict(settings), versions=versions(), title=title, command=command),
+        name="report",
+        mem_gb=mem_gb,
     )
     workflow.connect([
         (inputnode, build_cohort, [("regions", "regions"), ("participants", "participants")]),
@@ -157,7 +167,7 @@ def init_group_wf(
         (report, outputnode, [("folder", "folder")]),
     ])  # fmt: skip
     for index, step in enumerate(STEPS, start=1):
-        node = Node(GroupStep(step=step, options=options), name=step)
+        node = Node(GroupStep(step=step, options=options), name=step, mem_gb=mem_gb)
         workflow.connect([
             (harmonize, node, [("cohort", "cohort")]),
             (node, merge_files, [("files", f"in{index}")]),

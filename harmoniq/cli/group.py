@@ -184,6 +184,16 @@ def _too_few_controls(cohort: Cohort) -> str:
     return small and f"{small}; at least {MIN_CONTROLS} per site are needed"
 
 
+def node_memory_gb(inputs: Mapping[str, object]) -> float:
+    """Return what a node of the group level takes, from the size of the regional tables.
+
+    Measured with 20,000 participants, 455 MB of tables: 2.4 GB.
+    """
+    regions = inputs["regions"]
+    assert isinstance(regions, list)
+    return 0.3 + 6 * sum(Path(file).stat().st_size for file in regions) / 1e9
+
+
 def _run(
     args: argparse.Namespace, settings: Settings, methods: list[str], notes: list[str], inputs: Mapping[str, object],
     work_dir: Path, nprocs: int, memory: float, title: str,
@@ -195,6 +205,7 @@ def _run(
     workflow = init_group_wf(
         settings=settings, methods=methods, notes=notes, allow_mixed_engines=args.allow_mixed_engines,
         seed=args.seed, title=title, command=rerun_command(args), nprocs=nprocs,
+        mem_gb=min(node_memory_gb(inputs), memory),
     )  # fmt: skip
     workflow.base_dir = str(work_dir)
     for name, value in inputs.items():

@@ -132,10 +132,13 @@ class StatisticsSettings:
     hbr_fit: str = option("best-fold", "best of five fits to four fifths each, or one fit to all", choices=HBR_FITS)
     zscore_sites: tuple[str, ...] = option(("auto",), "sites whose controls make the model of the Z-scores")
     bootstrap: int = option(10000, "bootstrap resamples of the peak ages", bounds=(2, 1_000_000))
+    stratify_bootstrap: bool = option(False, "resample within each site, so that every site keeps its size")
     standardize_r2star: bool = option(True, "standardize R2* before the age models (section 2.5.2)")
     alpha: float = option(0.05, "significance threshold", bounds=(0.0, 1.0))
     harmonized_method: str = option("hbr", "scale of the harmonized comparison", choices=METHODS)
     overlap_only: bool = option(True, "harmonized comparison only with sites whose ages overlap the patients'")
+    overlap_share: float = option(0.5, "share of the patients within a site's control ages that makes it overlap",
+                                  bounds=(0.0, 1.0))  # fmt: skip
     peak_sign: str = option("minus", "sign of the peak age; printed: that of equation 5", choices=PEAK_SIGNS)
     peak_error: str = option("covariance", "error of the peak age; printed: equation 6", choices=PEAK_ERRORS)
     edss_family: str = option("all", "selected regions whose p of EDSS are adjusted together", choices=EDSS_FAMILIES)

@@ -138,7 +138,8 @@ def _controls(cohort: Cohort, values: Values, options: Mapping[str, Any]) -> lis
     for overlap_only in (options["overlap_only"], not options["overlap_only"]):
         differences, _ = group_differences(
             cohort, {method: values[method]}, reference_site=options["reference_site"], overlap_only=overlap_only,
-            patient_group=options["patient_group"], harmonized_method=method,
+            overlap_share=options.get("overlap_share", 0.5), patient_group=options["patient_group"],
+            harmonized_method=method,
         )  # fmt: skip
         found.append(table3(differences, alpha=options["alpha"]).set_index(["metric", "tissue"]))
     names = {True: "sites whose ages overlap the patients'", False: "all sites"}
@@ -155,7 +156,7 @@ def _families(cohort: Cohort, values: Values, options: Mapping[str, Any]) -> lis
 
     z, _ = zscores(
         cohort, values, reference_site=options["reference_site"], patient_group=options["patient_group"],
-        overlap_only=options["overlap_only"],
+        overlap_only=options["overlap_only"], overlap_share=options.get("overlap_share", 0.5),
     )  # fmt: skip
     data = "hbr" if HBR_Z in values else "gam"
     if data not in z:

@@ -36,7 +36,7 @@ def clinical(cohort: Cohort, values: Values, options: Mapping[str, Any]) -> Clin
         By method, and the Z-scores of hierarchical Bayesian regression as `harmoniq.statistics.zscores.zscores` wants
         them.
     options : mapping
-        ``reference_site patient_group harmonized_method overlap_only alpha edss_family``.
+        ``reference_site patient_group harmonized_method overlap_only overlap_share alpha edss_family``.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def clinical(cohort: Cohort, values: Values, options: Mapping[str, Any]) -> Clin
     group = options["patient_group"]
     z, notes = zscores(
         cohort, values, reference_site=options["reference_site"], patient_group=group,
-        overlap_only=options["overlap_only"],
+        overlap_only=options["overlap_only"], overlap_share=options.get("overlap_share", 0.5),
     )  # fmt: skip
     scale = next((name for name in z if name != "raw"), None)
     out = Clinical(
@@ -82,6 +82,7 @@ def selected_regions(cohort: Cohort, values: Values, options: Mapping[str, Any])
     differences, _ = group_differences(
         cohort, {method: values[method]}, reference_site=options["reference_site"],
         patient_group=options["patient_group"], harmonized_method=method, overlap_only=options["overlap_only"],
+        overlap_share=options.get("overlap_share", 0.5),
     )  # fmt: skip
     both = cohort.features.merge(differences, on=["metric", "tissue", "region"], how="left", sort=False)
     return (both["p_fdr"] < options["alpha"]).to_numpy(), method

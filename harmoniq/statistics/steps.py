@@ -79,7 +79,7 @@ def _pca(cohort: Cohort, values: Values, options: Options) -> tuple[list[Table],
 def _age_models(cohort: Cohort, values: Values, options: Options) -> tuple[list[Table], list[str]]:
     models = age_models(
         cohort, values, standardize_r2star=options["standardize_r2star"], alpha=options["alpha"],
-        n_bootstrap=options["bootstrap"], seed=options["seed"],
+        n_bootstrap=options["bootstrap"], seed=options["seed"], stratify=options.get("stratify_bootstrap", False),
         sign=options.get("peak_sign", "minus"), error=options.get("peak_error", "covariance"),
     )  # fmt: skip
     return [
@@ -98,6 +98,7 @@ def _group_differences(cohort: Cohort, values: Values, options: Options) -> tupl
     differences, notes = group_differences(
         cohort, values, reference_site=options["reference_site"], patient_group=options["patient_group"],
         harmonized_method=options["harmonized_method"], overlap_only=options["overlap_only"],
+        overlap_share=options.get("overlap_share", 0.5),
     )  # fmt: skip
     summary = table3(differences, alpha=options["alpha"])
     return [

@@ -69,7 +69,9 @@ def write_summaries(
     InputError
         When `published` cannot be used.
     """
-    frames = {path.stem: read_tsv(path) for path in tables if path.suffix == ".tsv"}
+    # Nothing here is made of the two tables that have a row per participant and region.
+    small = [path for path in tables if path.suffix == ".tsv" and path.stem not in ("regions_harmonized", "zscores")]
+    frames = {path.stem: read_tsv(path) for path in small}
     people = cohort.participants
     acquisition, notes = acquisition_table(regions, dict(zip(people["participant_id"], people["site"])))
     frames["table2_acquisition"] = acquisition
