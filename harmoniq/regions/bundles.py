@@ -22,6 +22,10 @@ PROFILE_COLUMNS: dict[str, dict[str, object]] = {
     "sd": {"Description": "Weighted standard deviation over the streamlines", "Units": "1/s"},
     "central": {"Description": "Whether the node enters the regional value", "Levels": {"true": "yes", "false": "no"}},
     "n_streamlines": {"Description": "Streamlines of the bundle"},
+    "n_excluded": {
+        "Description": "Streamlines left out at the node: lesion, outside the field of view or the plausible range"
+    },
+    "volume": {"Description": "Volume of the map's voxels that the bundle passes", "Units": "mm^3"},
 }
 
 
@@ -103,5 +107,7 @@ def _table(name: str, profile: Profile) -> pd.DataFrame:
             "sd": profile.sd,
             "central": profile.central,
             "n_streamlines": profile.n_streamlines,
+            "n_excluded": profile.excluded,
+            "volume": profile.volume,
         }
     )

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from harmoniq.data.errors import InputError
-from harmoniq.data.sampling import sample_volume
 
 Points = npt.NDArray[np.float64]
 
@@ -22,6 +21,8 @@ MIN_STREAMLINES_FOR_WEIGHTS = 15
 _MIN_DISTANCE = 1e-2
 #: A node whose valid streamlines hold less than this share of the weight is excluded.
 _MIN_WEIGHT = 0.5
+#: Nodes by which streamlines are oriented.
+_ORIENTED_BY = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,11 @@ class Profile:
     n_streamlines : int
     n_samples, n_excluded : int
         Samples (streamlines x nodes) used, and those left out: outside the field of view or the plausible range,
-        or in voxels that are NaN.
+        or in voxels that are NaN (a lesion).
+    excluded : numpy.ndarray of int, shape (nodes,)
+        Samples left out at each node.
+    volume : float
+        Of the map's voxels that the bundle passes, mm³.
     """
 
     mean: npt.NDArray[np.float64]
@@ -49,6 +54,8 @@ class Profile:
     n_streamlines: int
     n_samples: int
     n_excluded: int
+    excluded: npt.NDArray[np.int_]
+    volume: float
 
 
 def resample(streamline: npt.ArrayLike, nodes: int = NODES) -> Points:
@@ -57,6 +64,17 @@ def resample(streamline: npt.ArrayLike, nodes: int = NODES) -> Points:
     way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
     at = np.linspace(0, way[-1], nodes)
     return np.column_stack([np.interp(at, way, points[:, axis]) for axis in range(3)])
+
+
+def resample_lines(streamlines: Sequence[npt.ArrayLike], nodes: int = NODES) -> Points:
+    """Return `resample` of every streamline; shape (n, nodes, 3)."""
+    from harmoniq.tract.kernels import resample_all
+
+    lines = [np.asarray(line, dtype=np.float64) for line in streamlines]
+    starts = np.concatenate([[0], np.cumsum([len(line) for line in lines])])
+    out = np.empty((len(lines), nodes, 3))
+    resample_all(np.concatenate(lines), starts, nodes, out)
+    return out
 
 
 def orient(lines: Points, iterations: int = 10) -> Points:
@@ -71,16 +89,19 @@ def orient(lines: Points, iterations: int = 10) -> Points:
     numpy.ndarray, shape (n, nodes, 3)
         The centroid runs the way most streamlines did.
     """
+    # Which way a streamline runs shows in a few of its nodes; all of them would take most of the time.
+    few = lines[:, np.linspace(0, lines.shape[1] - 1, min(_ORIENTED_BY, lines.shape[1])).round().astype(int)]
     flipped = np.zeros(len(lines), dtype=bool)
-    centroid, out = lines[0], lines
+    centroid = few[0]
     for _ in range(iterations):
-        turn = _distance(lines[:, ::-1], centroid) < _distance(lines, centroid)
-        out = np.where(turn[:, None, None], lines[:, ::-1], lines)
-        centroid = out.mean(axis=0)
+        turn = _distance(few[:, ::-1], centroid) < _distance(few, centroid)
+        centroid = np.where(turn[:, None, None], few[:, ::-1], few).mean(axis=0)
         if (turn == flipped).all():
             break
         flipped = turn
-    return out[:, ::-1] if 2 * np.count_nonzero(flipped) > len(lines) else out
+    if 2 * np.count_nonzero(flipped) > len(lines):
+        flipped = ~flipped
+    return np.where(flipped[:, None, None], lines[:, ::-1], lines)
 
 
 def _distance(lines: Points, centroid: Points) -> npt.NDArray[np.float64]:
@@ -179,7 +200,7 @@ def bundle_profiles(
     """Return the profiles of several maps, each (volume, affine, world_to_map, valid_range), along one bundle."""
     if not len(streamlines):
         raise InputError("the bundle has no streamlines")
-    lines = orient(np.stack([resample(line, nodes) for line in streamlines]))
+    lines = orient(resample_lines(streamlines, nodes))
     weights = gaussian_weights(lines)
     return [_profile(lines, weights, one, central_nodes(nodes, central)) for one in maps]
 
@@ -187,11 +208,8 @@ def bundle_profiles(
 def _profile(lines: Points, weights: Points, sampled: MapToSample, central: npt.NDArray[np.bool_]) -> Profile:
     volume, affine, world_to_map, valid_range = sampled
     n, nodes, _ = lines.shape
-    points = lines.reshape(-1, 3)
-    if world_to_map is not None:
-        matrix = np.asarray(world_to_map, dtype=np.float64)
-        points = points @ matrix[:3, :3].T + matrix[:3, 3]
-    values = sample_volume(points, volume, affine)[0].reshape(n, nodes)
+    values, passed = _sample(lines.reshape(-1, 3), volume, affine, world_to_map)
+    values = values.reshape(n, nodes)
     valid = np.isfinite(values)
     if valid_range is not None:
         low, high = valid_range
@@ -205,5 +223,24 @@ def _profile(lines: Points, weights: Points, sampled: MapToSample, central: npt.
     sd = np.sqrt((w * (values - mean) ** 2).sum(axis=0))
     n_valid = int(np.count_nonzero(valid))
     return Profile(
-        np.where(used, mean, np.nan), np.where(used, sd, np.nan), used, central, n, n_valid, valid.size - n_valid
-    )
+        np.where(used, mean, np.nan), np.where(used, sd, np.nan), used, central, n, n_valid, valid.size - n_valid,
+        (~valid).sum(axis=0), passed,
+    )  # fmt: skip
+
+
+def _sample(
+    points: Points, volume: npt.NDArray[np.floating], affine: npt.ArrayLike, world_to_map: npt.ArrayLike | None
+) -> tuple[npt.NDArray[np.float64], float]:
+    """Return the samples at points, NaN outside the volume, and the volume of the voxels that they lie in, mm³."""
+    import pandas as pd
+
+    from harmoniq.tract.kernels import sample_points
+
+    grid = np.asarray(affine, dtype=np.float64)
+    to_voxel = np.linalg.inv(grid)
+    if world_to_map is not None:
+        to_voxel = to_voxel @ np.asarray(world_to_map, dtype=np.float64)
+    values, voxels = np.empty(len(points)), np.empty(len(points), dtype=np.int64)
+    sample_points(np.ascontiguousarray(points), to_voxel, volume, values, voxels)
+    passed = len(pd.unique(voxels[voxels >= 0]))
+    return values, float(passed * abs(np.linalg.det(grid[:3, :3])))

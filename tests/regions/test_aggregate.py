@@ -46,7 +46,7 @@ def test_implausible_and_missing_values_are_left_out():
 
 def _profile(mean):
     used = np.isfinite(mean)
-    return Profile(mean, np.zeros(100), used, central_nodes(), 30, 3000, 0)
+    return Profile(mean, np.zeros(100), used, central_nodes(), 30, 3000, 0, np.zeros(100, int), 500.0)
 
 
 def test_bundle_rows_average_the_central_nodes():
