@@ -5,6 +5,7 @@ from pathlib import Path
 from harmoniq.data.inputs import SessionInputs
 from harmoniq.settings.schema import Settings, SurfaceSettings
 from harmoniq.surface.reconstruction.installed import STAMP
+from harmoniq.workflows.bundle_engines import bundle_engine_name
 from harmoniq.workflows.map_engines import MapEngines
 
 
@@ -36,6 +37,8 @@ def engine_names(inputs: SessionInputs, settings: Settings, engines: MapEngines)
         names["surfaces"] = f"{engines.surfaces.name}{_variant(settings.surfaces)} {engines.surfaces.version}"
     if inputs.bundles:
         names["bundles"] = "pyafq"
+    elif inputs.dwi and inputs.mp2rage is not None and engines.bundles.tracks:
+        names["bundles"] = bundle_engine_name(inputs.dwi[0], settings.bundles, engines.bundles)
     return names
 
 

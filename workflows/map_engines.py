@@ -10,6 +10,7 @@ from harmoniq.data.errors import InputError
 from harmoniq.data.octave import TOOLBOXES, find_interpreter, find_toolbox, toolbox_version
 from harmoniq.r2star.sepia import METHODS as SEPIA_METHODS
 from harmoniq.settings.schema import Settings
+from harmoniq.workflows.bundle_engines import BundleEngine, choose_bundle_engine
 from harmoniq.workflows.surface_engines import SurfaceEngine, choose_surface_engine
 
 
@@ -45,11 +46,12 @@ class MapEngine:
 
 @dataclass(frozen=True)
 class MapEngines:
-    """The engines of R1, R2*, and of the surfaces of sessions that have none."""
+    """The engines of R1, R2*, and of the surfaces and bundles of sessions that have none."""
 
     r1: MapEngine
     r2star: MapEngine
     surfaces: SurfaceEngine = field(default_factory=lambda: SurfaceEngine("none"))
+    bundles: BundleEngine = field(default_factory=BundleEngine)
 
 
 def choose_map_engines(settings: Settings, license_file: Path | None = None) -> MapEngines:
@@ -67,7 +69,8 @@ def choose_map_engines(settings: Settings, license_file: Path | None = None) -> 
         When a reference engine is asked for by name and the toolbox, or MATLAB and Octave, are not there, or the
         toolbox has not the method.
     """
-    return MapEngines(_r1(settings), _r2star(settings), choose_surface_engine(settings, license_file))
+    surfaces = choose_surface_engine(settings, license_file)
+    return MapEngines(_r1(settings), _r2star(settings), surfaces, choose_bundle_engine(settings))
 
 
 def _r1(settings: Settings) -> MapEngine:

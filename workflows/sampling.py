@@ -1,8 +1,5 @@
 """Sampling of one map: along the cortex, and along the bundles."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline.engine import Node, Workflow
 
@@ -88,7 +85,6 @@ def init_bundles_wf(
     *,
     metric: str,
     engine: str,
-    tractograms: Mapping[str, Path],
     bundles: BundleSettings,
     plausible: tuple[float, float],
     name: str | None = None,
@@ -101,8 +97,6 @@ def init_bundles_wf(
         What the map holds.
     engine : str
         What made the map, and the surfaces or bundles.
-    tractograms : mapping of str to path
-        Tractogram of each bundle.
     bundles : BundleSettings
         Nodes and central part.
     plausible : tuple of float
@@ -118,6 +112,8 @@ def init_bundles_wf(
         Mask of what is left out, on the map's grid; nothing when not set.
     reference
         MP2RAGE image, for tractograms without a space of their own.
+    names, tractograms
+        The bundles, and the tractogram of each.
 
     Outputs
     -------
@@ -127,14 +123,13 @@ def init_bundles_wf(
         Rows of the regional table, JSON.
     """
     workflow = Workflow(name=name or f"{metric.lower()}_bundles_wf")
-    inputnode = Node(IdentityInterface(fields=["in_map", "transform", "lesions", "reference"]), name="inputnode")
+    given = ["in_map", "transform", "lesions", "reference", "names", "tractograms"]
+    inputnode = Node(IdentityInterface(fields=given), name="inputnode")
     outputnode = Node(IdentityInterface(fields=["profiles", "rows"]), name="outputnode")
     sample_bundles = Node(
         SampleBundles(
             metric=metric,
             engine=engine,
-            names=list(tractograms),
-            tractograms=[str(path) for path in tractograms.values()],
             nodes=bundles.nodes,
             central=bundles.central,
             plausible=plausible,
@@ -143,7 +138,7 @@ def init_bundles_wf(
         mem_gb=1.0,
     )
     workflow.connect([
-        (inputnode, sample_bundles, [(field, field) for field in ("in_map", "transform", "lesions", "reference")]),
+        (inputnode, sample_bundles, [(field, field) for field in given]),
         (sample_bundles, outputnode, [("profiles", "profiles"), ("rows", "rows")]),
     ])  # fmt: skip
     return workflow

@@ -11,7 +11,6 @@ from harmoniq.data.acquisitions import MP2RAGE, B1Map
 from harmoniq.data.inputs import SessionInputs
 from harmoniq.interfaces.report import MapFigure, RegistrationFigure
 from harmoniq.interfaces.table import RegionalTable
-from harmoniq.regions.aggregate import engine_label
 from harmoniq.settings.schema import Settings
 from harmoniq.workflows.b1 import image_inputs, init_b1_wf
 from harmoniq.workflows.comparison import add_comparisons
@@ -20,8 +19,8 @@ from harmoniq.workflows.lesions import add_lesions
 from harmoniq.workflows.map_engines import MapEngines
 from harmoniq.workflows.maps import init_coregistration_wf, init_r1_wf, init_r2star_wf
 from harmoniq.workflows.outputs import derivative_path, sink
-from harmoniq.workflows.sampling import init_bundles_wf
 from harmoniq.workflows.session_cortex import add_cortex, add_cortex_figures, add_surfaces
+from harmoniq.workflows.session_tracts import add_bundles, add_tracking
 from harmoniq.workflows.sidecars import session_sidecars
 
 
@@ -78,13 +77,15 @@ def init_session_wf(
         parts.add_coregistration(required=set(stages) != {"maps"})
     if inputs.mp2rage is not None:
         surfaces_wf = add_surfaces(parts) if "surfaces" in stages else None
-        if surfaces_wf is not None or ("bundles" in stages and inputs.bundles):
+        tracking = add_tracking(parts) if "bundles" in stages else None
+        with_bundles = "bundles" in stages and (bool(inputs.bundles) or tracking is not None)
+        if surfaces_wf is not None or with_bundles:
             add_lesions(parts, fs_license_file)
         for metric in parts.maps:
             if surfaces_wf is not None:
                 add_cortex(parts, surfaces_wf, metric)
-            if "bundles" in stages and inputs.bundles:
-                parts.add_bundles(metric)
+            if with_bundles:
+                add_bundles(parts, tracking, metric)
         if surfaces_wf is not None:
             add_cortex_figures(parts, surfaces_wf)
     if "regions" in stages and parts.rows:
@@ -209,25 +210,6 @@ class SessionParts:
             self.workflow.connect([edge])
         if self.lesions is not None:
             self.workflow.connect([(self.lesions, target, [(f"outputnode.{metric}_mask", "inputnode.lesions")])])
-
-    def add_bundles(self, metric: str) -> None:
-        """Sample a map along the bundles."""
-        bundles_wf = init_bundles_wf(
-            metric=metric,
-            engine=engine_label(self.engines[metric], self.engines["bundles"]),
-            tractograms=self.inputs.bundles,
-            bundles=self.settings.bundles,
-            plausible=self.plausible(metric),
-        )
-        bundles_wf.inputs.inputnode.reference = self.reference
-        self.connect_map(metric, bundles_wf)
-        self.rows.append((bundles_wf, "outputnode.rows"))
-        central = f"central{round(100 * self.settings.bundles.central)}"
-        path = derivative_path(
-            self.out_dir, self.inputs.participant, self.inputs.session,
-            folder="dwi", suffix=f"{metric}map_profiles", extension=".tsv", desc=central,
-        )  # fmt: skip
-        self.put((bundles_wf, "outputnode.profiles"), f"{metric.lower()}_profiles", path, self.sidecars["profiles"])
 
     def add_table(self) -> None:
         """Gather the rows of all samples in the regional table."""

@@ -31,6 +31,7 @@ def session_sidecars(inputs: SessionInputs, settings: Settings, engines: dict[st
     }
     sidecars |= _samples(settings.surfaces, engines.get("surfaces", ""), sources)
     sidecars["profiles"] = _profiles(settings.bundles, engines.get("bundles", ""), sources)
+    sidecars["tracts"] = _tracts(inputs, engines.get("bundles", ""))
     said = _lesions(inputs, settings.lesions.dilation)
     for name in ("R1_cGM", "R1_sWM", "R2star_cGM", "R2star_sWM", "profiles"):
         sidecars[name] = {**sidecars[name], "Lesions": said}
@@ -41,6 +42,12 @@ def _lesions(inputs: SessionInputs, dilation: float) -> str:
     if inputs.lesions is not None:
         return f"left out, dilated by {dilation:g} mm: {inputs.lesions.describe()}"
     return f"left out, dilated by {dilation:g} mm: SAMSEG" if inputs.samseg_flair is not None else "not left out"
+
+
+def _tracts(inputs: SessionInputs, engine: str) -> dict[str, Any]:
+    sources = [dwi.image.name for dwi in inputs.dwi]
+    common = _common("Bundle in the space of UNIT1, RAS mm", engine, sources)
+    return {**common, "QuickLook": any(not dwi.preprocessed for dwi in inputs.dwi)}
 
 
 def _common(description: str, engine: str, sources: list[str]) -> dict[str, Any]:

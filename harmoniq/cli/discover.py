@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harmoniq.cli.discover_bundles import BundleSearch
 from harmoniq.cli.discover_lesions import LesionSearch, samseg_state
 from harmoniq.data.bids import (
     check_dataset,
@@ -21,6 +22,7 @@ from harmoniq.settings.schema import Settings
 from harmoniq.surface.recon_all import is_reconstructed
 
 if TYPE_CHECKING:
+    from harmoniq.workflows.bundle_engines import BundleEngine
     from harmoniq.workflows.surface_engines import SurfaceEngine
 
 
@@ -46,6 +48,7 @@ def discover(
     built_subjects: Path | None = None,
     surface_engine: "SurfaceEngine | None" = None,
     fs_license_file: Path | None = None,
+    bundle_engine: "BundleEngine | None" = None,
 ) -> Discovery:
     """Find all sessions of the participants and what each has.
 
@@ -69,6 +72,10 @@ def discover(
     lesions = LesionSearch(
         settings.lesions, existing.derivatives, bids_dir, samseg_state(settings.lesions, fs_license_file)
     )
+    bundles = BundleSearch(
+        existing.derivatives, bundle_engine,
+        wanted="bundles" in (stages or ()), skipped=bool(stages) and "bundles" not in stages,
+    )  # fmt: skip
     found: list[SessionInputs] = []
     refused: dict[str, InputError] = {}
     for label in labels:
@@ -82,7 +89,7 @@ def discover(
                     b1_correction=settings.r1.b1_correction == "auto",
                 )  # fmt: skip
                 patient = groups[label] == settings.study.patient_group if label in groups else None
-                found.append(lesions.add_to(existing.add_to(inputs), patient=patient))
+                found.append(lesions.add_to(bundles.add_to(existing.add_to(inputs)), patient=patient))
             except InputError as error:
                 refused[name] = error
     return Discovery(tuple(found), refused)
@@ -136,22 +143,12 @@ class _Existing:
         self.built_subjects, self.surface_engine = built_subjects, surface_engine
 
     def add_to(self, inputs: SessionInputs) -> SessionInputs:
-        """Return the session with its surfaces and bundles, or notes that there are none."""
-        from harmoniq.tract.find import find_bundles
-
+        """Return the session with its surfaces, or notes that there are none."""
         notes: list[str] = []
         freesurfer = self._freesurfer(inputs)
         if freesurfer is None and inputs.mp2rage is not None and (not self.stages or "surfaces" in self.stages):
             notes += self._surfaces_to_be_made(inputs)
-        bundles: Mapping[str, Path] = {}
-        for folder in self.derivatives:
-            bundles = find_bundles(folder, inputs.participant, inputs.session)
-            if bundles:
-                break
-        if not bundles and inputs.mp2rage is not None:
-            self._missing("bundles", f"no tractograms of {inputs.label}", "give --derivatives")
-            notes.append("no tractograms in the derivatives: no bundles")
-        return dataclasses.replace(inputs, freesurfer=freesurfer, bundles=bundles, notes=(*inputs.notes, *notes))
+        return dataclasses.replace(inputs, freesurfer=freesurfer, notes=(*inputs.notes, *notes))
 
     def _surfaces_to_be_made(self, inputs: SessionInputs) -> list[str]:
         """Return what is said of a session without a FreeSurfer subject.
@@ -201,8 +198,14 @@ def describe(inputs: SessionInputs) -> dict[str, Any]:
         "ME-GRE": "none" if inputs.megre is None else f"{len(inputs.megre.echo_times)} echoes",
         "FreeSurfer": str(inputs.freesurfer or "none"),
         "lesions": _lesions(inputs),
-        "bundles": f"{len(inputs.bundles)} of 18" if inputs.bundles else "none",
+        "bundles": _bundles(inputs),
     }
+
+
+def _bundles(inputs: SessionInputs) -> str:
+    if inputs.bundles:
+        return f"{len(inputs.bundles)} of 18"
+    return f"to be found in {inputs.dwi[0].image.name}" if inputs.dwi else "none"
 
 
 def _lesions(inputs: SessionInputs) -> str:

@@ -57,6 +57,7 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
         fs_subjects_dir=args.fs_subjects_dir and args.fs_subjects_dir.absolute(), stages=args.stages,
         built_subjects=args.out_dir.absolute() / "sourcedata" / "freesurfer", surface_engine=engines.surfaces,
         fs_license_file=args.fs_license_file and args.fs_license_file.absolute(),
+        bundle_engine=engines.bundles,
     )  # fmt: skip
     _print_refused(found)
     options = options_digest(args, settings)
@@ -77,6 +78,8 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
     without = [inputs for inputs in found.sessions if inputs.freesurfer is None]
     if "surfaces" in (args.stages or STAGES) and any(map(engines.surfaces.builds_for, without)):
         print(f"Surfaces: {engines.surfaces.name} {engines.surfaces.version} ({engines.surfaces.reason})")
+    if any(inputs.dwi for inputs in found.sessions):
+        print(f"Bundles: {engines.bundles.name} {engines.bundles.version} ({engines.bundles.reason})")
     write_dataset_files(out_dir, args.bids_dir, settings, _options(args))
     stop_on_signals()
     with claimed(out_dir, found, options=options) as mine:

@@ -233,8 +233,9 @@ class B1Map:
 
 @dataclass(frozen=True)
 class DWI:
-    """One diffusion acquisition: image, b-values (s/mm²) and directions."""
+    """One diffusion acquisition: image, b-values (s/mm²) and directions, and whether it is preprocessed."""
 
     image: Path
     bvals: Path
     bvecs: Path
+    preprocessed: bool = False

@@ -6,8 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from harmoniq.data.acquisitions import MEGRE, MP2RAGE, B1Map
+from harmoniq.data.acquisitions import DWI, MEGRE, MP2RAGE, B1Map
 from harmoniq.data.bids import QUERIES
+from harmoniq.data.diffusion import raw_diffusion
 from harmoniq.data.errors import InputError
 from harmoniq.data.inputs_b1 import find_b1
 from harmoniq.data.lesions import LesionMask
@@ -29,6 +30,7 @@ class SessionInputs:
     mp2rage: MP2RAGE | None = None
     megre: MEGRE | None = None
     b1: B1Map | None = None
+    dwi: tuple[DWI, ...] = ()
     freesurfer: Path | None = None
     bundles: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     flair: tuple[Path, ...] = ()
@@ -99,7 +101,7 @@ def find_acquisitions(
     parameters = acquisition_parameters(mp2rage, megre, files)
     flair, t1w, t2w = (tuple(Path(file.path) for file in query.get(name)) for name in ("flair", "t1w", "t2w"))
     return SessionInputs(
-        participant, session, mp2rage, megre, b1,
+        participant, session, mp2rage, megre, b1, raw_diffusion(layout, files["dwi"]),
         flair=flair, t1w=t1w, t2w=t2w, notes=tuple(notes), parameters=parameters,
     )  # fmt: skip
 

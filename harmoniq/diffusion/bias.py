@@ -15,7 +15,9 @@ def correct_bias(
     gradients: Gradients,
     mask: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.float32]:
-    """Divide all volumes by the receive field of the unweighted ones (Tustison et al. 2010, doi:10.1109/TMI.2010.2046908).
+    """Divide all volumes by the receive field of the unweighted ones.
+
+    N4 of Tustison et al. 2010, doi:10.1109/TMI.2010.2046908, as SimpleITK has it.
 
     Parameters
     ----------

@@ -74,7 +74,7 @@ def fit_fibers(
         When no white matter is anisotropic enough to give a single fiber's response.
     """
     from dipy.data import get_sphere
-    from dipy.reconst.csdeconv import AxSymShResponse, ConstrainedSphericalDeconvModel
+    from dipy.reconst.csdeconv import ConstrainedSphericalDeconvModel
     from dipy.reconst.shm import sh_to_sf_matrix
 
     b_value = gradients.shells[-1]
@@ -82,7 +82,7 @@ def fit_fibers(
     inside = (white > MIN_WHITE) & (data[..., chosen].min(axis=-1) >= 0)
     box = bounding_box(inside, source)
     inside, part = inside[box], np.ascontiguousarray(data[box][..., chosen])
-    table = to_dipy(gradients.part(chosen))
+    table = to_dipy(gradients.part(chosen), affine)
     response, purest = _response(table, part, white[box], source)
     order = next((o for n, o in _ORDERS.items() if int(gradients.shell(b_value).sum()) >= n), 2)
     model = ConstrainedSphericalDeconvModel(table, response, sh_order_max=order)

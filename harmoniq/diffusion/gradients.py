@@ -26,8 +26,8 @@ class Gradients:
     bvals : numpy.ndarray, shape (n,)
         s/mm².
     bvecs : numpy.ndarray, shape (n, 3)
-        FSL's convention: along the voxel axes, x mirrored where the affine's determinant is positive. Unit vectors, zero
-        at b = 0.
+        FSL's convention: along the voxel axes, x mirrored where the affine's determinant is positive. Unit vectors,
+        zero at b = 0.
     """
 
     bvals: npt.NDArray[np.float64]
@@ -95,12 +95,12 @@ def read_gradients(bval_path: str | Path, bvec_path: str | Path, n_volumes: int)
             remedy="check the unit",
         )  # fmt: skip
     weighted = bvals > B0_LIMIT
+    if weighted.all():
+        raise InputError("has no volume without diffusion weighting", file=bval_path)
     lengths = np.linalg.norm(bvecs, axis=1)
     if (abs(lengths[weighted] - 1) > _LENGTH_TOLERANCE).any():
         wrong = int(np.flatnonzero(weighted & (abs(lengths - 1) > _LENGTH_TOLERANCE))[0])
         raise InputError(f"direction {wrong} has the length {lengths[wrong]:.3g}, not 1", file=bvec_path)
-    if weighted.all():
-        raise InputError("has no volume without diffusion weighting", file=bval_path)
     bvecs = np.where(weighted[:, None], bvecs / np.where(weighted, lengths, 1.0)[:, None], 0.0)
     table = Gradients(bvals, bvecs)
     if not table.shells or len(_distinct(bvecs[weighted])) < 6:
@@ -133,9 +133,7 @@ def write_gradients(table: Gradients, stem: str | Path) -> tuple[Path, Path]:
     return write_text(f"{stem}.bval", bvals), write_text(f"{stem}.bvec", bvecs)
 
 
-def turned(
-    table: Gradients, motions: npt.NDArray[np.float64], affine: npt.NDArray[np.float64]
-) -> Gradients:
+def turned(table: Gradients, motions: npt.NDArray[np.float64], affine: npt.NDArray[np.float64]) -> Gradients:
     """Turn the directions as the head was turned to undo its motion (Leemans & Jones 2009, doi:10.1002/mrm.21890).
 
     Parameters
@@ -160,8 +158,12 @@ def turned(
     return Gradients(table.bvals, back @ to_world)
 
 
-def to_dipy(table: Gradients) -> object:
-    """Return DIPY's gradient table."""
+def to_dipy(table: Gradients, affine: npt.NDArray[np.float64]) -> object:
+    """Return DIPY's gradient table, whose directions go along the voxel axes whatever the affine's determinant.
+
+    DIPY takes FSL's directions as they are, and would mirror fibers in images whose determinant is positive.
+    """
     from dipy.core.gradients import gradient_table
 
-    return gradient_table(table.bvals, bvecs=table.bvecs, b0_threshold=B0_LIMIT, atol=1.0)
+    mirror = [-1.0, 1.0, 1.0] if np.linalg.det(affine[:3, :3]) > 0 else [1.0, 1.0, 1.0]
+    return gradient_table(table.bvals, bvecs=table.bvecs * mirror, b0_threshold=B0_LIMIT, atol=1.0)

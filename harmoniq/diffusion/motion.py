@@ -63,7 +63,9 @@ def correct_motion(
         shift = float(np.linalg.norm(points @ motion[:3, :3].T + motion[:3, 3] - points, axis=1).max())
         motions[number], largest = motion, max(largest, shift)
         to_voxel = np.linalg.inv(affine) @ motion @ affine
-        out[..., number] = affine_transform(data[..., number], to_voxel[:3, :3], to_voxel[:3, 3], order=1, mode="nearest")
+        out[..., number] = affine_transform(
+            data[..., number], to_voxel[:3, :3], to_voxel[:3, 3], order=1, mode="nearest"
+        )
     return out, motions, largest
 
 
@@ -71,7 +73,11 @@ class _Registration:
     """Registers volumes to one reference."""
 
     def __init__(
-        self, reference: npt.NDArray[np.float32], affine: npt.NDArray[np.float64], mask: npt.NDArray[np.bool_], seed: int
+        self,
+        reference: npt.NDArray[np.float32],
+        affine: npt.NDArray[np.float64],
+        mask: npt.NDArray[np.bool_],
+        seed: int,
     ) -> None:
         self.affine, self.seed = affine, seed
         self.fixed, self.mask = to_sitk(reference, affine), to_sitk(mask.astype(np.uint8), affine)
@@ -90,9 +96,8 @@ class _Registration:
         method.SetMetricSamplingStrategy(method.RANDOM)
         method.SetMetricSamplingPercentage(self.share, self.seed + 1)
         method.SetInterpolator(sitk.sitkLinear)
-        method.SetOptimizerAsRegularStepGradientDescent(1.0, 0.01, 60, gradientMagnitudeTolerance=1e-6)
-        # A radian moves the brain's surface by some 80 mm: angles and shifts are brought to one scale.
-        method.SetOptimizerScales([6400.0] * 3 + [1.0] * 3)
+        method.SetOptimizerAsRegularStepGradientDescent(1.0, 0.005, 80, gradientMagnitudeTolerance=1e-7)
+        method.SetOptimizerScalesFromPhysicalShift()
         method.SetInitialTransform(transform, inPlace=True)
         method.Execute(self.fixed, to_sitk(moving, self.affine))
         lps = np.eye(4)

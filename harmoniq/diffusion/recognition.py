@@ -1,6 +1,6 @@
 """Recognition and cleaning of bundles by pyAFQ, in process, from regions that lie in the participant's space.
 
-pyAFQ's own functions are called, not its pipeline: that one wants a T1w, a template to download and a mapping of its own.
+pyAFQ's own functions are called, not its pipeline: that one wants a T1w, a template to download and its own mapping.
 """
 
 import contextlib

@@ -64,7 +64,7 @@ def _slab_points(slab: Slab, edge: float) -> Points:
 def _image_points(path: Path, edge: float) -> Points:
     image = load_image(path, ndim=3)
     voxels = np.argwhere(image.data > 0).astype(np.float64)
-    parts = max(1, int(np.ceil(2 * image.voxel_sizes.max() / edge)))
+    parts = max(2, int(np.ceil(2 * image.voxel_sizes.max() / edge)))
     offsets = (np.arange(parts) + 0.5) / parts - 0.5
     shifts = np.stack(np.meshgrid(offsets, offsets, offsets, indexing="ij"), axis=-1).reshape(-1, 3)
     points = (voxels[:, None] + shifts).reshape(-1, 3)

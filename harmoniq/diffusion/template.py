@@ -69,9 +69,7 @@ def _displacement(field: npt.NDArray[np.float32], grid: npt.NDArray[np.float64],
     return np.stack(parts, axis=-1)
 
 
-def register_template(
-    tissue: Tissue, affine: npt.NDArray[np.float64], *, source: str | Path = "R1map"
-) -> TemplateWarp:
+def register_template(tissue: Tissue, affine: npt.NDArray[np.float64], *, source: str | Path = "R1map") -> TemplateWarp:
     """Register MNI152 to a participant's tissue.
 
     Parameters

@@ -18,6 +18,8 @@ _START = (0.28, 0.70, 1.10)
 #: White and gray matter must be apart by this much, 1/s, to be told apart.
 _LEAST_CONTRAST = 0.15
 _MIN_VOXELS = 1000
+#: Neither white matter nor the rest is less than this part of a brain.
+_LEAST_SHARE = 0.05
 #: Where white matter is connected; low, since R1 differs between bundles and falls with age and disease.
 _CORE = 0.25
 
@@ -58,7 +60,9 @@ def tissue_of_r1(r1: Volume, mask: npt.NDArray[np.bool_], *, source: str = "R1ma
     if values.size < _MIN_VOXELS:
         raise InputError(f"has only {values.size} voxels of brain", file=source, remedy="check the brain mask")
     fluid, gray, white = _peaks(values)
-    if white - gray < _LEAST_CONTRAST:
+    middle = (gray + white) / 2
+    share = float(np.mean(values > middle))
+    if white - gray < _LEAST_CONTRAST or not _LEAST_SHARE < share < 1 - _LEAST_SHARE:
         raise InputError(
             "gray and white matter cannot be told apart", file=source, value=f"{gray:.2f} and {white:.2f} 1/s",
             remedy="check the R1 map and the brain mask",

@@ -21,7 +21,7 @@ FETCH: Final = (
     f"set {VARIABLE} or AFQ_HOME to it"
 )
 _FOLDERS: Final = ("templates", "callosum_templates", "slf_templates", "")
-#: The probability maps of Hua et al. 2008 (doi:10.1016/j.neuroimage.2007.07.053) in one file, as AFQ in MATLAB has them.
+#: The probability maps of Hua et al. 2008 (doi:10.1016/j.neuroimage.2007.07.053) in one file, as in AFQ.
 _ATLAS: Final = "MNI_JHU_tracts_prob.nii.gz"
 _ATLAS_ORDER: Final = (
     "ATR_L", "ATR_R", "CST_L", "CST_R", "CGC_L", "CGC_R", "HCC_L", "HCC_R", "FP", "FA",

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from harmoniq.data.names import BUNDLES
+
 R1_ENGINES = ("auto", "native", "matlab")
 R2STAR_ENGINES = ("auto", "native", "sepia")
 R2STAR_METHODS = ("nlls", "iwls", "arlo", "trapezoidal", "loglinear", "rician")
 FIELD_AXES = ("x", "y", "z", "xy", "xz", "yz", "xyz", "none")
 SURFACE_ENGINES = ("auto", "freesurfer", "catsurf")
 BUNDLE_ENGINES = ("auto", "qsiprep", "pyafq")
+DWI_STEPS = ("denoise", "gibbs", "motion", "bias", "none")
 COMBAT_ENGINES = ("native", "neuroharmonize")
 HBR_ENGINES = ("native", "pcntoolkit")
 HBR_FITS = ("best-fold", "all")
@@ -91,6 +94,13 @@ class BundleSettings:
     engine: str = option("auto", "engine of the bundles", choices=BUNDLE_ENGINES)
     central: float = option(0.70, "central part of each bundle, as a fraction of its nodes", bounds=(0.05, 1.0))
     nodes: int = option(100, "nodes along each bundle", bounds=(10, 1000))
+    templates: str = option("auto", "AFQ's waypoint regions: auto, or their folder")
+    preprocessing: tuple[str, ...] = option(DWI_STEPS[:4], "steps for raw diffusion images", choices=DWI_STEPS)
+    seeds: int = option(500_000, "places from which tracking begins", bounds=(100, 20_000_000))
+    step: float = option(1.0, "length of a step of tracking, mm", bounds=(0.1, 5.0))
+    angle: float = option(30.0, "largest turn per step, degrees", bounds=(1.0, 90.0))
+    fod_cutoff: float = option(0.2, "fiber density where tracking ends, of a single fiber's", bounds=(0.0, 1.0))
+    expected: tuple[str, ...] = option(BUNDLES, "bundles to look for", choices=BUNDLES)
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,7 @@ from harmoniq.data.files import atomic_path, write_json
 from harmoniq.data.names import BUNDLES
 from harmoniq.simulation.anatomy import Anatomy
 from harmoniq.simulation.tubes import LEAST_RADIUS_MM
-
-#: The names of the bundles in pyAFQ 3.4 without their side; SLF is the single one of AFQ's original templates.
-PYAFQ_NAMES: Final = {
-    "FA": "Forceps Minor",
-    "FP": "Forceps Major",
-    "ARC": "Arcuate",
-    "pARC": "Posterior Arcuate",
-    "ATR": "Anterior Thalamic",
-    "CGC": "Cingulum Cingulate",
-    "CST": "Corticospinal",
-    "IFO": "Inferior Fronto-occipital",
-    "ILF": "Inferior Longitudinal",
-    "SLF": "Superior Longitudinal",
-}
+from harmoniq.tract.bundles import PYAFQ_NAMES, description
 
 # A trilinear sample of a 1 mm map sees 1 to 1.5 mm around; streamlines keep that far from the tube's wall.
 _WALL_MM: Final = 1.4
@@ -146,8 +133,7 @@ def write_tractograms(
     written = []
     for tube in anatomy.template.tubes:
         lines = bundle_streamlines(anatomy, tube.name, n_streamlines, rng)
-        description = pyafq_name(tube.name).replace(" ", "").replace("-", "")
-        path = folder / f"{entities}_desc-{description}_tractography.trk"
+        path = folder / f"{entities}_desc-{description(tube.name)}_tractography.trk"
         _save(path, lines)
         write_json(path.with_suffix(".json"), {"source": "simulated by harmoniq", "Bundle": tube.name})
         written.append(path)

@@ -23,6 +23,20 @@ _MIDLINE: Final = {
     "FP": ("FP", "Forceps Major", "Callosum Forceps Major", "CC_ForcepsMajor"),
 }
 
+#: The names of pyAFQ 3.4, without their side.
+PYAFQ_NAMES: Final = {
+    "FA": "Forceps Minor",
+    "FP": "Forceps Major",
+    "ARC": "Arcuate",
+    "pARC": "Posterior Arcuate",
+    "ATR": "Anterior Thalamic",
+    "CGC": "Cingulum Cingulate",
+    "CST": "Corticospinal",
+    "IFO": "Inferior Fronto-occipital",
+    "ILF": "Inferior Longitudinal",
+    "SLF": "Superior Longitudinal",
+}
+
 
 def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
@@ -55,6 +69,19 @@ def canonical_bundle(name: str) -> str | None:
     ['ARC_L', 'ARC_L', 'IFO_L', None]
     """
     return _KNOWN.get(_plain(name))
+
+
+def description(bundle: str) -> str:
+    """Return the ``desc`` entity of a bundle, as pyAFQ 3 names its files.
+
+    Examples
+    --------
+    >>> description("IFO_L"), description("FA")
+    ('LeftInferiorFrontooccipital', 'ForcepsMinor')
+    """
+    name, _, side = bundle.partition("_")
+    title = PYAFQ_NAMES[name].replace(" ", "").replace("-", "")
+    return {"L": "Left", "R": "Right", "": ""}[side] + title
 
 
 def in_order(names: object) -> list[str]:

@@ -40,6 +40,7 @@ def resample_all(points, starts, nodes, out):  # type: ignore[no-untyped-def]
             for axis in range(3):
                 out[line, node, axis] = points[at, axis] + share * (points[at + 1, axis] - points[at, axis])
 
+
 @compiled
 def sample_points(points, to_voxel, volume, values, voxels):  # type: ignore[no-untyped-def]
     """Write the trilinear samples of a volume at points (n, 3), and the number of the voxel that each lies in.

@@ -1,0 +1,72 @@
+"""The bundles of one session: those that exist, or those that are found in its diffusion images."""
+
+from typing import TYPE_CHECKING
+
+from nipype.pipeline.engine import Node
+
+from harmoniq.interfaces.diffusion import PutBundles, TrackBundles
+from harmoniq.regions.aggregate import engine_label
+from harmoniq.workflows.bundle_engines import steps_for
+from harmoniq.workflows.sampling import init_bundles_wf
+
+if TYPE_CHECKING:
+    from harmoniq.workflows.session import SessionParts
+
+#: What tracking needs: the diffusion images twice in float32, fiber densities, whole-brain streamlines.
+MEM_GB = 4.0
+
+
+def add_tracking(parts: "SessionParts") -> Node | None:
+    """Add the node that finds bundles in diffusion images; None where bundles exist or nothing can find them."""
+    engine, dwi = parts.map_engines.bundles, parts.inputs.dwi
+    if parts.inputs.bundles or not engine.tracks or not dwi:
+        return None
+    bundles = parts.settings.bundles
+    track_bundles = Node(
+        TrackBundles(
+            dwi=str(dwi[0].image), bval=str(dwi[0].bvals), bvec=str(dwi[0].bvecs),
+            reference=parts.reference,
+            templates=str(engine.templates),
+            steps=list(steps_for(dwi[0], bundles)),
+            bundles=list(bundles.expected),
+            n_seeds=bundles.seeds, step_mm=bundles.step, angle=bundles.angle, cutoff=bundles.fod_cutoff,
+            seed=parts.seed,
+        ),
+        name="track_bundles",
+        mem_gb=MEM_GB,
+    )  # fmt: skip
+    source, field = parts.maps["R1"]
+    parts.workflow.connect([
+        (source, track_bundles, [(field, "r1_map")]),
+        (parts.r1_wf, track_bundles, [("outputnode.mask", "mask")]),
+    ])  # fmt: skip
+    path = parts.path("tractography", ".trk", folder="dwi", space="UNIT1")
+    ds_bundles = Node(
+        PutBundles(stem=str(path).removesuffix("_tractography.trk"), sidecar=parts.sidecars["tracts"]),
+        name="ds_bundles", run_without_submitting=True,
+    )  # fmt: skip
+    fields = [(name, name) for name in ("names", "tractograms", "facts")]
+    parts.workflow.connect([(track_bundles, ds_bundles, fields)])
+    return track_bundles
+
+
+def add_bundles(parts: "SessionParts", tracking: Node | None, metric: str) -> None:
+    """Sample a map along the bundles, existing or found."""
+    bundles_wf = init_bundles_wf(
+        metric=metric,
+        engine=engine_label(parts.engines[metric], parts.engines["bundles"]),
+        bundles=parts.settings.bundles,
+        plausible=parts.plausible(metric),
+    )
+    bundles_wf.inputs.inputnode.reference = parts.reference
+    if tracking is None:
+        bundles_wf.inputs.inputnode.names = list(parts.inputs.bundles)
+        bundles_wf.inputs.inputnode.tractograms = [str(path) for path in parts.inputs.bundles.values()]
+    else:
+        edges = [(name, f"inputnode.{name}") for name in ("names", "tractograms")]
+        parts.workflow.connect([(tracking, bundles_wf, edges)])
+    parts.connect_map(metric, bundles_wf)
+    parts.rows.append((bundles_wf, "outputnode.rows"))
+    central = f"central{round(100 * parts.settings.bundles.central)}"
+    path = parts.path(f"{metric}map_profiles", ".tsv", folder="dwi", desc=central)
+    parts.put((bundles_wf, "outputnode.profiles"), f"{metric.lower()}_profiles", path, parts.sidecars["profiles"])
