@@ -22,6 +22,9 @@ IGNORED = (
     "*_xfm.*",
     "*_hemi-*",
     "*_space-fsaverage_*",
+    "*_tractography.*",
+    "*_desc-cGM_*",
+    "*_desc-sWM_*",
 )
 
 

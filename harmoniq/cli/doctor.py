@@ -53,6 +53,7 @@ def _engines() -> Iterator[Finding]:
     yield _catsurf()
     yield from _reference_engines()
     yield Finding("bundles: existing tractograms", "ok", "give --derivatives: pyAFQ, QSIPrep or QSIRecon results")
+    yield from _bundles()
     yield Finding("ComBat, ComBat-GAM: native", "ok", "the default")
     try:
         version = metadata.version("neuroHarmonize")
@@ -60,6 +61,26 @@ def _engines() -> Iterator[Finding]:
     except metadata.PackageNotFoundError:
         remedy = "pip install --no-deps neuroHarmonize==2.5.2 neuroCombat==0.2.12"
         yield Finding("neuroHarmonize", "missing", f"optional reference engine: {remedy}")
+
+
+def _bundles() -> Iterator[Finding]:
+    """Say whether bundles can be found in diffusion images, and how to get what is missing."""
+    from harmoniq.diffusion.preprocess import mrtrix_commands
+    from harmoniq.diffusion.process import INSTALL, pyafq_version
+    from harmoniq.diffusion.waypoints import available_bundles, find_templates
+
+    version = pyafq_version()
+    if version is None:
+        yield Finding("bundles: pyAFQ", "missing", f"to find bundles in diffusion images: {INSTALL}")
+    else:
+        yield Finding("bundles: pyAFQ", "ok", version)
+    try:
+        folder = find_templates()
+        yield Finding("AFQ's waypoint regions", "ok", f"{folder}, for {len(available_bundles(folder))} of 18 bundles")
+    except InputError as error:
+        yield Finding("AFQ's waypoint regions", "missing", str(error))
+    commands = ", ".join(Path(path).name for path in mrtrix_commands().values())
+    yield Finding("MRtrix3", "ok" if commands else "note", commands or "not on the PATH: DIPY denoises, more slowly")
 
 
 def _freesurfer() -> Finding:

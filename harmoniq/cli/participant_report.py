@@ -61,9 +61,12 @@ def _write_report(
     for row in engines:
         row["why"] = reasons.get(row["stage"], "existing results")
     made = {inputs.session or "n/a" for inputs in sessions if inputs.freesurfer is None}
+    tracked = {inputs.session or "n/a" for inputs in sessions if inputs.dwi}
     for row in engines:
         if row["stage"] == "surfaces" and row["session"] in made:
             row["why"] = map_engines.surfaces.reason
+        if row["stage"] == "bundles" and row["session"] in tracked:
+            row["why"] = map_engines.bundles.reason
     found_files = [
         {"session": inputs.session or "n/a", "acquisition": kind, "file": path.name}
         for inputs in sessions

@@ -121,7 +121,7 @@ def find_templates(configured: str = "auto") -> Path:
         candidates = [(name, Path(os.environ[name])) for name in (VARIABLE, "AFQ_HOME") if os.environ.get(name)]
         candidates += [("~/AFQ_data", Path.home() / "AFQ_data")]
     for key, folder in candidates:
-        if (folder / "templates").is_dir() or (folder / "SLF_roi1_L.nii.gz").is_file():
+        if available_bundles(folder):  # pyAFQ makes an empty folder when it is first used
             return folder
         if key != "~/AFQ_data":
             raise InputError("holds no waypoint regions of AFQ (templates/)", file=folder, key=key, remedy=FETCH)
