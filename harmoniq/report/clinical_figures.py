@@ -1,4 +1,4 @@
-"""Figures 4, 5 and S2 of the paper out of the group level's tables."""
+"""Figures 4, 5 and S2 of the paper, and the scorecard's, out of the group level's tables."""
 
 from typing import NamedTuple
 
@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from harmoniq.report.brain_maps import figure_z_maps, left_areas
 from harmoniq.report.edss_figure import edss_panels, figure_edss
 from harmoniq.report.group_tables import GroupTables
+from harmoniq.report.scorecard_figure import figure_scorecard, scorecard_points
 from harmoniq.report.style import METHOD_TITLES, metric_word, records
 
 NO_ATLAS = " The Brodmann atlas is not installed, so that the cortex is not painted."
@@ -25,7 +26,7 @@ class Drawn(NamedTuple):
 
 
 def clinical_figures(tables: GroupTables, *, alpha: float, atlas: str = "auto") -> list[Drawn]:
-    """Draw the maps of Z-scores and the associations with EDSS, as far as the tables permit.
+    """Draw the scorecard, the maps of Z-scores and the associations with EDSS, as far as the tables permit.
 
     Parameters
     ----------
@@ -35,6 +36,24 @@ def clinical_figures(tables: GroupTables, *, alpha: float, atlas: str = "auto") 
     atlas : str
         ``auto``, or the folder of the Brodmann atlas.
     """
+    return [*_scorecard(tables), *_patients(tables, alpha, atlas)]
+
+
+def _scorecard(tables: GroupTables) -> list[Drawn]:
+    card = tables.get("scorecard")
+    points = None if card is None else scorecard_points(card)
+    if points is None or points.empty:
+        return []
+    return [Drawn(
+        "scorecard", figure_scorecard(points), "Published figures against those computed here",
+        "Each point is a figure of the paper; on the dotted line both are equal. Filled: R1, open: R2*. Figures that "
+        "are only bounds, such as < 0.01, are left out.",
+        f"Scatter plots of {len(points)} published figures against those computed here.",
+        points,
+    )]  # fmt: skip
+
+
+def _patients(tables: GroupTables, alpha: float, atlas: str) -> list[Drawn]:
     summary, edss, partial = (tables.get(name) for name in ("zscore_summary", "edss", "edss_partial"))
     if summary is None and (edss is None or partial is None):
         return []

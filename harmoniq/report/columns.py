@@ -96,6 +96,7 @@ MEANINGS: Final[dict[str, str]] = {
     "value_other": "Under the other reading",
     "change": "The other minus the chosen one",
     "reason": "Why the participant is left out",
+    "panel": "Panel of the figure",
     "quantity": "What is compared",
     "paper": "As published by Chen et al. 2026",
     "here": "As found here",

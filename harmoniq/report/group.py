@@ -74,7 +74,7 @@ def write_group_report(
         _age(tables, figures),
         _differences(tables, figures),
         _clinical(tables, figures),
-        scorecard_section(tables),
+        scorecard_section(tables, figures),
         readings_section(tables),
         _diagnostics(tables),
         methods_section(paragraphs, settings, versions),

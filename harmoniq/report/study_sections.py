@@ -5,9 +5,10 @@ from typing import Final
 
 import pandas as pd
 
-from harmoniq.report.blocks import Notes, Section, Text, Tiles, Verbatim, escape, table_block
+from harmoniq.report.blocks import Image, Notes, Section, Text, Tiles, Verbatim, escape, table_block
 from harmoniq.report.citations import bibtex
 from harmoniq.report.group_tables import GroupTables
+from harmoniq.report.images import ReportFigure
 
 _TITLES: Final = {
     "icc_unadjusted_mean": "ICC, mean over regions",
@@ -25,7 +26,7 @@ _TITLES: Final = {
 }
 
 
-def scorecard_section(tables: GroupTables) -> Section:
+def scorecard_section(tables: GroupTables, figures: Mapping[str, ReportFigure]) -> Section:
     """Return every published figure beside the one computed here, with sample sizes and what differs."""
     card = tables.get("scorecard")
     if card is None:
@@ -50,6 +51,7 @@ def scorecard_section(tables: GroupTables) -> Section:
     return Section("scorecard", "Scorecard", [
         Text(f"<p>Every published figure beside the one computed here. Sample sizes: {escape(sizes)}.</p>"),
         Tiles(tiles),
+        *([Image(figures["scorecard"])] if "scorecard" in figures else []),
         table_block(card[[n for n in shown if n in card]], "Published and computed", source="scorecard.tsv"),
     ])  # fmt: skip
 

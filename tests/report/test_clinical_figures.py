@@ -17,6 +17,7 @@ from harmoniq.report.citations import CITATIONS, bibtex, cite
 from harmoniq.report.edss_figure import edss_panels, figure_edss
 from harmoniq.report.group_tables import GroupTables
 from harmoniq.report.images import save_figure
+from harmoniq.report.scorecard_figure import figure_scorecard, scorecard_points
 from harmoniq.report.study_sections import exclusion_blocks, readings_section, rerun_section, scorecard_section
 
 
@@ -136,7 +137,7 @@ def test_every_citation_becomes_bibtex() -> None:
 
 def test_study_sections(tmp_path, tables: dict[str, pd.DataFrame]) -> None:
     kept = GroupTables(tmp_path, {name: tables[name] for name in ("scorecard", "alternatives", "excluded")})
-    text, tiles, table = scorecard_section(kept).blocks
+    text, tiles, table = scorecard_section(kept, {}).blocks
     assert "R1: 60 controls and 20 patients here, 530 and 98 in the paper" in text.markup
     assert tiles.items[0] == ("3 of 4", "published figures computed") and tiles.items[2][0] == "1 of 2"
     assert len(table.rows) == 4
@@ -145,6 +146,16 @@ def test_study_sections(tmp_path, tables: dict[str, pd.DataFrame]) -> None:
     again = rerun_section("harmoniq analyze a b c", {"harmoniq": "1.0"}, [cite("chen2026")]).blocks
     said = [block.text for block in again if isinstance(block, Verbatim)]
     assert "harmoniq analyze a b c" in said[0] and "@article{chen2026" in said[1]
+
+
+def test_the_scorecards_points_are_its_numbers(tables: dict[str, pd.DataFrame]) -> None:
+    points = scorecard_points(tables["scorecard"])
+    assert points[["paper", "here"]].to_numpy().tolist() == [[-0.56, -0.4], [0.21, -0.1]], (
+        "bounds and absent ones are out"
+    )
+    (ax,) = [ax for ax in figure_scorecard(points).axes if ax.get_visible()]
+    drawn = [tuple(float(line.get_data()[k][0]) for k in (0, 1)) for line in ax.lines if line.get_marker() != "None"]
+    assert drawn == [(-0.56, -0.4), (0.21, -0.1)]
 
 
 def test_areas_of_the_study_are_all_in_the_atlas() -> None:

@@ -66,11 +66,12 @@ def test_group_report_is_complete(group_folder, group_page):
         "figure4_z_maps",
         "figureS2_z_maps_raw",
         "figure5_edss",
+        "scorecard",
     ):
         for suffix in ("svg", "png"):
             assert (group_folder / "figures" / f"{name}.{suffix}").stat().st_size > 1000
             assert f'href="figures/{name}.{suffix}"' in text
-    assert text.count("<img ") == 12
+    assert text.count("<img ") == 13
     for target in re.findall(r'href="([^"#:]+)"', text):
         assert (group_folder / target).is_file(), target
     assert "a note" in text
