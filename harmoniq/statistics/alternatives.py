@@ -8,6 +8,8 @@ import pandas as pd
 
 from harmoniq.data.cohort import Cohort
 from harmoniq.harmonization.base import HBR_Z
+from harmoniq.statistics.age_models import age_models
+from harmoniq.statistics.age_summaries import rmse_change
 from harmoniq.statistics.columns import ColumnDescriptions
 from harmoniq.statistics.edss import edss_associations
 from harmoniq.statistics.group_differences import group_differences, table3
@@ -34,6 +36,7 @@ _ETA = (
     "none: both are in site_effects.tsv",
     "whether eta squared is a share of the total or of what age and sex leave",
 )
+_STANDARD = ("statistics.standardize_r2star", "whether the RMSE of R2* is that of standardized values")
 _CONTROLS = ("statistics.overlap_only", "which controls the harmonized comparison takes")
 _FAMILY = ("statistics.edss_family", "over which of the selected regions the p-values of EDSS are adjusted together")
 
@@ -61,6 +64,7 @@ def alternatives(
     rows: list[list[object]] = []
     if (models := tables.get("age_models")) is not None:
         rows += _peaks(models, str(options["peak_sign"]), str(options["peak_error"]))
+    rows += _standardization(cohort, values, tables, bool(options["standardize_r2star"]))
     if (effects := tables.get("site_effects")) is not None:
         means = effects.groupby(["metric", "tissue", "data"], sort=False)[["eta2", "partial_eta2"]].mean()
         pairs = [(*key, row["eta2"], row["partial_eta2"]) for key, row in means.iterrows()]  # type: ignore[misc]
@@ -127,6 +131,24 @@ def _peaks(models: pd.DataFrame, sign: str, error: str) -> list[list[object]]:
         *_lines(_SIGN, sign, other, "mean peak age (years)", signs),
         *_lines(_ERROR, "covariance", "printed", "mean standard error of the peak age (years)", errors),
     ]
+
+
+def _standardization(
+    cohort: Cohort, values: Values, tables: Mapping[str, pd.DataFrame], chosen: bool
+) -> list[list[object]]:
+    """Return what the RMSE of R2* loses by harmonization when R2* is, or is not, standardized first."""
+    ours = tables.get("rmse_change")
+    columns = (cohort.features["metric"] == "R2star").to_numpy()
+    if ours is None or not columns.any():
+        return []
+    part = cohort.select(columns=columns)
+    mine = {name: np.asarray(array, dtype=float)[:, columns] for name, array in values.items() if name != HBR_Z}
+    models = age_models(part, mine, standardize_r2star=not chosen, n_bootstrap=2)
+    keys = ["metric", "tissue", "data"]
+    both = ours.merge(rmse_change(models), on=keys, suffixes=("", "_other"))
+    pairs = [(*(row[key] for key in keys), row["mean"], row["mean_other"]) for row in both.to_dict("records")]
+    words = {True: "raw within each site, harmonized over all", False: "not standardized"}
+    return _lines(_STANDARD, words[chosen], words[not chosen], "mean decrease of the RMSE (%)", pairs)
 
 
 def _controls(cohort: Cohort, values: Values, options: Mapping[str, Any]) -> list[list[object]]:

@@ -80,7 +80,8 @@ def _rmse(tables: Tables, metric: str, tissue: str, data: str, alpha: float) -> 
     if rows.empty:
         return _ABSENT
     row = rows.iloc[0]
-    return Found(float(row["mean"]), f"{row['q25']:.1f} to {row['q75']:.1f}")
+    remark = "see the two readings: standardized or not" if metric == "R2star" else ""
+    return Found(float(row["mean"]), f"{row['q25']:.1f} to {row['q75']:.1f}", remark)
 
 
 def _significant(tables: Tables, metric: str, tissue: str, data: str, alpha: float) -> Found:

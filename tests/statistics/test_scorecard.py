@@ -117,7 +117,8 @@ def test_alternatives_say_how_much_the_other_reading_changes(rehearsal: tuple) -
     cohort, values, tables, options = rehearsal
     table = alternatives(cohort, values, tables, options)
     assert set(table["setting"]) == {
-        "statistics.peak_sign", "statistics.peak_error", "statistics.overlap_only", "statistics.edss_family",
+        "statistics.peak_sign", "statistics.peak_error", "statistics.standardize_r2star",
+        "statistics.overlap_only", "statistics.edss_family",
         "none: both are in site_effects.tsv",
     }  # fmt: skip
     sign = table[table["setting"] == "statistics.peak_sign"]
