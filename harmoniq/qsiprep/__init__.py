@@ -1,0 +1,1 @@
+"""QSIPrep and QSIRecon, the reference engine of the bundles: command lines by version, containers, staging, results."""
