@@ -21,7 +21,8 @@ def subject_folders(root: Path, subject: str) -> Iterator[Path]:
         return
     datasets = [root, *_folders(root)]
     datasets += [dataset for folder in datasets if folder.name == "derivatives" for dataset in _folders(folder)]
-    datasets += [dataset for folder in datasets[:1] for dataset in _folders(folder / "derivatives")]
+    # QSIRecon keeps each reconstruction in a dataset of its own below the main one.
+    datasets += [dataset for folder in list(datasets) for dataset in _folders(folder / "derivatives")]
     for dataset in dict.fromkeys(datasets):
         own = sorted(Path(e.path) for e in os.scandir(dataset) if e.is_dir() and _is_of(e.name, subject))
         yield from own

@@ -6,14 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from harmoniq.data.errors import InputError
 from harmoniq.data.files import write_json
 from harmoniq.data.images import load_image
+from harmoniq.data.names import BUNDLES
 from harmoniq.data.tables import write_tsv
 from harmoniq.lesions.mask import without_lesions
 from harmoniq.regions.aggregate import bundle_rows
 from harmoniq.registration.itk import read_itk
 from harmoniq.tract.profile import Profile, bundle_profile
-from harmoniq.tract.streamlines import load_streamlines
+from harmoniq.tract.streamlines import EmptyTractogramError, load_streamlines, move, outside, turned_round
 
 PROFILE_COLUMNS: dict[str, dict[str, object]] = {
     "bundle": {"Description": "Bundle, in the names of AFQ"},
@@ -41,6 +43,7 @@ def sample_bundles(
     out_dir: Path,
     reference: Path | None = None,
     transform: Path | None = None,
+    placement: Path | None = None,
     lesions: Path | None = None,
 ) -> tuple[Path, Path]:
     """Sample a map along bundles and average their central part.
@@ -62,9 +65,11 @@ def sample_bundles(
     out_dir : path
         Gets ``profiles.tsv`` and ``rows.json``.
     reference : path, optional
-        Image of the streamlines' space, for the check that they lie in it.
+        Image of MP2RAGE, for the check that the streamlines lie in it.
     transform : path, optional
-        ITK text, from points of the streamlines' space to the map's; identity by default.
+        ITK text, from points of MP2RAGE to the map's; identity by default.
+    placement : path, optional
+        ITK text, from points of the streamlines' space to MP2RAGE's; identity by default.
     lesions : path, optional
         Mask on the map's grid: samples that touch it are left out.
 
@@ -81,21 +86,38 @@ def sample_bundles(
     image = without_lesions(load_image(in_map, ndim=3), lesions)
     space = None if reference is None else load_image(reference, ndim=3)
     to_map = None if transform is None else read_itk(transform)
+    place = None if placement is None else read_itk(placement)
     profiles: dict[str, Profile] = {}
-    notes: list[str] = []
+    notes = _absent(tractograms)
+    turned: list[str] = []
     for name, path in tractograms.items():
-        streamlines, said = load_streamlines(path, space)
+        try:
+            streamlines, said = load_streamlines(path)
+        except EmptyTractogramError as error:
+            notes.append(f"{name}: {error}")
+            continue
+        streamlines = move(streamlines, place)
         notes += [f"{name}: {note}" for note in said]
+        turned += turned_round(name, streamlines)
         profiles[name] = bundle_profile(
             streamlines, image.data, image.affine,
             nodes=nodes, central=central, world_to_map=to_map, valid_range=plausible,
         )  # fmt: skip
+        notes += outside(name, streamlines, space, profiles[name].n_samples)
+    if not profiles:
+        raise InputError("no bundle holds a streamline", file=next(iter(tractograms.values()), None))
+    notes += [f"streamlines that ran the other way were turned round: {', '.join(turned)}"] if turned else []
     table = pd.concat([_table(name, profile) for name, profile in profiles.items()], ignore_index=True)
     rows = bundle_rows(profiles, metric=metric, engine=engine)
     return (
         write_tsv(table, out_dir / "profiles.tsv", columns=PROFILE_COLUMNS),
         write_json(out_dir / "rows.json", {"rows": rows, "notes": notes}),
     )
+
+
+def _absent(tractograms: Mapping[str, str | Path]) -> list[str]:
+    absent = [name for name in BUNDLES if name not in tractograms]
+    return [f"no tractogram of {', '.join(absent)}"] if absent else []
 
 
 def _table(name: str, profile: Profile) -> pd.DataFrame:

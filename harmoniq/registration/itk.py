@@ -50,7 +50,7 @@ def write_itk(matrix_ras: ArrayLike, path: str | Path) -> Path:
 
 
 def read_itk(path: str | Path) -> NDArray[np.float64]:
-    """Read an ITK text transform.
+    """Read an ITK transform: text, or the binary ``.mat`` that ANTs writes.
 
     Parameters
     ----------
@@ -67,6 +67,9 @@ def read_itk(path: str | Path) -> NDArray[np.float64]:
     InputError
         When the file is absent, holds several transforms, or another kind.
     """
+    if Path(path).suffix == ".mat" and Path(path).is_file() and not _is_text(Path(path)):
+        kind, parameters, center = _read_mat(Path(path))
+        return _matrix(kind, parameters, center, path)
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError as error:
@@ -83,6 +86,14 @@ def read_itk(path: str | Path) -> NDArray[np.float64]:
         )
     try:
         parameters, center = (np.array([float(text) for text in value.split()]) for _, _, value in fields[1:])
+    except ValueError as error:
+        raise InputError(f"has the wrong numbers for {kind}", file=path) from error
+    return _matrix(kind, parameters, center, path)
+
+
+def _matrix(kind: str, parameters: NDArray, center: NDArray, path: str | Path) -> NDArray[np.float64]:
+    """Return the RAS matrix of a transform from its parameters and its center."""
+    try:
         rotation, translation = _linear_part(kind, parameters)
         center = center[:3].reshape(3)
     except ValueError as error:
@@ -92,6 +103,25 @@ def read_itk(path: str | Path) -> NDArray[np.float64]:
     # ITK: y = R (x - c) + c + t
     lps[:3, 3] = translation + center - rotation @ center
     return FLIP @ lps @ FLIP
+
+
+def _is_text(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(8).startswith(b"#Insight")
+
+
+def _read_mat(path: Path) -> tuple[str, NDArray, NDArray]:
+    """Return kind, parameters and center of a binary transform: a MATLAB 4 file with a variable of the kind's name."""
+    from scipy.io import loadmat
+
+    try:
+        content = {name: np.asarray(value).ravel() for name, value in loadmat(path).items() if name[:2] != "__"}
+    except Exception as error:  # SciPy raises whatever a damaged file provokes
+        raise InputError("is not an ITK transform", file=path) from error
+    kinds = [name for name in content if name.startswith(KINDS) and name.endswith("_3_3")]
+    if len(kinds) != 1 or "fixed" not in content:
+        raise InputError("is not an ITK transform that holds one linear transform", file=path)
+    return kinds[0], content[kinds[0]].astype(np.float64), content["fixed"].astype(np.float64)
 
 
 def _linear_part(kind: str, parameters: NDArray) -> tuple[NDArray, NDArray]:

@@ -14,22 +14,24 @@ Streamline = npt.NDArray[np.float32]
 _REMEDY = "export the bundle again"
 
 
-def load_streamlines(path: str | Path, reference: Image | None = None) -> tuple[list[Streamline], list[str]]:
+class EmptyTractogramError(InputError):
+    """A tractogram without a usable streamline: the bundle is missing, and the others are not harmed."""
+
+
+def load_streamlines(path: str | Path) -> tuple[list[Streamline], list[str]]:
     """Read the streamlines of one bundle.
 
     Parameters
     ----------
     path : path
         ``.trk``, ``.trx`` or ``.tck``.
-    reference : Image, optional
-        An image of the streamlines' space: when most points lie outside it, the note says so.
 
     Returns
     -------
     streamlines : list of numpy.ndarray, shape (n, 3)
         RAS coordinates in mm.
     notes : list of str
-        A single streamline, streamlines left out, points outside the reference.
+        A single streamline, streamlines left out.
 
     Raises
     ------
@@ -50,11 +52,11 @@ def load_streamlines(path: str | Path, reference: Image | None = None) -> tuple[
             f"the tractogram is truncated: {len(lines)} of {announced} streamlines are there", file=file, remedy=_REMEDY
         )
     if not lines:
-        raise InputError("holds no streamline", file=file, remedy="leave the bundle out, or track it again")
+        raise EmptyTractogramError("holds no streamline", file=file, remedy="leave the bundle out, or track it again")
     usable = [line for line in lines if len(line) >= 2 and np.isfinite(line).all() and np.ptp(line, axis=0).any()]
     if not usable:
-        raise InputError("holds no streamline of two points or more", file=file, remedy=_REMEDY)
-    return usable, _notes(file, len(lines), usable, reference)
+        raise EmptyTractogramError("holds no streamline of two points or more", file=file, remedy=_REMEDY)
+    return usable, _notes(file, len(lines), usable)
 
 
 def _load_nibabel(file: Path) -> tuple[list[Streamline], int | None]:
@@ -92,18 +94,52 @@ def _load_trx(file: Path) -> tuple[list[Streamline], int | None]:
         trx.close()
 
 
-def _notes(file: Path, total: int, usable: list[Streamline], reference: Image | None) -> list[str]:
+def _notes(file: Path, total: int, usable: list[Streamline]) -> list[str]:
     notes = []
     if len(usable) < total:
         notes.append(f"{file.name}: {total - len(usable)} of {total} streamlines without length or with NaN left out")
     if len(usable) == 1:
         notes.append(f"{file.name}: a single streamline, the profile rests on it alone")
-    if reference is not None:
-        inverse = np.linalg.inv(reference.affine)
-        voxels = np.concatenate(usable) @ inverse[:3, :3].T + inverse[:3, 3]
-        inside = ((voxels > -0.5) & (voxels < np.array(reference.shape[:3]) - 0.5)).all(axis=1)
-        if inside.mean() < 0.5:
-            notes.append(
-                f"{file.name}: {100 * (1 - inside.mean()):.0f} % of the points lie outside {reference.path.name}"
-            )
     return notes
+
+
+def move(streamlines: list[Streamline], matrix: npt.ArrayLike | None) -> list[Streamline]:
+    """Return streamlines (each (n, 3), RAS mm) moved by a 4 x 4 matrix, or as they are without one."""
+    if matrix is None:
+        return streamlines
+    turn = np.asarray(matrix, dtype=np.float64)
+    return [(line @ turn[:3, :3].T + turn[:3, 3]).astype(np.float32) for line in streamlines]
+
+
+def outside(name: str, streamlines: list[Streamline], image: Image | None, sampled: int) -> list[str]:
+    """Return what is to be said of a bundle that lies outside an image or outside the map.
+
+    Parameters
+    ----------
+    name : str
+        Of the bundle.
+    streamlines : list of ndarray
+        In the image's space.
+    image : Image, optional
+        In whose field of view the points should lie.
+    sampled : int
+        Samples of the map that could be used.
+    """
+    if image is not None:
+        inverse = np.linalg.inv(image.affine)
+        voxels = np.concatenate(streamlines) @ inverse[:3, :3].T + inverse[:3, 3]
+        share = ((voxels > -0.5) & (voxels < np.array(image.shape[:3]) - 0.5)).all(axis=1).mean()
+        if share < 0.5:
+            return [
+                f"{name}: {100 * (1 - share):.0f} % of the points lie outside the field of view of {image.path.name}"
+            ]
+    return [] if sampled else [f"{name}: lies outside the field of view of the map, or in lesions: no value"]
+
+
+def turned_round(name: str, streamlines: list[Streamline]) -> list[str]:
+    """Return how many of a bundle's streamlines run against the others, for a note; an empty list for none."""
+    from harmoniq.tract.profile import orient, resample
+
+    few = np.stack([resample(line, 3) for line in streamlines])
+    count = int(np.any(orient(few) != few, axis=(1, 2)).sum())
+    return [f"{name} {count} of {len(streamlines)}"] if count else []

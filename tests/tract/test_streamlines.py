@@ -6,7 +6,7 @@ import pytest
 
 from harmoniq.data.errors import InputError
 from harmoniq.data.images import Image
-from harmoniq.tract.streamlines import load_streamlines
+from harmoniq.tract.streamlines import load_streamlines, outside
 
 AFFINE = np.array([[-1.25, 0, 0, 90], [0, 1.25, 0, -126], [0, 0, 1.25, -72], [0, 0, 0, 1.0]])
 
@@ -81,7 +81,9 @@ def test_notes(tmp_path, lines):
     assert "1 of 2 streamlines" in notes[0]
     assert "single streamline" in notes[1]
     far = Image(np.zeros((5, 5, 5), np.float32), np.eye(4))
-    _, notes = load_streamlines(_save(lines, tmp_path / "b.trk"), far)
-    assert "lie outside" in notes[0]
+    (note,) = outside("FA", lines, far, 1)
+    assert "lie outside" in note
+    (note,) = outside("FA", lines, None, 0)
+    assert "no value" in note
     with pytest.raises(InputError, match="two points"):
         load_streamlines(_save([lines[0][:1]], tmp_path / "c.trk"))
