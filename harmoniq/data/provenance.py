@@ -8,8 +8,8 @@ from importlib.resources import files
 import harmoniq
 
 _CODE = (
-    "data", "diffusion", "harmonization", "lesions", "mp2rage", "qsiprep", "r2star", "regions", "registration", "report",
-    "settings", "statistics", "surface", "surface/reconstruction", "tract",
+    "data", "diffusion", "harmonization", "lesions", "mp2rage", "qsiprep", "r2star", "regions", "registration",
+    "report", "settings", "statistics", "surface", "surface/reconstruction", "tract",
 )  # fmt: skip
 _LIBRARIES = ("nipype", "nibabel", "nilearn", "numpy", "scipy", "pandas", "dipy", "SimpleITK", "numba", "statsmodels")
 
