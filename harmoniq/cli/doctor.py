@@ -55,12 +55,18 @@ def _engines() -> Iterator[Finding]:
     yield Finding("bundles: existing tractograms", "ok", "give --derivatives: pyAFQ, QSIPrep or QSIRecon results")
     yield from _bundles()
     yield Finding("ComBat, ComBat-GAM: native", "ok", "the default")
+    remedy = "pip install --no-deps neuroHarmonize==2.5.2 neuroCombat==0.2.12"
+    yield _reference_package("neuroHarmonize", "--combat-engine neuroharmonize", remedy)
+    yield Finding("HBR: native", "ok", "the default")
+    remedy = "pip install -c constraints.txt 'harmoniq[hbr]'"
+    yield _reference_package("pcntoolkit", "--hbr-engine pcntoolkit", remedy)
+
+
+def _reference_package(name: str, option: str, remedy: str) -> Finding:
     try:
-        version = metadata.version("neuroHarmonize")
-        yield Finding("neuroHarmonize", "ok", f"{version}, with --combat-engine neuroharmonize")
+        return Finding(name, "ok", f"{metadata.version(name)}, with {option}")
     except metadata.PackageNotFoundError:
-        remedy = "pip install --no-deps neuroHarmonize==2.5.2 neuroCombat==0.2.12"
-        yield Finding("neuroHarmonize", "missing", f"optional reference engine: {remedy}")
+        return Finding(name, "missing", f"optional reference engine: {remedy}")
 
 
 def _bundles() -> Iterator[Finding]:
