@@ -98,7 +98,7 @@ def rerun_section(command: str, versions: Mapping[str, object], paragraphs: list
                 "<p>The same version, settings, seed and input give the same tables to the last byte, on any number of "
                 'processes. <a href="settings.toml">settings.toml</a> holds every setting of this run.</p>'
             ),
-            Verbatim(f"pip install harmoniq=={versions.get('harmoniq', '')}\n{command}"),
+            Verbatim(f"# harmoniq {versions.get('harmoniq', '')}\n{command}"),
         ]
     references = bibtex(paragraphs)
     if references:

@@ -91,6 +91,18 @@ def test_settings_make_the_same_settings_again(tmp_path):
     assert {**as_dict(load_settings(again)), "source": ""} == {**settings, "source": ""}
 
 
+def test_the_command_that_makes_it_again_is_the_command():
+    from harmoniq.cli.parser import build_parser
+    from harmoniq.cli.rerun import rerun_command
+
+    line = "reproduce study.toml out --methods raw gam --bootstrap 50 --alternatives --dataset a=b --seed 3"
+    args = build_parser().parse_args(line.split())
+    again = build_parser().parse_args(rerun_command(args).split()[1:])
+    assert {**vars(again), "execute": 0} == {**vars(args), "execute": 0}
+    args = build_parser().parse_args(["analyze", "r.tsv", "p.tsv", "out dir", "--bootstrap", "50"])
+    assert rerun_command(args) == "harmoniq analyze r.tsv p.tsv 'out dir' --config settings.toml --seed 0"
+
+
 def test_what_is_wrong_with_the_datasets_is_said(tmp_path):
     config = tmp_path / "study.toml"
     for text, words in (
