@@ -102,11 +102,11 @@ class WriteSubject(VersionedInterface):
         from harmoniq.surface.subject import FreeSurferSubject, surface_files
 
         given, folder = self.inputs, Path(runtime.cwd) / self.inputs.subject
-        meshes = {
+        meshes: dict[str, Any] = {
             name: dict(zip(("lh", "rh"), map(Path, getattr(given, name)), strict=True))
             for name in ("labels", "layers", "spheres", "registered")
         }
-        images = {name: Path(getattr(given, name)) for name in ("head", "corrected", "mask", "aseg")}
+        images: dict[str, Any] = {name: Path(getattr(given, name)) for name in ("head", "corrected", "mask", "aseg")}
         facts = {name: value for part in given.facts or [] for name, value in part.items()}
         for side in ("lh", "rh"):
             stages = getattr(given, f"facts_{side}") or []

@@ -123,8 +123,9 @@ def _choices(plain: Any) -> Any:
     """Return the choices of a harmonization from a dictionary; Nipype makes lists of tuples."""
     from harmoniq.harmonization.batches import Choices
 
-    items = (plain or {}).items()
-    return Choices(**{name: tuple(value) if isinstance(value, list) else value for name, value in items})
+    items: dict[str, Any] = plain or {}
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in items.items()}
+    return Choices(**given)
 
 
 class GroupStepInputSpec(VersionedInputSpec):

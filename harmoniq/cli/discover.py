@@ -74,7 +74,7 @@ def discover(
     )
     bundles = BundleSearch(
         existing.derivatives, bundle_engine,
-        wanted="bundles" in (stages or ()), skipped=bool(stages) and "bundles" not in stages,
+        wanted="bundles" in (stages or ()), skipped=bool(stages) and "bundles" not in (stages or ()),
     )  # fmt: skip
     found: list[SessionInputs] = []
     refused: dict[str, InputError] = {}

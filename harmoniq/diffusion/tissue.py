@@ -119,4 +119,4 @@ def to_grid(
     for corner in np.ndindex(2, 2, 2):
         offset = to_voxel[:3, :3] @ (np.array(corner) / 2 - 0.25) + to_voxel[:3, 3]
         out += affine_transform(volume, to_voxel[:3, :3], offset, output_shape=shape[:3], order=1, output=np.float32)
-    return out / 8
+    return out / np.float32(8)

@@ -137,7 +137,8 @@ def _registered(anatomy: Path, start: NDArray[np.float64], mp2rage: Path, mask: 
     image = load_image(anatomy, finite=False, ndim=3)
     with TemporaryDirectory() as folder:
         moved = save_image(np.nan_to_num(image.data), start @ image.affine, Path(folder) / anatomy.name)
-        return np.linalg.inv(register_rigid(mp2rage, moved, fixed_mask_path=mask, seed=seed).matrix)
+        matrix = np.linalg.inv(register_rigid(mp2rage, moved, fixed_mask_path=mask, seed=seed).matrix)
+    return np.asarray(matrix, dtype=np.float64)
 
 
 def _displacement(matrix: NDArray[np.float64], brain: Image) -> float:
@@ -150,7 +151,7 @@ def _displacement(matrix: NDArray[np.float64], brain: Image) -> float:
 
 def _points(tractograms: Mapping[str, str | Path]) -> NDArray[np.float64]:
     """Return some points of each bundle; one without a streamline has none."""
-    found = [np.empty((0, 3))]
+    found: list[NDArray] = [np.empty((0, 3))]
     for path in tractograms.values():
         try:
             lines, _ = load_streamlines(path)

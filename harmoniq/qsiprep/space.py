@@ -49,7 +49,7 @@ class BundleSpace:
         if self.transform is None:
             return None
         found = read_itk(self.transform)
-        return np.linalg.inv(found) if self.inverse else found
+        return np.asarray(np.linalg.inv(found) if self.inverse else found, dtype=np.float64)
 
 
 def find_space(bundles: Mapping[str, Path], folders: Sequence[Path], sub: str, ses: str | None = None) -> BundleSpace:

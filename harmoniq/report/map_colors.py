@@ -5,6 +5,7 @@ Fuderer et al. 2025: the color maps are Crameri's (2020, Nat Commun
 of times; the lower half of the colors is linear in the rate and the upper half in its logarithm; black is no value.
 """
 
+import math
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -32,7 +33,7 @@ def color_map(metric: str) -> Colormap:
 
 def color_norm(metric: str) -> FuncNorm:
     """Return the metric's scale from 0 to its top: linear up to top / e, and logarithmic above."""
-    knee = SCALES[metric].top / np.e
+    knee = SCALES[metric].top / math.e
 
     def forward(rate: NDArray) -> NDArray:
         rate = np.asarray(rate, dtype=float)

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from harmoniq.harmonization.hbr.sampler import SamplerOptions
 
-HBR_DIAGNOSTICS_COLUMNS = {
+HBR_DIAGNOSTICS_COLUMNS: dict[str, Any] = {
     "metric": "R1 or R2star",
     "tissue": "cGM, sWM or WM",
     "region": "Brodmann area or bundle",
