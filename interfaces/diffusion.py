@@ -5,7 +5,7 @@ from typing import Any
 
 from nipype.interfaces.base import File, InputMultiObject, SimpleInterface, TraitedSpec, traits
 
-from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface
+from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface, given
 
 
 class TrackBundlesInputSpec(VersionedInputSpec):
@@ -92,4 +92,35 @@ class PutBundles(SimpleInterface):
             write_json(target.with_suffix(".json"), content)
             written.append(str(target))
         self._results["out_files"] = written
+        return runtime
+
+
+class BundleFigureInputSpec(VersionedInputSpec):
+    """The R1 map and the bundles in its space."""
+
+    r1_map = File(exists=True, mandatory=True)
+    mask = File(exists=True, desc="of the brain: what lies outside is dark")
+    names = traits.List(traits.Str, mandatory=True)
+    tractograms = InputMultiObject(File(exists=True), mandatory=True)
+    title = traits.Str(mandatory=True)
+
+
+class BundleFigureOutputSpec(TraitedSpec):
+    """A picture."""
+
+    figure = File(exists=True, desc="PNG")
+
+
+class BundleFigure(VersionedInterface):
+    """Draw bundles over the R1 map in three views, without a display."""
+
+    input_spec, output_spec = BundleFigureInputSpec, BundleFigureOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from harmoniq.report.pictures import draw_bundles
+
+        inputs, out = self.inputs, self.output_path(runtime, "bundles.png")
+        bundles = dict(zip(inputs.names, inputs.tractograms, strict=True))
+        draw_bundles(inputs.r1_map, bundles, out, title=inputs.title, mask_path=given(inputs.mask))
+        self._results["figure"] = str(out)
         return runtime

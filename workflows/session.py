@@ -20,7 +20,7 @@ from harmoniq.workflows.map_engines import MapEngines
 from harmoniq.workflows.maps import init_coregistration_wf, init_r1_wf, init_r2star_wf
 from harmoniq.workflows.outputs import derivative_path, sink
 from harmoniq.workflows.session_cortex import add_cortex, add_cortex_figures, add_surfaces
-from harmoniq.workflows.session_tracts import add_bundles, add_tracking
+from harmoniq.workflows.session_tracts import add_bundle_figure, add_bundles, add_tracking
 from harmoniq.workflows.sidecars import session_sidecars
 
 
@@ -86,6 +86,8 @@ def init_session_wf(
                 add_cortex(parts, surfaces_wf, metric)
             if with_bundles:
                 add_bundles(parts, tracking, metric)
+        if with_bundles:
+            add_bundle_figure(parts, tracking)
         if surfaces_wf is not None:
             add_cortex_figures(parts, surfaces_wf)
     if "regions" in stages and parts.rows:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from nipype.pipeline.engine import Node
 
-from harmoniq.interfaces.diffusion import PutBundles, TrackBundles
+from harmoniq.interfaces.diffusion import BundleFigure, PutBundles, TrackBundles
 from harmoniq.regions.aggregate import engine_label
 from harmoniq.workflows.bundle_engines import steps_for
 from harmoniq.workflows.sampling import init_bundles_wf
@@ -70,3 +70,19 @@ def add_bundles(parts: "SessionParts", tracking: Node | None, metric: str) -> No
     central = f"central{round(100 * parts.settings.bundles.central)}"
     path = parts.path(f"{metric}map_profiles", ".tsv", folder="dwi", desc=central)
     parts.put((bundles_wf, "outputnode.profiles"), f"{metric.lower()}_profiles", path, parts.sidecars["profiles"])
+
+
+def add_bundle_figure(parts: "SessionParts", tracking: Node | None) -> None:
+    """Draw the bundles over the R1 map."""
+    figure_bundles = Node(BundleFigure(title=parts.inputs.label), name="figure_bundles", mem_gb=1.0)
+    source, field = parts.maps["R1"]
+    parts.workflow.connect([
+        (source, figure_bundles, [(field, "r1_map")]),
+        (parts.r1_wf, figure_bundles, [("outputnode.mask", "mask")]),
+    ])  # fmt: skip
+    if tracking is None:
+        figure_bundles.inputs.names = list(parts.inputs.bundles)
+        figure_bundles.inputs.tractograms = [str(path) for path in parts.inputs.bundles.values()]
+    else:
+        parts.workflow.connect([(tracking, figure_bundles, [(name, name) for name in ("names", "tractograms")])])
+    parts.put((figure_bundles, "figure"), "figure_bundles", parts.figure_path("bundles"))

@@ -1,5 +1,6 @@
 """Pictures of one participant's maps and registration, from files to PNG."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,33 @@ def draw_map(
         cmap=color_map(metric), norm=color_norm(metric), mask=mask,
     )  # fmt: skip
     write_bytes(out, figure_bytes(figure))
+
+
+def draw_bundles(
+    r1_path: str | Path, tractograms: Mapping[str, str | Path], out: Path, *, title: str, mask_path: Path | None = None
+) -> None:
+    """Draw bundles over an R1 map in three views.
+
+    Parameters
+    ----------
+    r1_path : path
+        R1 map, 1/s.
+    tractograms : mapping of str to path
+        Bundle to its file, in the map's space.
+    out : path
+        PNG.
+    title : str
+        Of the figure.
+    mask_path : path, optional
+        Of the brain: what lies outside is dark.
+    """
+    from harmoniq.report.tract_views import figure_bundles
+    from harmoniq.tract.streamlines import load_streamlines
+
+    image = load_image(r1_path, ndim=3, finite=False)
+    mask = None if mask_path is None else on_grid(image, mask_path, None) > 0.5
+    bundles = {name: load_streamlines(path)[0] for name, path in tractograms.items()}
+    write_bytes(out, figure_bytes(figure_bundles(image.data, image.affine, bundles, title, mask)))
 
 
 def draw_registration(

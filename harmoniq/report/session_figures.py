@@ -63,6 +63,19 @@ _LESIONS: Final = (
     "Outlines of what is left out for lesions over R1 in three planes",
     "Around each lesion and its dilation (orange): what lies inside enters no regional value.",
 )
+_BUNDLES: Final = (
+    "Bundles",
+    "White-matter bundles over the R1 map from the left, from the front and from above",
+    "Up to 80 streamlines of each, seen through the head; from the left without those of the right side.",
+)
+_PROFILES: Final = {
+    "R1": ("R1 along the bundles", "Profiles of R1 along the bundles, a panel each"),
+    "R2star": ("R2* along the bundles", "Profiles of R2* along the bundles, a panel each"),
+}
+_PROFILE_CAPTION: Final = (
+    "Weighted mean and standard deviation over the streamlines, whose number stands in brackets, node by node. The "
+    "shaded central part enters the regional value; at the ends streamlines fan out into cortex."
+)
 _TURN: Final = (
     "Registration, in turn",
     "The same slices of MP2RAGE and of the registered first ME-GRE echo",
@@ -140,6 +153,8 @@ def session_figures(
             if picture(f"{metric}engines{kind}").is_file():
                 title, alt, caption = (text.format(word) for text in about)
                 found.append(figure((title, alt, caption), picture(f"{metric}engines{kind}")))
+    if picture("bundles").is_file():
+        found.append(figure(_BUNDLES, picture("bundles")))
     if picture("lesions").is_file():
         found.append(figure(_LESIONS, picture("lesions")))
     if picture("registration").is_file():
@@ -156,6 +171,7 @@ def _drawn(
     """Draw the histograms and the lookup curve into the folder, as far as there is something to draw."""
     from harmoniq.report.histograms import figure_tissue_histograms
     from harmoniq.report.lookup_curve import figure_lookup_curve
+    from harmoniq.report.tract_profiles import figure_profiles, profiles_of
 
     samples = read_samples(out_dir.joinpath(*label.split("_")), label)
     figures = []
@@ -163,6 +179,11 @@ def _drawn(
         figures.append((_HISTOGRAMS, "histograms", figure_tissue_histograms(samples)))
     if timing is not None:
         figures.append((_LOOKUP, "lookup", figure_lookup_curve(timing, samples.get("R1"))))
+    for metric, (title, alt) in _PROFILES.items():
+        table = profiles_of(out_dir.joinpath(*label.split("_")), label, metric)
+        if table is not None:
+            figure = figure_profiles(table, metric, f"{label}: {title}")
+            figures.append(((title, alt, _PROFILE_CAPTION), f"{metric}profiles", figure))
     found = []
     for about, name, figure in figures:
         path = folder / f"{label}_desc-{name}.png"
