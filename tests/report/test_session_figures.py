@@ -110,6 +110,7 @@ def write_session(folder, label, metrics=("R1", "R2star")):
                 name = f"{label}_hemi-{hemi}_desc-{tissue}_{metric}map.shape.gii"
                 write_shape(values, folder / "anat" / name, hemisphere=hemi)
         nodes = {"bundle": "FA", "node": range(100), "value": scale, "central": [15 <= n < 85 for n in range(100)]}
+        nodes |= {"sd": 0.1, "n_streamlines": 9}
         about = {name: name for name in nodes}
         write_tsv(
             pd.DataFrame(nodes), folder / "dwi" / f"{label}_desc-central70_{metric}map_profiles.tsv", columns=about
@@ -125,13 +126,16 @@ def test_samples_and_figures_of_a_session(tmp_path, label):
     }
     figures = session_figures(tmp_path, label, timing=SITE1)
     end = " (a)" if "ses" in label else ""
-    assert [figure.title for figure in figures] == [f"Tissues{end}", f"Lookup curve{end}"]
+    along = ["R1 along the bundles", "R2* along the bundles"]
+    assert [figure.title for figure in figures] == [f"{title}{end}" for title in ("Tissues", "Lookup curve", *along)]
     folder = tmp_path / "sub-01" / "figures"
-    assert {path.name for path in folder.iterdir()} == {f"{label}_desc-{n}.png" for n in ("histograms", "lookup")}
+    assert {path.name for path in folder.iterdir()} == {
+        f"{label}_desc-{n}.png" for n in ("histograms", "lookup", "R1profiles", "R2starprofiles")
+    }
     for name in ("R1", "registration", "registrationMP2RAGE", "registrationMEGRE"):
         (folder / f"{label}_desc-{name}.png").write_bytes(b"x")
     figures = session_figures(tmp_path, label, timing=SITE1)
-    titles = ["R1", "Tissues", "Lookup curve", "Registration", "Registration, in turn"]
+    titles = ["R1", "Tissues", "Lookup curve", *along, "Registration", "Registration, in turn"]
     assert [figure.title for figure in figures] == [f"{title}{end}" for title in titles]
     assert figures[-1].second is not None and figures[-1].second_uri.startswith("data:image/png")
 
