@@ -80,6 +80,16 @@ def test_ages_outside_get_values_but_no_scores(make_cohort):
         assert np.isfinite(model.transform(old)).all()
 
 
+def test_a_dozen_controls_are_harmonized_and_flagged(make_cohort):
+    """More parameters than controls: exact fits, a posterior that no sampler explores. Said, and finite."""
+    ages = {"site1": (20, 70), "site2": (20, 60), "site3": (15, 60)}
+    cohort = make_cohort(n=3, p=2, ages=ages)
+    model = fitted(cohort, options=SamplerOptions(chains=2, tune=100, draws=100), disjoint_ages="warn")
+    assert np.isfinite(model.transform(cohort)).all()
+    assert not model.diagnostics()["converged"].any()
+    assert any("have not converged" in note and "BA1" in note for note in model.notes)
+
+
 def test_further_covariates_and_unknown_engines_are_refused():
     with pytest.raises(InputError, match=r"protect = weight.*age and sex"):
         Hbr(protect=("age", "sex", "weight"))

@@ -51,10 +51,10 @@ def test_default_chains_converge_with_and_without_site_effects():
 
 
 def test_chains_too_short_are_tried_again_and_then_flagged():
-    """Fifteen iterations cannot have 100 effective draws per chain; nor can the second try's thirty."""
+    """Fifteen iterations cannot have 100 effective draws per chain; nor can the second try's 45."""
     result = sample(make_target(), SamplerOptions(chains=2, tune=10, draws=15), region_seed(0, ("x",)))
     assert result.refitted and not result.converged
-    assert result.draws.shape[1] == 30
+    assert result.draws.shape[1] == 45
 
 
 def test_posterior_of_a_straight_case_is_least_squares():

@@ -7,6 +7,9 @@ from harmoniq.harmonization.hbr.prior import TABLE_START, TABLE_STEP, offset_tab
 from harmoniq.harmonization.hbr.region import Target
 
 MAX_STEPS = 100
+
+#: In standardized units; where a few participants are fitted exactly, the curvature would be beyond any computation.
+SMALLEST_SIGMA = 1e-3
 TOLERANCE = 1e-6
 
 
@@ -42,8 +45,27 @@ def find_mode(target: Target) -> np.ndarray:
 
 def whitener(target: Target, mode: np.ndarray) -> np.ndarray:
     """Return a matrix that turns standard normal coordinates into the approximate posterior's, without its mean."""
-    lower = np.linalg.cholesky(information(target, mode, widened=True))
-    return np.ascontiguousarray(np.linalg.inv(lower).T)
+    return root_of(information(target, mode, widened=True))
+
+
+def root_of(precision: np.ndarray) -> np.ndarray:
+    """Return the upper triangular matrix R with R R' the inverse of a positive definite matrix."""
+    return np.ascontiguousarray(np.linalg.inv(np.linalg.cholesky(precision)).T)
+
+
+def whitener_from(draws: np.ndarray, root: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return center and root of what a first try has found, where the normal approximation at the mode is too far off.
+
+    Parameters
+    ----------
+    draws : numpy.ndarray, shape (n_chains, n_draws, n_parameters)
+        Their first halves are left out.
+    root : numpy.ndarray, shape (n_parameters, n_parameters)
+        Of that approximation; a tenth of its covariance keeps the new one away from singular.
+    """
+    flat = draws[:, draws.shape[1] // 2 :].reshape(-1, draws.shape[2])
+    covariance = 0.9 * np.cov(flat.T) + 0.1 * root @ root.T
+    return flat.mean(axis=0), root_of(np.linalg.inv(covariance))
 
 
 def information(target: Target, theta: np.ndarray, *, widened: bool = False) -> np.ndarray:
@@ -55,7 +77,7 @@ def information(target: Target, theta: np.ndarray, *, widened: bool = False) -> 
     half, b = target.size // 2, target.priors.softplus
     design = target.design
     eta = design @ theta[half:]
-    sigma = b * np.logaddexp(0.0, eta / b)
+    sigma = np.maximum(b * np.logaddexp(0.0, eta / b), SMALLEST_SIGMA)
     slope = np.exp(-np.logaddexp(0.0, -eta / b))
     out = np.zeros((target.size, target.size))
     for part, weight in enumerate((1.0 / sigma**2, 2.0 * (slope / sigma) ** 2)):

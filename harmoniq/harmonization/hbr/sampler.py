@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harmoniq.harmonization.hbr.diagnostics import bulk_ess, rhat
-from harmoniq.harmonization.hbr.laplace import find_mode, whitener
+from harmoniq.harmonization.hbr.laplace import find_mode, whitener, whitener_from
 from harmoniq.harmonization.hbr.region import Target
 
 #: Convergence is asked for as Vehtari et al. (2021) advise: R-hat under 1.01, 100 effective draws per chain.
 MAX_RHAT = 1.01
 MIN_ESS_PER_CHAIN = 100
+
+#: R-hat beyond which the approximation at the mode is given up for the second try (in cohorts of a few dozen).
+LOST = 1.1
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class SamplerOptions:
 
     def safer(self) -> "SamplerOptions":
         """Return smaller steps, more of them, and longer chains."""
-        return replace(self, tune=2 * self.tune + 400, draws=2 * self.draws, target=0.95, max_steps=2 * self.max_steps)
+        return replace(self, tune=2 * self.tune + 400, draws=3 * self.draws, target=0.95, max_steps=2 * self.max_steps)
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,10 @@ def sample(target: Target, options: SamplerOptions, seed: np.random.SeedSequence
     result = _run(target, mode, root, options, first)
     if result.converged or not options.retry:
         return result
-    again = _run(target, mode, root, options.safer(), second)
+    center = mode
+    if result.rhat_max > LOST:
+        center, root = whitener_from(result.draws, root)
+    again = _run(target, center, root, options.safer(), second)
     return replace(again, refitted=True)
 
 
