@@ -42,7 +42,7 @@ def find_bundles_in_dwi(job: Job) -> dict[str, Any]:
     """
     out = Path(job.out_dir)
     waypoints = available_bundles(Path(job.templates))
-    wanted = [name for name in (job.bundles or BUNDLES) if name in waypoints]
+    wanted = [name for name in BUNDLES if name in waypoints and name in (job.bundles or BUNDLES)]
     if not wanted:
         raise InputError("has no waypoint regions of the wanted bundles", file=job.templates, key="bundles.templates")
     r1, mask = load_image(job.r1_map, ndim=3, finite=False), load_image(job.mask, ndim=3)

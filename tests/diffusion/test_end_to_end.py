@@ -46,10 +46,10 @@ def blocked(tmp_path, monkeypatch):
     assert "sockets are blocked" in said.stderr
 
 
-def simulate(folder, voxel_mm):
+def simulate(folder, voxel_mm, *modalities):
     """Simulate one head with MP2RAGE and diffusion; the true maps stand in for those of MP2RAGE and ME-GRE."""
     words = ["simulate", folder, "--sites", 1, "--subjects-per-site", 1, "--patients", 0, "--voxel-size", voxel_mm]
-    words += ["--modalities", "mp2rage", "dwi", "--seed", 1, "--nprocs", 1]
+    words += ["--modalities", "mp2rage", "dwi", *modalities, "--seed", 1, "--nprocs", 1]
     done = subprocess.run(
         [sys.executable, "-P", "-m", "harmoniq", *map(str, words)],
         capture_output=True, text=True, check=False, cwd=folder.parent,
@@ -80,13 +80,13 @@ def job(head, templates, folder, **options):
     )  # fmt: skip
 
 
-def errors(head, result):
-    """Return the error of the central 70 % of bundles with more than 50 streamlines, in percent of the truth."""
+def errors(head, result, metrics=("R1", "R2star"), more_than=50):
+    """Return the error of the central 70 % of bundles with more than some streamlines, in percent of the truth."""
     found = {}
-    for metric, path in head.maps.items():
-        image = load_image(path)
+    for metric in metrics:
+        image = load_image(head.maps[metric])
         for name, file in result["bundles"].items():
-            if result["counts"][name] > 50:
+            if result["counts"][name] > more_than:
                 profile = bundle_profile(load_streamlines(file)[0], image.data, image.affine)
                 value = float(np.nanmean(profile.mean[profile.central]))
                 found[metric, name] = 100 * (value / head.truth[metric, name] - 1)
@@ -100,15 +100,15 @@ def test_bundles_of_a_coarse_head(templates, tmp_path, blocked):
     wanted = ["ILF_L", "CGC_R"]
     result = run_in_process(job(head, templates, tmp_path / "job", bundles=wanted, n_seeds=8000))
     assert list(result["bundles"]) == sorted(wanted, key=BUNDLES.index)
-    off = errors(head, result)
-    assert off and max(map(abs, off.values())) < 4
+    off = errors(head, result, metrics=["R1"], more_than=20)  # without multi-echo there is no true R2*
+    assert len(off) == 2 and max(map(abs, off.values())) < 2
     assert result["peak_memory_gb"] < 3
 
 
 @pytest.mark.nightly
 @pytest.mark.slow
 def test_four_bundles_within_two_percent(templates, tmp_path, blocked):
-    head = simulate(tmp_path / "bids", 1.0)
+    head = simulate(tmp_path / "bids", 1.0, "megre")
     wanted = ["ARC_L", "CST_R", "FP", "SLF_R"]
     result = run_in_process(job(head, templates, tmp_path / "job", bundles=wanted, n_seeds=15_000))
     assert set(result["bundles"]) == set(wanted)
@@ -119,7 +119,7 @@ def test_four_bundles_within_two_percent(templates, tmp_path, blocked):
 @pytest.mark.slow
 def test_all_bundles_within_two_percent(templates, tmp_path, blocked):
     """At least 16 of 18 are recognized; the same seed gives the same streamlines in another process."""
-    head = simulate(tmp_path / "bids", 1.0)
+    head = simulate(tmp_path / "bids", 1.0, "megre")
     result = run_in_process(job(head, templates, tmp_path / "job", n_seeds=30_000))
     assert len(result["bundles"]) >= 16
     off = errors(head, result)
