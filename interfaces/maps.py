@@ -48,7 +48,7 @@ def timing_of(inputs: Any, source: Any) -> MP2RAGETiming:
 def r1_arguments(inputs: Any) -> dict[str, Any]:
     """Return what every engine of R1 takes: the acquisition, and the transmit field."""
     names = ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase")
-    images = {name: given(getattr(inputs, name)) for name in names}
+    images: dict[str, Any] = {name: given(getattr(inputs, name)) for name in names}
     return {
         "acquisition": MP2RAGE(timing_of(inputs, images["uni"] or images["inv1"]), **images),
         "b1_map": given(inputs.b1_map),
