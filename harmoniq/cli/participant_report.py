@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harmoniq.cli.discover import Discovery
 from harmoniq.data.errors import InputError
@@ -95,6 +95,7 @@ def _write_report(
         error="\n".join(errors) or None,
         sessions=[inputs.session for inputs in sessions if inputs.session],
         lesions=_lesions(out_dir, sessions),
+        surface_quality=_surface_quality(out_dir, sessions),
         lesion_notes=[f"{i.label}: {note}" for i in sessions for note in i.notes if "lesion" in note],
     )
     write_participant_report(out_dir / f"sub-{participant}.html", context)
@@ -107,6 +108,16 @@ def _is_of(label: str, participant: str) -> bool:
 def _table_path(out_dir: Path, inputs: SessionInputs) -> Path:
     folder = out_dir.joinpath(*inputs.label.split("_"))
     return folder / f"{inputs.label}_regions.tsv"
+
+
+def _surface_quality(out_dir: Path, sessions: Sequence[SessionInputs]) -> dict[str, dict[str, Any]]:
+    """Return the figures of surfaces that the embedded engine made, by session."""
+    paths = {
+        inputs.label: out_dir.joinpath(*inputs.label.split("_"), "anat", f"{inputs.label}_desc-quality_surfaces.json")
+        for inputs in sessions
+        if inputs.freesurfer is None
+    }
+    return {label: read_json(path) for label, path in paths.items() if path.is_file()}
 
 
 def _engine_tables(out_dir: Path, sessions: Sequence[SessionInputs]) -> "dict[str, pd.DataFrame]":

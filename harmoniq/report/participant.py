@@ -14,6 +14,7 @@ from harmoniq.report.methods import methods_section, participant_methods
 from harmoniq.report.page import write_page
 from harmoniq.report.sensitivity import sensitivity_blocks
 from harmoniq.report.style import METRIC_WORDS, TISSUE_TITLES, metric_word, records
+from harmoniq.report.surface_quality import surface_section
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class ParticipantReport:
         What was left out for lesions, a row per session and map; see `harmoniq.report.lesions`.
     lesion_notes : sequence of str
         Where lesions were not left out, and why.
+    surface_quality : mapping
+        Session's label to the figures of surfaces by the embedded engine; see `harmoniq.report.surface_quality`.
     """
 
     participant_id: str
@@ -68,6 +71,7 @@ class ParticipantReport:
     sessions: Sequence[str] = ()
     lesions: Sequence[Mapping[str, object]] = ()
     lesion_notes: Sequence[str] = ()
+    surface_quality: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 def write_participant_report(path: str | Path, context: ParticipantReport) -> Path:
@@ -96,6 +100,7 @@ def write_participant_report(path: str | Path, context: ParticipantReport) -> Pa
         _summary(context, status),
         Section("inputs", "Data and engines", _inputs(context)),
         Section("figures", "Maps", [Image(figure) for figure in context.figures]),
+        surface_section(context.surface_quality),
         Section("engine-comparison", "Two engines side by side", _engine_tables(context)),
         Section("regions", "Regional values", _regions(context)),
         lesion_section(context.lesions, regions, context.lesion_notes),

@@ -1,0 +1,64 @@
+"""Quality of surfaces that the embedded engine made: a table, and what in it wants a look."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from harmoniq.report.blocks import Notes, Section, Text, table_block
+
+_SIDES = {"lh": "left", "rh": "right"}
+_COLUMNS = {
+    "vertices": "vertices",
+    "thickness_mean": "mean thickness (mm)",
+    "mid_cortex_in_gray_percent": "mid-cortex in gray matter (%)",
+    "below_white_in_white_percent": "0.5 mm below white in white matter (%)",
+    "white_distance_mm": "white surface to tissue boundary (mm)",
+    "sulc_correlation": "folds against fsaverage (r)",
+}
+#: What a whole surface has: one piece without handles, and no face through another or inside out.
+_WHOLE = {
+    "white_euler": 2, "pial_euler": 2, "white_self_intersections": 0, "pial_self_intersections": 0,
+    "sphere_folds": 0, "registered_folds": 0,
+}  # fmt: skip
+#: Below these a surface should be looked at; real brains lie above 95, 90 and 0.75.
+_LOW = {"mid_cortex_in_gray_percent": 90.0, "below_white_in_white_percent": 85.0, "sulc_correlation": 0.6}
+
+
+def surface_section(quality: Mapping[str, Mapping[str, Any]]) -> Section:
+    """Return the section on the embedded engine's surfaces; it is empty where it made none.
+
+    Parameters
+    ----------
+    quality : mapping
+        Session's label to its figures, as ``*_desc-quality_surfaces.json`` holds them.
+    """
+    if not quality:
+        return Section("surfaces", "Surfaces", [])
+    rows, warnings = [], []
+    for session, figures in quality.items():
+        for side, word in _SIDES.items():
+            found = figures.get(side, {})
+            rows.append({"session": session, "hemisphere": word, **{_COLUMNS[n]: found.get(n) for n in _COLUMNS}})
+            warnings += [f"{session}, {word}: {problem}" for problem in problems(found)]
+    engines = ", ".join(sorted({str(figures.get("engine", "catsurf")) for figures in quality.values()}))
+    said = (
+        f"<p>Made by {engines}. Tissue is that of the engine's own labels: these figures tell whether the surfaces "
+        "follow them, not whether the labels are right. Look at the outlines.</p>"
+    )
+    blocks = [Text(said), Notes(warnings, "warning"), table_block(pd.DataFrame(rows), "Quality")]
+    return Section("surfaces", "Surfaces", blocks)
+
+
+def problems(figures: Mapping[str, Any]) -> list[str]:
+    """Return what of a hemisphere's figures wants a look."""
+    found = [
+        f"{name.replace('_', ' ')} is {figures[name]}, not {wanted}"
+        for name, wanted in _WHOLE.items()
+        if name in figures and figures[name] != wanted
+    ]
+    return found + [
+        f"{_COLUMNS[name]} is {figures[name]:.3g}, below {least:g}"
+        for name, least in _LOW.items()
+        if name in figures and figures[name] < least
+    ]
