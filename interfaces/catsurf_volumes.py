@@ -5,7 +5,7 @@ from typing import Any
 
 from nipype.interfaces.base import File, TraitedSpec, traits
 
-from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface
+from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface, given
 
 
 class FactsOutputSpec(TraitedSpec):
@@ -38,7 +38,7 @@ class FindBrain(VersionedInterface):
         from harmoniq.surface.reconstruction.brain import calm_head, write_brain
 
         head, out = self.output_path(runtime, "head.nii"), self.output_path(runtime, "brain_mask.nii")
-        calm_head(self.inputs.in_file, head, rough_mask=self.inputs.rough_mask or None)
+        calm_head(self.inputs.in_file, head, rough_mask=given(self.inputs.rough_mask))
         volume = write_brain(head, out, seed=self.inputs.seed)
         self._results.update(head=str(head), mask=str(out), facts={"brain_ml": round(volume, 1)})
         return runtime
@@ -162,8 +162,8 @@ class LabelHemispheres(VersionedInterface):
     def _run_interface(self, runtime: Any) -> Any:
         from harmoniq.surface.reconstruction.labels import write_hemisphere_labels
 
-        given, folder = self.inputs, Path(runtime.cwd)
-        facts = write_hemisphere_labels(given.corrected, given.mask, given.tissues, given.aseg, folder)
+        inputs, folder = self.inputs, Path(runtime.cwd)
+        facts = write_hemisphere_labels(inputs.corrected, inputs.mask, inputs.tissues, inputs.aseg, folder)
         labels = {hemisphere: str(folder / f"{hemisphere}_label.nii") for hemisphere in ("lh", "rh")}
         self._results.update(**labels, facts=facts)
         return runtime

@@ -25,6 +25,7 @@ IGNORED = (
     "*_tractography.*",
     "*_desc-cGM_*",
     "*_desc-sWM_*",
+    "*_desc-quality_surfaces.json",
 )
 
 
