@@ -15,7 +15,8 @@ class SampleBundlesInputSpec(VersionedInputSpec):
     engine = traits.Str(mandatory=True, desc="what made the map and the bundles")
     names = traits.List(traits.Str, mandatory=True, desc="bundles, in the contract's names")
     tractograms = InputMultiObject(File(exists=True), mandatory=True, desc="one per bundle")
-    reference = File(exists=True, desc="image that gives .tck files their space")
+    reference = File(exists=True, desc="MP2RAGE image, in whose field of view the bundles should lie")
+    placement = File(exists=True, desc="from points of the bundles to MP2RAGE's; identity when absent")
     transform = File(exists=True, desc="from MP2RAGE space to the map's; identity when absent")
     lesions = File(exists=True, desc="mask of what is left out, on the map's grid")
     nodes = traits.Int(100, usedefault=True)
@@ -46,6 +47,7 @@ class SampleBundles(VersionedInterface):
             engine=inputs.engine,
             reference=given(inputs.reference),
             transform=given(inputs.transform),
+            placement=given(inputs.placement),
             lesions=given(inputs.lesions),
             nodes=inputs.nodes,
             central=inputs.central,

@@ -1,6 +1,8 @@
 """What finds the bundles of sessions that have none: pyAFQ, where it and AFQ's waypoint regions are there."""
 
-from dataclasses import dataclass
+import os
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harmoniq.data.acquisitions import DWI
@@ -8,7 +10,10 @@ from harmoniq.data.errors import InputError
 from harmoniq.diffusion.preprocess import mrtrix_commands
 from harmoniq.diffusion.process import INSTALL, pyafq_version
 from harmoniq.diffusion.waypoints import find_templates
-from harmoniq.settings.schema import BundleSettings, Settings
+from harmoniq.qsiprep.command import is_combined
+from harmoniq.qsiprep.runtime import Runtime, find_runtime
+from harmoniq.settings.schema import BundleSettings, QSIPrepSettings, Settings
+from harmoniq.surface.freesurfer import find_license
 
 
 @dataclass(frozen=True)
@@ -18,13 +23,17 @@ class BundleEngine:
     Parameters
     ----------
     name : str
-        ``pyafq``, or ``none`` where nothing can find them.
+        ``qsiprep``, ``pyafq``, or ``none`` where nothing can find them.
     version : str
-        Of pyAFQ.
+        Of the program.
     reason : str
         Why this one, or why none.
     templates : path, optional
         AFQ's waypoint regions.
+    qsiprep, qsirecon : Runtime, optional
+        Where QSIPrep runs, and QSIRecon where the two are separate.
+    license_file : path, optional
+        Of FreeSurfer, which QSIPrep wants.
     error : InputError, optional
         What a session is refused with, where an engine that was asked for is not there.
     asked_for : bool
@@ -35,6 +44,9 @@ class BundleEngine:
     version: str = ""
     reason: str = ""
     templates: Path | None = None
+    qsiprep: Runtime | None = None
+    qsirecon: Runtime | None = None
+    license_file: Path | None = None
     error: InputError | None = None
     asked_for: bool = False
 
@@ -44,8 +56,42 @@ class BundleEngine:
         return self.name == "pyafq"
 
 
-def choose_bundle_engine(settings: Settings) -> BundleEngine:
-    """Choose what finds bundles in diffusion images; with ``auto``, existing ones go before it."""
+def choose_bundle_engine(settings: Settings, license_file: Path | None = None) -> BundleEngine:
+    """Choose what finds bundles in diffusion images; with ``auto``, existing ones go before it.
+
+    QSIPrep is the reference engine: ``auto`` takes it where the config names its image, or it is installed.
+    """
+    asked_for = settings.bundles.engine == "qsiprep"
+    if asked_for or (settings.bundles.engine == "auto" and (settings.qsiprep.image or shutil.which("qsiprep"))):
+        try:
+            return _qsiprep(settings.qsiprep, license_file, asked_for)
+        except InputError as error:
+            if asked_for:
+                return BundleEngine("qsiprep", reason="asked for, and not to be had", error=error, asked_for=True)
+            found = _pyafq(settings)
+            return replace(found, reason=f"no reference engine: {error.problem}; {found.reason}")
+    return _pyafq(settings)
+
+
+def _qsiprep(settings: QSIPrepSettings, license_file: Path | None, asked_for: bool) -> BundleEngine:
+    first = find_runtime("qsiprep", settings.runtime, settings.image, settings.version)
+    second = None
+    if not is_combined(first.version):
+        second = find_runtime("qsirecon", settings.runtime, settings.recon_image, "")
+    found = find_license(Path(os.environ.get("FREESURFER_HOME") or os.devnull), license_file)[0]
+    if found is None:
+        raise InputError(
+            "QSIPrep refuses to run without a FreeSurfer license", key="--fs-license-file",
+            remedy="name yours, or set FS_LICENSE",
+        )  # fmt: skip
+    reason = "asked for" if asked_for else "no bundles in the derivatives; the reference engine is there"
+    return BundleEngine(
+        "qsiprep", first.version, f"{reason}, in {first.kind}", qsiprep=first, qsirecon=second,
+        license_file=found.absolute(), asked_for=asked_for,
+    )  # fmt: skip
+
+
+def _pyafq(settings: Settings) -> BundleEngine:
     asked_for = settings.bundles.engine == "pyafq"
     try:
         version = pyafq_version()
@@ -70,6 +116,8 @@ def steps_for(dwi: DWI, bundles: BundleSettings) -> tuple[str, ...]:
 
 def bundle_engine_name(dwi: DWI, bundles: BundleSettings, engine: BundleEngine) -> str:
     """Return what stands in the regional table: a quick look is never pooled unnoticed with what QSIPrep made."""
+    if engine.qsiprep is not None:
+        return f"qsiprep-pyafq {engine.version}"
     if dwi.preprocessed:
         return f"pyafq-csd {engine.version}"
     steps = steps_for(dwi, bundles)

@@ -1,7 +1,9 @@
 """What made each map, surface and bundle: the names that stand in sidecars and in the regional table."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from harmoniq.data.files import read_json
 from harmoniq.data.inputs import SessionInputs
 from harmoniq.settings.schema import Settings, SurfaceSettings
 from harmoniq.surface.reconstruction.installed import STAMP
@@ -36,10 +38,29 @@ def engine_names(inputs: SessionInputs, settings: Settings, engines: MapEngines)
     elif engines.surfaces.builds_for(inputs):
         names["surfaces"] = f"{engines.surfaces.name}{_variant(settings.surfaces)} {engines.surfaces.version}"
     if inputs.bundles:
-        names["bundles"] = "pyafq"
-    elif inputs.dwi and inputs.mp2rage is not None and engines.bundles.tracks:
+        names["bundles"] = existing_program(inputs.bundles)
+    elif inputs.dwi and inputs.mp2rage is not None and (engines.bundles.tracks or engines.bundles.qsiprep):
         names["bundles"] = bundle_engine_name(inputs.dwi[0], settings.bundles, engines.bundles)
     return names
+
+
+def existing_program(bundles: Mapping[str, Path]) -> str:
+    """Return what made existing bundles, with its version where its dataset says it: ``qsirecon-pyafq 1.0.1``."""
+    path = next(iter(bundles.values()))
+    named = "/".join(path.parts[-9:]).lower()
+    old = "qsirecon" in named and "space-t1w" in named
+    program = "qsiprep-pyafq" if old else "qsirecon-pyafq" if "qsirecon" in named else "pyafq"
+    wanted = {"qsiprep-pyafq": ("qsiprep", "qsirecon"), "qsirecon-pyafq": ("qsirecon",), "pyafq": ("pyafq",)}[program]
+    for folder in path.parents:
+        file = folder / "dataset_description.json"
+        content = read_json(file) if file.is_file() else {}
+        makers = content.get("GeneratedBy") or [content.get("PipelineDescription") or {}]
+        for maker in makers if isinstance(makers, list) else [makers]:
+            if str(maker.get("Name", "")).lower() in wanted and maker.get("Version"):
+                return f"{program} {maker['Version']}"
+        if content:
+            break
+    return program
 
 
 def _variant(surfaces: SurfaceSettings) -> str:

@@ -70,7 +70,7 @@ def choose_map_engines(settings: Settings, license_file: Path | None = None) -> 
         toolbox has not the method.
     """
     surfaces = choose_surface_engine(settings, license_file)
-    return MapEngines(_r1(settings), _r2star(settings), surfaces, choose_bundle_engine(settings))
+    return MapEngines(_r1(settings), _r2star(settings), surfaces, choose_bundle_engine(settings, license_file))
 
 
 def _r1(settings: Settings) -> MapEngine:

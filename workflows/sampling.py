@@ -110,8 +110,10 @@ def init_bundles_wf(
         From MP2RAGE space to the map's, ITK text; identity when not set.
     lesions
         Mask of what is left out, on the map's grid; nothing when not set.
+    placement
+        From points of the bundles to MP2RAGE's, ITK text; identity when not set.
     reference
-        MP2RAGE image, for tractograms without a space of their own.
+        MP2RAGE image, in whose field of view the bundles should lie.
     names, tractograms
         The bundles, and the tractogram of each.
 
@@ -123,7 +125,7 @@ def init_bundles_wf(
         Rows of the regional table, JSON.
     """
     workflow = Workflow(name=name or f"{metric.lower()}_bundles_wf")
-    given = ["in_map", "transform", "lesions", "reference", "names", "tractograms"]
+    given = ["in_map", "transform", "placement", "lesions", "reference", "names", "tractograms"]
     inputnode = Node(IdentityInterface(fields=given), name="inputnode")
     outputnode = Node(IdentityInterface(fields=["profiles", "rows"]), name="outputnode")
     sample_bundles = Node(

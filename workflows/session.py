@@ -19,6 +19,7 @@ from harmoniq.workflows.lesions import add_lesions
 from harmoniq.workflows.map_engines import MapEngines
 from harmoniq.workflows.maps import init_coregistration_wf, init_r1_wf, init_r2star_wf
 from harmoniq.workflows.outputs import derivative_path, sink
+from harmoniq.workflows.qsiprep import add_placement
 from harmoniq.workflows.session_cortex import add_cortex, add_cortex_figures, add_surfaces
 from harmoniq.workflows.session_tracts import add_bundle_figure, add_bundles, add_tracking
 from harmoniq.workflows.sidecars import session_sidecars
@@ -79,15 +80,16 @@ def init_session_wf(
         surfaces_wf = add_surfaces(parts) if "surfaces" in stages else None
         tracking = add_tracking(parts) if "bundles" in stages else None
         with_bundles = "bundles" in stages and (bool(inputs.bundles) or tracking is not None)
+        placing = add_placement(parts, tracking) if with_bundles else None
         if surfaces_wf is not None or with_bundles:
             add_lesions(parts, fs_license_file)
         for metric in parts.maps:
             if surfaces_wf is not None:
                 add_cortex(parts, surfaces_wf, metric)
             if with_bundles:
-                add_bundles(parts, tracking, metric)
+                add_bundles(parts, tracking, metric, placing)
         if with_bundles:
-            add_bundle_figure(parts, tracking)
+            add_bundle_figure(parts, tracking, placing)
         if surfaces_wf is not None:
             add_cortex_figures(parts, surfaces_wf)
     if "regions" in stages and parts.rows:

@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from nipype.pipeline.engine import Node
+from nipype.pipeline.engine import Node, Workflow
 
 from harmoniq.interfaces.diffusion import BundleFigure, PutBundles, TrackBundles
 from harmoniq.regions.aggregate import engine_label
 from harmoniq.workflows.bundle_engines import steps_for
+from harmoniq.workflows.qsiprep import add_qsiprep
 from harmoniq.workflows.sampling import init_bundles_wf
 
 if TYPE_CHECKING:
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
 MEM_GB = 4.0
 
 
-def add_tracking(parts: "SessionParts") -> Node | None:
+def add_tracking(parts: "SessionParts") -> Node | Workflow | None:
     """Add the node that finds bundles in diffusion images; None where bundles exist or nothing can find them."""
     engine, dwi = parts.map_engines.bundles, parts.inputs.dwi
+    if engine.qsiprep is not None and dwi and not parts.inputs.bundles:
+        return add_qsiprep(parts)
     if parts.inputs.bundles or not engine.tracks or not dwi:
         return None
     bundles = parts.settings.bundles
@@ -50,7 +53,9 @@ def add_tracking(parts: "SessionParts") -> Node | None:
     return track_bundles
 
 
-def add_bundles(parts: "SessionParts", tracking: Node | None, metric: str) -> None:
+def add_bundles(
+    parts: "SessionParts", tracking: Node | Workflow | None, metric: str, placing: Node | None = None
+) -> None:
     """Sample a map along the bundles, existing or found."""
     bundles_wf = init_bundles_wf(
         metric=metric,
@@ -63,8 +68,11 @@ def add_bundles(parts: "SessionParts", tracking: Node | None, metric: str) -> No
         bundles_wf.inputs.inputnode.names = list(parts.inputs.bundles)
         bundles_wf.inputs.inputnode.tractograms = [str(path) for path in parts.inputs.bundles.values()]
     else:
-        edges = [(name, f"inputnode.{name}") for name in ("names", "tractograms")]
+        prefix = "outputnode." if isinstance(tracking, Workflow) else ""
+        edges = [(f"{prefix}{name}", f"inputnode.{name}") for name in ("names", "tractograms")]
         parts.workflow.connect([(tracking, bundles_wf, edges)])
+    if placing is not None:
+        parts.workflow.connect([(placing, bundles_wf, [("placement", "inputnode.placement")])])
     parts.connect_map(metric, bundles_wf)
     parts.rows.append((bundles_wf, "outputnode.rows"))
     central = f"central{round(100 * parts.settings.bundles.central)}"

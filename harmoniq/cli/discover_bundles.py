@@ -42,6 +42,8 @@ class BundleSearch:
         InputError
             When bundles, or an engine, were asked for and are not to be had.
         """
+        from harmoniq.qsiprep.space import find_space
+
         if self.skipped or inputs.mp2rage is None:
             return replace(inputs, bundles=self._existing(inputs), dwi=())
         if self.engine is not None and self.engine.error is not None:
@@ -50,14 +52,16 @@ class BundleSearch:
         if self.engine is None or not self.engine.asked_for:
             bundles = self._existing(inputs)
         if bundles:
-            return replace(inputs, bundles=bundles, dwi=())
+            space = find_space(bundles, self.derivatives, inputs.participant, inputs.session)
+            return replace(inputs, bundles=bundles, bundle_space=space, dwi=())
         dwi, why = self._diffusion(inputs)
         if dwi is not None:
-            notes = () if dwi.preprocessed else (_QUICK_LOOK,)
+            by_qsiprep = self.engine is not None and self.engine.qsiprep is not None
+            notes = () if dwi.preprocessed or by_qsiprep else (_QUICK_LOOK,)
             return replace(inputs, bundles={}, dwi=(dwi,), notes=(*inputs.notes, *notes))
         sentence = f"no tractograms in the derivatives, and none can be made ({why}): no bundles"
         if self.wanted or (self.engine is not None and self.engine.asked_for):
-            key, value = ("--stages", "bundles") if self.wanted else ("--bundle-engine", "pyafq")
+            key, value = ("--stages", "bundles") if self.wanted else ("--bundle-engine", self.engine.name)
             raise InputError(
                 f"no tractograms of {inputs.label} ({why})", key=key, value=value, remedy="give --derivatives"
             )
@@ -76,6 +80,8 @@ class BundleSearch:
         """Return the diffusion images to track in, or why there are none."""
         from harmoniq.diffusion.find import find_preprocessed
 
+        if self.engine is not None and self.engine.qsiprep is not None:
+            return (inputs.dwi[0], "") if inputs.dwi else (None, "no diffusion images with bval and bvec")
         if self.engine is None or not self.engine.tracks:
             return None, self.engine.reason if self.engine is not None else "no engine"
         for folder in self.derivatives:

@@ -36,9 +36,7 @@ if TYPE_CHECKING:
 #: Exit code (the EX_TEMPFAIL of sysexits.h) that asks the batch script to put the task back into the queue.
 REQUEUE = 75
 
-_UNAVAILABLE = {
-    ("bundles", "qsiprep"): "--bundle-engine",
-}
+_UNAVAILABLE = {}
 
 
 def run_participants(args: argparse.Namespace, settings: Settings) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harmoniq.data.acquisitions import DWI, MEGRE, MP2RAGE, B1Map
 from harmoniq.data.bids import QUERIES
+from harmoniq.data.bundle_space import BundleSpace
 from harmoniq.data.diffusion import raw_diffusion
 from harmoniq.data.errors import InputError
 from harmoniq.data.inputs_b1 import find_b1
@@ -36,6 +37,7 @@ class SessionInputs:
     flair: tuple[Path, ...] = ()
     t1w: tuple[Path, ...] = ()
     t2w: tuple[Path, ...] = ()
+    bundle_space: BundleSpace = field(default_factory=BundleSpace)
     lesions: LesionMask | None = None
     samseg_flair: Path | None = None
     notes: tuple[str, ...] = ()

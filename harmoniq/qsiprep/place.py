@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harmoniq.data.bundle_space import BundleSpace
 from harmoniq.data.errors import InputError
 from harmoniq.data.images import Image, load_image, save_image
-from harmoniq.qsiprep.space import BundleSpace, share_inside
+from harmoniq.qsiprep.space import share_inside, space_matrix
 from harmoniq.registration.rigid import register_rigid
 from harmoniq.tract.streamlines import EmptyTractogramError, load_streamlines
 
@@ -90,7 +91,7 @@ def _related(
 ) -> tuple[NDArray[np.float64], dict[str, Any], list[str]]:
     if not space.acpc:
         return np.eye(4), {"Placement": "the scanner space of MP2RAGE"}, []
-    given = space.matrix()
+    given = space_matrix(space)
     name = space.transform.name if space.transform else ""
     if space.anatomy is None:
         if given is None:

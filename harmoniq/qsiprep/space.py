@@ -6,12 +6,12 @@ later versions ``space-ACPC``. The transform stands beside the image.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harmoniq.data.bundle_space import BundleSpace
 from harmoniq.data.derivatives import subject_folders
 from harmoniq.data.images import Image
 from harmoniq.registration.itk import read_itk
@@ -23,33 +23,12 @@ _SPACES = re.compile(r"space-(?:ACPC|T1w)(?![A-Za-z0-9])")
 _ENDINGS = (".mat", ".txt", ".tfm")
 
 
-@dataclass(frozen=True)
-class BundleSpace:
-    """The space of a session's bundles.
-
-    Parameters
-    ----------
-    acpc : bool
-        Whether they say that they are in QSIPrep's AC-PC space.
-    anatomy : path, optional
-        QSIPrep's T1-weighted image in that space.
-    transform : path, optional
-        Between that space and the T1-weighted image's own.
-    inverse : bool
-        Whether `transform` maps points of the T1-weighted image to AC-PC; else it maps AC-PC's to those.
-    """
-
-    acpc: bool = False
-    anatomy: Path | None = None
-    transform: Path | None = None
-    inverse: bool = False
-
-    def matrix(self) -> NDArray[np.float64] | None:
-        """Return the matrix from points of the bundles to those of the T1-weighted image, None without a transform."""
-        if self.transform is None:
-            return None
-        found = read_itk(self.transform)
-        return np.asarray(np.linalg.inv(found) if self.inverse else found, dtype=np.float64)
+def space_matrix(space: BundleSpace) -> NDArray[np.float64] | None:
+    """Return the matrix from points of the bundles to those of the T1-weighted image, None without a transform."""
+    if space.transform is None:
+        return None
+    found = read_itk(space.transform)
+    return np.asarray(np.linalg.inv(found) if space.inverse else found, dtype=np.float64)
 
 
 def find_space(bundles: Mapping[str, Path], folders: Sequence[Path], sub: str, ses: str | None = None) -> BundleSpace:

@@ -52,6 +52,9 @@ def write_session_table(
     }
     if parameters:
         metadata["Acquisition"] = dict(parameters)
+    placed = next((part["bundles"] for part in parts if part.get("bundles")), None)
+    if placed:
+        metadata["Bundles"] = placed
     counts = {name: count for part in parts for name, count in part.get("in_lesions", {}).items()}
     if counts:
         metadata["VerticesInLesions"] = counts

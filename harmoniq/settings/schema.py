@@ -21,6 +21,7 @@ METHODS = ("raw", "combat", "gam", "hbr")
 PEAK_SIGNS = ("minus", "printed")
 PEAK_ERRORS = ("covariance", "printed")
 EDSS_FAMILIES = ("all", "tissue")
+QSIPREP_RUNTIMES = ("auto", "apptainer", "docker", "native")
 LESION_ENGINES = ("auto", "existing", "samseg")
 STAGES = ("maps", "surfaces", "bundles", "regions")
 
@@ -122,6 +123,19 @@ class HarmonizationSettings:
 
 
 @dataclass(frozen=True)
+class QSIPrepSettings:
+    """The ``[qsiprep]`` table: the reference engine of the bundles."""
+
+    runtime: str = option("auto", "where QSIPrep and QSIRecon run", choices=QSIPREP_RUNTIMES)
+    image: str = option("", "of QSIPrep: file of an Apptainer image, or name of a Docker image")
+    recon_image: str = option("", "of QSIRecon, which QSIPrep needs from version 0.22 on")
+    version: str = option("", "of QSIPrep, where the image's name does not say it")
+    recon_spec: str = option("mrtrix_multishell_msmt_pyafq_tractometry", "workflow of the reconstruction")
+    resolution: float = option(1.8, "voxels of the preprocessed diffusion images, mm", bounds=(0.5, 5.0))
+    memory: float = option(16.0, "GB that QSIPrep may use", bounds=(1.0, 1000.0))
+
+
+@dataclass(frozen=True)
 class LesionSettings:
     """The ``[lesions]`` table: what keeps to normal-appearing tissue."""
 
@@ -169,6 +183,7 @@ class Settings:
     surfaces: SurfaceSettings = field(default_factory=SurfaceSettings)
     bundles: BundleSettings = field(default_factory=BundleSettings)
     harmonization: HarmonizationSettings = field(default_factory=HarmonizationSettings)
+    qsiprep: QSIPrepSettings = field(default_factory=QSIPrepSettings)
     lesions: LesionSettings = field(default_factory=LesionSettings)
     statistics: StatisticsSettings = field(default_factory=StatisticsSettings)
     sites: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=lambda: MappingProxyType({}))
