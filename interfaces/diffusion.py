@@ -96,12 +96,13 @@ class PutBundles(SimpleInterface):
 
 
 class BundleFigureInputSpec(VersionedInputSpec):
-    """The R1 map and the bundles in its space."""
+    """The R1 map and the bundles."""
 
     r1_map = File(exists=True, mandatory=True)
     mask = File(exists=True, desc="of the brain: what lies outside is dark")
     names = traits.List(traits.Str, mandatory=True)
     tractograms = InputMultiObject(File(exists=True), mandatory=True)
+    placement = File(exists=True, desc="from points of the bundles to MP2RAGE's; identity when absent")
     title = traits.Str(mandatory=True)
 
 
@@ -121,6 +122,9 @@ class BundleFigure(VersionedInterface):
 
         inputs, out = self.inputs, self.output_path(runtime, "bundles.png")
         bundles = dict(zip(inputs.names, inputs.tractograms, strict=True))
-        draw_bundles(inputs.r1_map, bundles, out, title=inputs.title, mask_path=given(inputs.mask))
+        draw_bundles(
+            inputs.r1_map, bundles, out,
+            title=inputs.title, mask_path=given(inputs.mask), placement=given(inputs.placement),
+        )  # fmt: skip
         self._results["figure"] = str(out)
         return runtime

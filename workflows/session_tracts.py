@@ -80,7 +80,7 @@ def add_bundles(
     parts.put((bundles_wf, "outputnode.profiles"), f"{metric.lower()}_profiles", path, parts.sidecars["profiles"])
 
 
-def add_bundle_figure(parts: "SessionParts", tracking: Node | None) -> None:
+def add_bundle_figure(parts: "SessionParts", tracking: Node | Workflow | None, placing: Node | None = None) -> None:
     """Draw the bundles over the R1 map."""
     figure_bundles = Node(BundleFigure(title=parts.inputs.label), name="figure_bundles", mem_gb=1.0)
     source, field = parts.maps["R1"]
@@ -92,5 +92,9 @@ def add_bundle_figure(parts: "SessionParts", tracking: Node | None) -> None:
         figure_bundles.inputs.names = list(parts.inputs.bundles)
         figure_bundles.inputs.tractograms = [str(path) for path in parts.inputs.bundles.values()]
     else:
-        parts.workflow.connect([(tracking, figure_bundles, [(name, name) for name in ("names", "tractograms")])])
+        prefix = "outputnode." if isinstance(tracking, Workflow) else ""
+        edges = [(f"{prefix}{name}", name) for name in ("names", "tractograms")]
+        parts.workflow.connect([(tracking, figure_bundles, edges)])
+    if placing is not None:
+        parts.workflow.connect([(placing, figure_bundles, [("placement", "placement")])])
     parts.put((figure_bundles, "figure"), "figure_bundles", parts.figure_path("bundles"))

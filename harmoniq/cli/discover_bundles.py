@@ -60,8 +60,9 @@ class BundleSearch:
             notes = () if dwi.preprocessed or by_qsiprep else (_QUICK_LOOK,)
             return replace(inputs, bundles={}, dwi=(dwi,), notes=(*inputs.notes, *notes))
         sentence = f"no tractograms in the derivatives, and none can be made ({why}): no bundles"
-        if self.wanted or (self.engine is not None and self.engine.asked_for):
-            key, value = ("--stages", "bundles") if self.wanted else ("--bundle-engine", self.engine.name)
+        insisted = self.engine.name if self.engine is not None and self.engine.asked_for else None
+        if self.wanted or insisted:
+            key, value = ("--stages", "bundles") if self.wanted else ("--bundle-engine", insisted)
             raise InputError(
                 f"no tractograms of {inputs.label} ({why})", key=key, value=value, remedy="give --derivatives"
             )

@@ -23,7 +23,7 @@ class Finding(NamedTuple):
 
 def execute(args: argparse.Namespace) -> int:
     """Print what is there; exit with 2 when the config given is wrong, else 0."""
-    findings = [*_program(), *_engines(), *_atlas(), *_tools(), *_resources()]
+    findings = [*_program(), *_engines(args.config), *_atlas(), *_tools(), *_resources()]
     code = 0
     if args.config is not None:
         findings.append(_config(args.config))
@@ -43,7 +43,7 @@ def _program() -> Iterator[Finding]:
     yield Finding("network", "note", "never used at run time; nothing needs to be fetched before a run on a cluster")
 
 
-def _engines() -> Iterator[Finding]:
+def _engines(config: Path | None) -> Iterator[Finding]:
     yield Finding("R1: native", "ok", "lookup table of the sequence")
     yield Finding("R2*: native", "ok", "nlls, iwls, arlo, trapezoidal, loglinear, rician")
     yield Finding("lesions: existing masks", "ok", "give --derivatives: BIDS names, LST, LST-AI, SAMSEG")
@@ -53,6 +53,7 @@ def _engines() -> Iterator[Finding]:
     yield _catsurf()
     yield from _reference_engines()
     yield Finding("bundles: existing tractograms", "ok", "give --derivatives: pyAFQ, QSIPrep or QSIRecon results")
+    yield _qsiprep(config)
     yield from _bundles()
     yield Finding("ComBat, ComBat-GAM: native", "ok", "the default")
     remedy = "pip install --no-deps neuroHarmonize==2.5.2 neuroCombat==0.2.12"
@@ -67,6 +68,24 @@ def _reference_package(name: str, option: str, remedy: str) -> Finding:
         return Finding(name, "ok", f"{metadata.version(name)}, with {option}")
     except metadata.PackageNotFoundError:
         return Finding(name, "missing", f"optional reference engine: {remedy}")
+
+
+def _qsiprep(config: Path | None) -> Finding:
+    """Say whether QSIPrep can be run, by the config where one is given."""
+    from harmoniq.qsiprep.runtime import find_runtime
+    from harmoniq.settings.load import load_settings
+
+    try:
+        settings = load_settings(config).qsiprep
+    except InputError:
+        settings = load_settings().qsiprep  # the config's own line says what is wrong with it
+    try:
+        found = find_runtime("qsiprep", settings.runtime, settings.image, settings.version)
+    except InputError as error:
+        return Finding(
+            "bundles: QSIPrep", "missing" if settings.image else "note", f"optional reference engine: {error}"
+        )
+    return Finding("bundles: QSIPrep", "ok", f"{found.version}, {found.kind}: {found.image or found.program}")
 
 
 def _bundles() -> Iterator[Finding]:

@@ -36,14 +36,11 @@ if TYPE_CHECKING:
 #: Exit code (the EX_TEMPFAIL of sysexits.h) that asks the batch script to put the task back into the queue.
 REQUEUE = 75
 
-_UNAVAILABLE = {}
-
 
 def run_participants(args: argparse.Namespace, settings: Settings) -> int:
     """Process participants; return the exit code: 0 done, 1 some failed, 2 none had usable input."""
     from harmoniq.workflows.map_engines import choose_map_engines
 
-    check_engines(settings)
     license_file = args.fs_license_file and args.fs_license_file.absolute()
     engines = choose_map_engines(settings, license_file)
     nprocs, memory = process_count(args.nprocs), memory_gb(args.mem)
@@ -114,28 +111,6 @@ def _process(
         clean(work_dir, found, summary.failures)
     _print_summary(found, summary, out_dir, time.monotonic() - started)
     return code
-
-
-def check_engines(settings: Settings) -> None:
-    """Refuse engines that this version does not have.
-
-    Raises
-    ------
-    InputError
-        Naming the flag.
-    """
-    for (section, engine), flag in _UNAVAILABLE.items():
-        if getattr(settings, section).engine == engine:
-            raise InputError(
-                f"this engine is not part of harmoniq {_version()}", key=flag, value=engine,
-                remedy="use auto, or bring its results with --derivatives or --fs-subjects-dir",
-            )  # fmt: skip
-
-
-def _version() -> str:
-    import harmoniq
-
-    return harmoniq.__version__
 
 
 def _run(

@@ -158,6 +158,6 @@ def _points(tractograms: Mapping[str, str | Path]) -> NDArray[np.float64]:
             lines, _ = load_streamlines(path)
         except EmptyTractogramError:
             continue
-        points = np.concatenate(lines)
+        points = np.concatenate(lines).astype(np.float64)
         found.append(points[:: max(1, len(points) // _POINTS)])
-    return np.concatenate(found).astype(np.float64)
+    return np.concatenate(found)

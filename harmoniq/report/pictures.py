@@ -1,6 +1,7 @@
 """Pictures of one participant's maps and registration, from files to PNG."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,13 @@ def draw_map(
 
 
 def draw_bundles(
-    r1_path: str | Path, tractograms: Mapping[str, str | Path], out: Path, *, title: str, mask_path: Path | None = None
+    r1_path: str | Path,
+    tractograms: Mapping[str, str | Path],
+    out: Path,
+    *,
+    title: str,
+    mask_path: Path | None = None,
+    placement: Path | None = None,
 ) -> None:
     """Draw bundles over an R1 map in three views.
 
@@ -59,20 +66,26 @@ def draw_bundles(
     r1_path : path
         R1 map, 1/s.
     tractograms : mapping of str to path
-        Bundle to its file, in the map's space.
+        Bundle to its file; one without a streamline is left out.
     out : path
         PNG.
     title : str
         Of the figure.
     mask_path : path, optional
         Of the brain: what lies outside is dark.
+    placement : path, optional
+        ITK text, from points of the bundles to the map's; identity by default.
     """
     from harmoniq.report.tract_views import figure_bundles
-    from harmoniq.tract.streamlines import load_streamlines
+    from harmoniq.tract.streamlines import EmptyTractogramError, load_streamlines, move
 
     image = load_image(r1_path, ndim=3, finite=False)
     mask = None if mask_path is None else on_grid(image, mask_path, None) > 0.5
-    bundles = {name: load_streamlines(path)[0] for name, path in tractograms.items()}
+    place = None if placement is None else read_itk(placement)
+    bundles = {}
+    for name, path in tractograms.items():
+        with suppress(EmptyTractogramError):
+            bundles[name] = move(load_streamlines(path)[0], place)
     write_bytes(out, figure_bytes(figure_bundles(image.data, image.affine, bundles, title, mask)))
 
 

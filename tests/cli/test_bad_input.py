@@ -181,7 +181,6 @@ def test_engines_that_are_not_here(harmoniq, tiny):
         done = harmoniq("run", tiny.root, "out", *RUN, flag, engine, env=nowhere)
         refused(done)
         assert variable in done.stderr or "ctave" in done.stderr
-    refused(run(harmoniq, tiny, "--bundle-engine", "qsiprep"), "this engine is not part of harmoniq")
 
 
 def test_the_embedded_surface_engine_needs_a_head(harmoniq, tiny):
