@@ -44,13 +44,19 @@ class TrackBundles(VersionedInterface):
         from harmoniq.diffusion.job import Job
         from harmoniq.diffusion.process import run_in_process
 
+        inputs = self.inputs
         names = (
-            "dwi", "bval", "bvec", "r1_map", "mask", "reference", "templates", "steps", "bundles", "n_seeds",
-            "step_mm", "angle", "cutoff", "seed",
+            "dwi", "bval", "bvec", "r1_map", "mask", "reference", "templates", "n_seeds", "step_mm", "angle", "cutoff",
+            "seed",
         )  # fmt: skip
-        result = run_in_process(
-            Job(**{name: getattr(self.inputs, name) for name in names}, out_dir=str(self.output_path(runtime, "")))
+        job = Job(
+            **{name: getattr(inputs, name) for name in names},
+            # Traits' own lists can neither be copied nor written as JSON.
+            steps=list(inputs.steps),
+            bundles=list(inputs.bundles),
+            out_dir=str(self.output_path(runtime, "")),
         )
+        result = run_in_process(job)
         bundles = result.pop("bundles")
         self._results.update(names=list(bundles), tractograms=list(bundles.values()), facts=result)
         return runtime
