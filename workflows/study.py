@@ -91,6 +91,7 @@ def configure_nipype(*, log_dir: Path, stop_on_first_crash: bool, verbose: int) 
             "check_version": "false",
             "stop_on_first_crash": str(stop_on_first_crash).lower(),
             "poll_sleep_duration": "0.1",
+            "create_report": "false",  # thousands of small files that nobody reads
             "remove_unnecessary_outputs": "true",
         },
         "logging": {"log_to_file": "false"},

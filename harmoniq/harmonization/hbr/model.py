@@ -111,13 +111,15 @@ class HbrModel:
         low, high = self.age_range
         return [
             f"{len(who)} participants lie outside the controls' ages ({low:g} to {high:g}): they are harmonized with "
-            f"the age curve's value near its end, and get no Z-scores: {some(who)}"
+            f"the age curve's value at its end, and get no Z-scores: {some(who)}"
         ]
 
     def _each(self, cohort: Cohort, labels: np.ndarray, what: str, rows: np.ndarray, threads: int | None) -> np.ndarray:
         """Evaluate region by region, in threads; each fills its own column."""
         position = feature_positions(cohort, self.features)
         age, sex = covariate_columns(cohort, ("age", "sex")).T
+        # Beyond the controls' ages the curve and the spread are known by their priors alone: the end's stand for them.
+        age = np.clip(age, *self.age_range)
         sexes = np.array(["F", "M"])[sex.astype(int)] if len(self.sexes) > 1 else np.repeat(self.sexes[0], len(age))
         out = np.full(cohort.values.shape, np.nan)
 
