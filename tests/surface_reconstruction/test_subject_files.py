@@ -45,7 +45,7 @@ def written(tmp_path, ball_label, layers):
         meshes["registered"][side] = write_mesh(tmp_path / f"{side}_register.npz", registered=sphere)
 
     def write(name):
-        facts = {"lh": {"white_euler": 2}, "rh": {}, "brain_ml": 1500.0}
+        facts = {"lh": {"white_euler": 2}, "rh": {}, "white_intensity": 500.0}
         return tmp_path / name, write_subject(tmp_path / name, **images, **meshes, facts=facts)
 
     return write
@@ -63,6 +63,17 @@ def test_surfaces_come_back_in_scanner_space(written, layers):
         assert np.array_equal(read.faces, mesh["faces"])
     assert quality["lh"]["white_euler"] == 2
     assert json.loads((folder / "scripts" / "harmoniq-catsurf.json").read_text()) == quality
+
+
+def test_volumes_have_freesurfers_scale(written):
+    """White matter, 500 in the corrected image, is 110 in T1.mgz; brainmask.mgz is 0 outside the mask."""
+    import nibabel as nib
+
+    folder, _ = written("sub-01")
+    t1, brain = (np.asarray(nib.load(folder / "mri" / f"{name}.mgz").dataobj) for name in ("T1", "brainmask"))
+    assert np.median(t1[t1 > 0]) == 110
+    assert set(np.unique(brain[t1 == 110])) == {110}
+    assert brain[t1 == 0].max() <= 1
 
 
 def test_quality_says_where_true_surfaces_lie(written):

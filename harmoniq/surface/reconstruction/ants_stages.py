@@ -117,7 +117,8 @@ def segment_tissues(in_file: str, mask_file: str, out_file: str) -> dict[str, An
             remedy="look at the image: a T1-weighted contrast is wanted",
         )
     save_image(np.where(likely > 0.9, classes, -classes), affine, out_file, dtype=np.int8)
-    return {name: int(count) for name, count in zip(("csf", "gm", "wm"), counts)}
+    voxel = float(abs(np.linalg.det(affine[:3, :3]))) / 1000.0
+    return {name: round(count * voxel, 1) for name, count in zip(("fluid_ml", "gray_ml", "white_ml"), counts)}
 
 
 def coarse(in_file: str, mask_file: str) -> tuple[NDArray[np.float32], NDArray[np.uint8], Affine]:

@@ -64,7 +64,12 @@ def write_hemisphere_labels(
     codes = np.round(aseg.data).astype(np.uint8)
     means = tissue_means(data, np.round(tissues.data).astype(np.int8), codes, voxel_sizes(affine))
     sides, filled = hemispheres(mask, codes, voxel_sizes(affine)), filled_region(codes, voxel_sizes(affine))
-    facts: dict[str, Any] = {"csf": round(means.csf, 1)}
+    inside = mask & (sides > 0)
+    facts: dict[str, Any] = {
+        "fluid_intensity": round(means.csf, 1),
+        "gray_intensity": round(float(np.median(means.gray[inside])), 1),
+        "white_intensity": round(float(np.median(means.white[inside])), 1),
+    }
     for hemisphere, number in (("lh", 1), ("rh", 2)):
         label, fine = _fine_label(image.data, image.affine, means, sides == number, filled, affine)
         volume = float((label > 2.5).sum() * FINE_MM**3 / 1000.0)

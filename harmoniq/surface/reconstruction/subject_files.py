@@ -51,7 +51,7 @@ def write_subject(
         ``lh`` and ``rh`` with Euler numbers, self-intersections, folds, thickness and the share of points in their
         tissue; and what concerns both.
     """
-    white = float(facts.get("white", 1000.0))
+    white = float(facts["white_intensity"])
     affine = write_volumes(folder / "mri", head=head, corrected=corrected, mask=mask, aseg=aseg, white=white)
     to_tkr = np.linalg.inv(affine @ np.linalg.inv(_tkr(affine)))
     quality: dict[str, Any] = {"engine": f"catsurf {engine_version()}", **facts}
