@@ -60,6 +60,8 @@ def write_brain(in_file: str | Path, out: Path, *, seed: int = 0) -> float:
 def calm_head(in_file: str | Path, out: Path, *, rough_mask: str | Path | None = None) -> None:
     """Write the image as the later stages take it: no negative and no infinite value, and dark air.
 
+    A uniform image from -0.5 to 0.5 is lifted: cut off at 0, it would lose the contrast of gray matter and fluid.
+
     Parameters
     ----------
     in_file : path
@@ -74,7 +76,8 @@ def calm_head(in_file: str | Path, out: Path, *, rough_mask: str | Path | None =
         When an image cannot be read or the grids differ.
     """
     image = load_image(in_file, ndim=3, finite=False)
-    data = np.maximum(np.nan_to_num(image.data, posinf=0.0, neginf=0.0), 0.0)
+    data = np.nan_to_num(image.data, posinf=0.0, neginf=0.0)
+    data = np.maximum(data - min(float(np.quantile(data, 0.001)), 0.0), 0.0)
     if rough_mask is not None:
         mask = load_image(rough_mask, ndim=3)
         same_grid(image, mask)
