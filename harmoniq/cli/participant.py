@@ -79,6 +79,8 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
     stop_on_signals()
     with claimed(out_dir, found, options=options) as mine:
         _print_refused(mine, known=found.refused)
+        if not mine.sessions:  # another run has them all, and writes their reports
+            return 1
         return _process(args, settings, engines, mine, out_dir, work_dir, nprocs, memory, options)
 
 

@@ -102,6 +102,7 @@ def test_two_runs_for_one_participant(start, undisturbed):
     second = start()
     assert second.wait() == 1
     assert f"is being processed by process {first.process.pid} on " in second.text()
+    assert "Traceback" not in second.text()
     assert first.wait() == 0, first.text()
     assert tables(first.out) == undisturbed
     assert status(first.out)["attempt"] == 1
