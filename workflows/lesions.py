@@ -12,6 +12,7 @@ from harmoniq.data.lesions import LesionMask
 from harmoniq.interfaces.lesions import ExcludeLesions, LesionFigure, SamsegLesions
 from harmoniq.interfaces.registration import RegisterRigid
 from harmoniq.settings.schema import LesionSettings
+from harmoniq.workflows.sidecars import raw_uri
 
 if TYPE_CHECKING:
     from harmoniq.workflows.session import SessionParts
@@ -159,6 +160,7 @@ def add_lesions(parts: "SessionParts", license_file: Path | None) -> None:
         space = {"space": "MEGRE"} if metric == "R2star" else {}
         path = parts.path("mask", ".nii.gz", **space, label="lesion", desc="excluded")
         source = (lesions_wf, f"outputnode.{metric}_mask")
-        parts.put(
-            source, f"lesions_{metric.lower()}", path, parts.sidecars["lesions"], facts=f"outputnode.{metric}_facts"
-        )
+        sidecar = dict(parts.sidecars["lesions"])
+        if space and parts.inputs.megre is not None:
+            sidecar["SpatialReference"] = raw_uri(parts.inputs, parts.inputs.megre.magnitudes[0].name)
+        parts.put(source, f"lesions_{metric.lower()}", path, sidecar, facts=f"outputnode.{metric}_facts")

@@ -50,6 +50,11 @@ def _tracts(inputs: SessionInputs, engine: str) -> dict[str, Any]:
     return {**common, "QuickLook": any(not dwi.preprocessed for dwi in inputs.dwi)}
 
 
+def raw_uri(inputs: SessionInputs, name: str) -> str:
+    """Return the BIDS URI of one of the session's raw anatomical images."""
+    return "bids:raw:" + "/".join([*inputs.label.split("_"), "anat", name])
+
+
 def _common(description: str, engine: str, sources: list[str]) -> dict[str, Any]:
     return {
         "Description": description,
@@ -66,7 +71,12 @@ def _mp2rage(inputs: SessionInputs, mp2rage: MP2RAGE, engine: str) -> Sidecars:
     b1 = "Transmit field in the space of MP2RAGE, not smoothed; 0 where it was not measured"
     sources = [inputs.b1.image.name] if inputs.b1 is not None else []
     return {
-        "b1": {**_common(b1, "native", sources), "Units": "relative to the nominal flip angle"},
+        "b1": {
+            **_common(b1, "native", sources),
+            "Units": "relative to the nominal flip angle",
+            "SkullStripped": False,
+            "SpatialReference": raw_uri(inputs, names[0]),
+        },
         "R1": {
             **_common("R1 = 1/T1 by the lookup table of MP2RAGE", engine, names),
             "Units": "1/s",

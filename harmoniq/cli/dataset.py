@@ -15,6 +15,7 @@ IGNORED = (
     "logs",
     "group",
     "figures",
+    "excluded.*",
     "*.html",
     "*_regions.tsv",
     "*_regions.json",
