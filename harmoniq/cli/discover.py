@@ -168,7 +168,8 @@ class _Existing:
             if engine.wanted == engine.name:
                 raise InputError(problem, key="--surface-engine", value=engine.name, remedy="give --fs-subjects-dir")
             self._missing("surfaces", f"no FreeSurfer subject {inputs.label}, and {problem}", "give --fs-subjects-dir")
-            return [f"no FreeSurfer subject, and {problem}: no cortex and no superficial white matter"]
+            absent = f"no FreeSurfer subject, and {problem}: no cortex and no superficial white matter"
+            return [f"{absent} ({engine.reason})"]
         places = ", ".join(str(path) for path in self.subjects_dirs)
         why = f" ({engine.reason})" if engine is not None and engine.reason else ""
         self._missing("surfaces", f"no FreeSurfer subject {inputs.label} in {places}{why}", "give --fs-subjects-dir")
