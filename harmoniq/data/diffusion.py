@@ -19,7 +19,10 @@ def raw_diffusion(layout: "BIDSLayout", files: "Sequence[BIDSImageFile]") -> tup
     for file in files:
         if file.get_entities().get("part", "mag") != "mag":
             continue
-        bval, bvec = layout.get_bval(file.path), layout.get_bvec(file.path)
+        try:
+            bval, bvec = layout.get_bval(file.path), layout.get_bvec(file.path)
+        except IndexError:  # PyBIDS's word for none
+            continue
         if bval is not None and bvec is not None:
             found.append(DWI(Path(file.path), Path(bval), Path(bvec)))
     return tuple(found)
