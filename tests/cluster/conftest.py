@@ -116,7 +116,8 @@ class Slurm:
 
     def kill_node(self, name):
         """Lose a node: its daemon and all that runs on it, at once."""
-        pid = int((self.lab / "run" / f"slurmd.{name}.pid").read_text())
+        # Its daemon first, which would otherwise report the job's end as that of a job on a sound node.
+        os.kill(int((self.lab / "run" / f"slurmd.{name}.pid").read_text()), signal.SIGKILL)
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 environment = (process / "environ").read_bytes()
@@ -124,7 +125,6 @@ class Slurm:
                 continue
             if f"SLURMD_NODENAME={name}".encode() in environment.split(b"\0") and self._ours(environment):
                 os.kill(int(process.name), signal.SIGKILL)
-        os.kill(pid, signal.SIGKILL)
 
     def _ours(self, environment):
         return f"SLURM_CONF={self.env['SLURM_CONF']}".encode() in environment
