@@ -66,6 +66,29 @@ def check_new_controls(cohort: Cohort, sites: Sequence[str], least: int) -> None
             )  # fmt: skip
 
 
+def check_ages_inside(outside: np.ndarray, ages: tuple[float, float], site: str) -> None:
+    """Refuse a new site most of whose controls lie outside the ages of the fit.
+
+    Parameters
+    ----------
+    outside : numpy.ndarray of bool, shape (n_controls,)
+    ages : tuple of float
+        Lowest and highest age of the fit, years.
+    site : str
+
+    Raises
+    ------
+    InputError
+        When less than `MIN_INSIDE` of the controls lie within.
+    """
+    if outside.mean() > 1 - MIN_INSIDE:
+        raise InputError(
+            f"{int(outside.sum())} of {len(outside)} controls lie outside the ages of the fit ({ages[0]:g} to "
+            f"{ages[1]:g}), where the age curve was not measured", key="site", value=site,
+            remedy="fit again with this site",
+        )  # fmt: skip
+
+
 def add_sites(model: SiteModel, cohort: Cohort, sites: Sequence[str]) -> tuple[SiteModel, pd.DataFrame]:
     """Return the model with the effects of new sites; what it holds of the others stays bit by bit.
 
@@ -107,11 +130,7 @@ def _outside(model: SiteModel, controls: Cohort, site: str) -> int:
     low, high = model.ranges["age"]
     age = controls.participants["age"].to_numpy(dtype=float)
     outside = (age < low) | (age > high)
-    if outside.mean() > 1 - MIN_INSIDE:
-        raise InputError(
-            f"{int(outside.sum())} of {len(age)} controls lie outside the ages of the fit ({low:g} to {high:g}), where "
-            "the age curve was not measured", key="site", value=site, remedy="fit again with this site",
-        )  # fmt: skip
+    check_ages_inside(outside, (low, high), site)
     return int(outside.sum())
 
 

@@ -1,10 +1,9 @@
 """ComBat with linear covariates, native; and what all ComBat harmonizers share."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from copy import copy
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -12,14 +11,15 @@ import pandas as pd
 from harmoniq.data.cohort import Cohort
 from harmoniq.data.errors import InputError
 from harmoniq.harmonization.adapt import add_sites
-from harmoniq.harmonization.base import MODEL_FILE, HarmonizationWarning, site_label
+from harmoniq.harmonization.base import MODEL_FILE
 from harmoniq.harmonization.design import check_design, full_rank
+from harmoniq.harmonization.fitted import FittedHarmonizer
 from harmoniq.harmonization.location_scale import MeanFit, MeanModel, estimate
 from harmoniq.harmonization.site_model import SiteModel
 from harmoniq.harmonization.training import COVARIATES, Training, training_of
 
 
-class SiteHarmonizer(ABC):
+class SiteHarmonizer(FittedHarmonizer[SiteModel]):
     """Fit, transform, save and load of every harmonizer whose parameters are a `SiteModel`.
 
     Parameters
@@ -37,9 +37,6 @@ class SiteHarmonizer(ABC):
         The parameters, after `fit` or `load`.
     """
 
-    method: str
-    engine: ClassVar[str]
-
     def __init__(
         self,
         *,
@@ -47,19 +44,10 @@ class SiteHarmonizer(ABC):
         protect: Sequence[str] = COVARIATES,
         disjoint_ages: Literal["refuse", "warn"] = "refuse",
     ) -> None:
-        if disjoint_ages not in ("refuse", "warn"):
-            raise InputError("must be refuse or warn", key="disjoint_ages", value=disjoint_ages)
-        self.reference_site = None if reference_site is None else site_label(reference_site)
+        super().__init__(reference_site=reference_site, disjoint_ages=disjoint_ages)
         # Age first and sex second, whatever the order asked for: the saved coefficients rely on it.
         self.protect = tuple(name for name in (*COVARIATES, *protect) if name in protect)
         self.protect = tuple(dict.fromkeys(self.protect))
-        self.disjoint_ages = disjoint_ages
-        self.model: SiteModel | None = None
-
-    @property
-    def notes(self) -> list[str]:
-        """What the fit has to say."""
-        return [] if self.model is None else list(self.model.notes)
 
     def options(self) -> dict[str, Any]:
         """Return the constructor's keyword arguments."""
@@ -92,60 +80,8 @@ class SiteHarmonizer(ABC):
         self.model = self._estimate(training)
         return self
 
-    def transform(self, cohort: Cohort) -> np.ndarray:
-        """Return the harmonized values in 1/s, of the shape of ``cohort.values``.
-
-        Warns
-        -----
-        HarmonizationWarning
-            When ages lie outside the range of the fit, where the age curve is continued as a straight line.
-
-        Raises
-        ------
-        InputError
-            For sites and regions that were not in the fit, and missing covariates.
-        """
-        import warnings
-
-        for note in self.outside(cohort):
-            warnings.warn(note, HarmonizationWarning, stacklevel=2)
-        return self._fitted().apply(cohort)
-
-    def outside(self, cohort: Cohort) -> list[str]:
-        """Return notes on participants outside the controls' ages."""
-        return self._fitted().outside(cohort)
-
-    @property
-    def sites(self) -> tuple[str, ...]:
-        """Labels of the sites that the model knows."""
-        return self._fitted().sites
-
-    def zscores(self, cohort: Cohort) -> np.ndarray:
-        """Return deviations from the reference site's controls of one's age and sex, in SDs of their residuals.
-
-        Raises
-        ------
-        InputError
-            As `transform` does.
-        """
-        return self._fitted().zscores(cohort)
-
-    def adapt(self, cohort: Cohort, sites: Sequence[str]) -> tuple[Self, pd.DataFrame]:
-        """Return a harmonizer that knows new sites too, from their controls, and how certain it is about them.
-
-        See `harmoniq.harmonization.adapt.add_sites`.
-        """
-        grown = copy(self)
-        grown.model, table = add_sites(self._fitted(), cohort, sites)
-        return grown, table
-
-    def save(self, folder: str | Path) -> Path:
-        """Write ``model.json`` and ``parameters.npz`` into `folder`; return it.
-
-        They hold parameters, counts and the range and quantiles of age, but no value of any participant.
-        """
-        header = {"method": self.method, "engine": self.engine, "options": self.options()}
-        return self._fitted().save(folder, header)
+    def _with_sites(self, model: SiteModel, cohort: Cohort, sites: Sequence[str]) -> tuple[SiteModel, pd.DataFrame]:
+        return add_sites(model, cohort, sites)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -164,14 +100,7 @@ class SiteHarmonizer(ABC):
                 f"holds a model of another kind than {cls.__name__}", file=file, key="method",
                 value=f"{method} ({content.get('engine')})",
             )  # fmt: skip
-        harmonizer = cls(**content["options"])
-        harmonizer.model = model
-        return harmonizer
-
-    def _fitted(self) -> SiteModel:
-        if self.model is None:
-            raise ValueError("fit or load the harmonizer first")
-        return self.model
+        return cls._with_model(model, content["options"])
 
 
 class LinearMean(MeanModel):

@@ -30,6 +30,7 @@ from harmoniq.harmonization.location_scale import (
     patterns,
     site_effects,
 )
+from harmoniq.harmonization.packages import import_engine
 from harmoniq.harmonization.site_model import SiteModel
 from harmoniq.harmonization.splines import SplineBasis
 from harmoniq.harmonization.training import COVARIATES, Training
@@ -37,23 +38,17 @@ from harmoniq.harmonization.training import COVARIATES, Training
 _INSTALL = "pip install --no-deps neuroHarmonize==2.5.2 neuroCombat==0.2.12"
 
 
-def import_engine() -> ModuleType:
+def neuroharmonize() -> ModuleType:
     """Return ``neuroHarmonize.harmonizationLearn``, the module.
 
     Raises
     ------
     InputError
-        When it is not installed; the message says how to install it.
+        When it is not installed.
     """
-    import importlib
-
-    try:
-        return importlib.import_module("neuroHarmonize.harmonizationLearn")
-    except ImportError as error:
-        raise InputError(
-            f"is not installed ({error})", key="combat_engine", value="neuroharmonize",
-            remedy=f"install it with {_INSTALL}, or use the native engine",
-        ) from error  # fmt: skip
+    return import_engine(
+        "neuroHarmonize.harmonizationLearn", key="combat_engine", engine="neuroharmonize", install=_INSTALL
+    )
 
 
 class NeuroHarmonize(SiteHarmonizer):
@@ -96,7 +91,7 @@ class NeuroHarmonize(SiteHarmonizer):
         return super().options() | {"method": self.method, "seed": self.seed}
 
     def _estimate(self, training: Training) -> SiteModel:
-        import_engine()
+        neuroharmonize()
         as_is = constant_regions(training.values)
         model = _blank(training, as_is, smooth=self.method == "gam")
         lost: list[int] = []
@@ -145,7 +140,7 @@ class NeuroHarmonize(SiteHarmonizer):
         """Call neuroHarmonize on complete data, without shrinkage; return its model."""
         import pandas as pd
 
-        learn = import_engine()
+        learn = neuroharmonize()
         covars = pd.DataFrame({"SITE": np.array(training.sites, dtype=object)[training.site[rows]]})
         for name, column in zip(training.covariates, training.columns[rows].T):
             covars[name] = column
@@ -158,7 +153,7 @@ class NeuroHarmonize(SiteHarmonizer):
 
     def _shrink(self, values: np.ndarray, model: dict[str, Any]) -> None:
         """Run neuroCombat's empirical Bayes step, after a trial with our own, which ends, that it will end."""
-        learn = import_engine()
+        learn = neuroharmonize()
         standardized = (values.T - model["stand_mean"] - model["mod_mean"]) / np.sqrt(model["var_pooled"])
         info = model["info_dict"]
         for rows, label in zip(info["batch_info"], model["SITE_labels"]):

@@ -7,25 +7,22 @@ same lines.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from harmoniq.data.cohort import Cohort
-from harmoniq.data.errors import InputError
-from harmoniq.data.files import atomic_path, read_json, write_json
 from harmoniq.harmonization.base import (
-    MODEL_FILE,
     check_sites_known,
     feature_positions,
     site_labels,
     some,
 )
+from harmoniq.harmonization.saved import ModelFiles, damage_told
 from harmoniq.harmonization.splines import SplineBasis
 from harmoniq.harmonization.training import covariate_columns
 
-ARRAYS_FILE = "parameters.npz"
-FORMAT = 2
+FILES: Final = ModelFiles("parameters.npz", format=2, compressed=True)
 _ARRAYS = ("coefficients", "center", "scale", "shift", "variance", "as_is", "penalty", "edf", "count")
 
 
@@ -131,7 +128,7 @@ class SiteModel:
         score = (self.apply(cohort) - expected) / self.scale[position]
         return np.where(self.as_is[position], np.nan, score)
 
-    def outside(self, cohort: Cohort) -> list[str]:
+    def outside_notes(self, cohort: Cohort) -> list[str]:
         """Return a note per covariate on participants beyond the controls' range, to whom its curve is extrapolated."""
         ids = cohort.participants["participant_id"].astype(str)
         notes = []
@@ -150,10 +147,7 @@ class SiteModel:
         """Write ``model.json`` (with `header`) and ``parameters.npz``; no participant's data is among them."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {f"knots_{name}": basis.knots for name, basis in self.bases.items()}
-        with atomic_path(Path(folder) / ARRAYS_FILE) as temporary:
-            np.savez_compressed(temporary, **arrays)
         content = header | {
-            "format": FORMAT,
             "sites": self.sites,
             "reference": None if self.reference is None else self.sites[self.reference],
             "covariates": self.covariates,
@@ -161,8 +155,7 @@ class SiteModel:
             "features": self.features,
             "notes": self.notes,
         }
-        write_json(Path(folder) / MODEL_FILE, content)
-        return Path(folder)
+        return FILES.write(folder, content, arrays)
 
     @classmethod
     def load(cls, folder: str | Path) -> tuple["SiteModel", dict[str, Any]]:
@@ -173,13 +166,8 @@ class SiteModel:
         InputError
             When a file is absent, damaged or of another format.
         """
-        file, arrays_file = Path(folder) / MODEL_FILE, Path(folder) / ARRAYS_FILE
-        content = read_json(file)
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise InputError(f"is not a saved harmonizer of format {FORMAT}", file=file, remedy="fit and save it again")
-        try:
-            with np.load(arrays_file, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
+        content, arrays = FILES.read(folder)
+        with damage_told(folder):
             knots = {name: arrays.pop(name) for name in list(arrays) if name.startswith("knots_")}
             model = cls(
                 sites=tuple(content["sites"]),
@@ -191,10 +179,6 @@ class SiteModel:
                 notes=list(content["notes"]),
                 **arrays,
             )
-        except FileNotFoundError as error:
-            raise InputError("file not found", file=arrays_file, remedy="fit and save the model again") from error
-        except Exception as error:  # zipfile, zlib, numpy and the dataclass each have their own
-            raise InputError(f"is damaged ({error})", file=folder, remedy="fit and save the model again") from error
         return model, content
 
 

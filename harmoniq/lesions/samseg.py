@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from harmoniq.data.errors import InputError
-from harmoniq.surface.freesurfer import FreeSurfer, find_license, freesurfer_version, run_freesurfer
+from harmoniq.surface.freesurfer import FreeSurfer, find_license, installed_version, run_freesurfer
 
 #: The first FreeSurfer whose run_samseg finds lesions.
 FIRST_VERSION = 7
@@ -36,8 +36,7 @@ def find_samseg(license_file: str | Path | None = None) -> FreeSurfer:
             remedy=f"install FreeSurfer and set it, or {_ELSE}",
         )  # fmt: skip
     home = Path(text)
-    stamp = home / "build-stamp.txt"
-    version = freesurfer_version(stamp.read_text(errors="replace").strip()) if stamp.is_file() else None
+    version = installed_version(home)
     if version is None or int(version.split(".")[0]) < FIRST_VERSION:
         raise InputError(
             f"SAMSEG needs FreeSurfer 7 or later, this one is {version or 'of an unknown version'}", file=home,

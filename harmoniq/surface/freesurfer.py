@@ -82,6 +82,12 @@ def freesurfer_version(text: str) -> str | None:
     return found[1] if found else None
 
 
+def installed_version(home: Path) -> str | None:
+    """Return the version of the FreeSurfer in `home`; None where it does not say."""
+    stamp = home / "build-stamp.txt"
+    return freesurfer_version(stamp.read_text(errors="replace").strip()) if stamp.is_file() else None
+
+
 def find_freesurfer(license_file: str | Path | None = None) -> FreeSurfer:
     """Return the FreeSurfer of the environment, when everything is there that recon-all needs.
 
@@ -105,8 +111,7 @@ def find_freesurfer(license_file: str | Path | None = None) -> FreeSurfer:
     if not home.is_dir():
         raise InputError("folder not found", file=home, key="FREESURFER_HOME", remedy="set it to FreeSurfer's folder")
     problems = []
-    stamp = home / "build-stamp.txt"
-    version = freesurfer_version(stamp.read_text(errors="replace").strip()) if stamp.is_file() else None
+    version = installed_version(home)
     if version is None:
         problems.append("build-stamp.txt names no version")
     elif int(version.split(".")[0]) not in VERSIONS:

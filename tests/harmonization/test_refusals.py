@@ -12,7 +12,7 @@ from harmoniq.harmonization.design import diagnostics
 from harmoniq.harmonization.gam import CombatGam
 from harmoniq.harmonization.hbr.harmonizer import Hbr
 from harmoniq.harmonization.hbr.sampler import SamplerOptions
-from harmoniq.harmonization.neuroharmonize import NeuroHarmonize, import_engine
+from harmoniq.harmonization.neuroharmonize import NeuroHarmonize, neuroharmonize
 
 
 class QuickHbr(Hbr):
@@ -183,4 +183,4 @@ def test_without_neuroharmonize_the_sentence_says_how_to_install_it(monkeypatch)
 
     monkeypatch.setitem(sys.modules, "neuroHarmonize.harmonizationLearn", None)
     with pytest.raises(InputError, match=r"pip install --no-deps neuroHarmonize==2\.5\.2 neuroCombat==0\.2\.12"):
-        import_engine()
+        neuroharmonize()

@@ -279,8 +279,9 @@ def test_stale_is_running_is_told_from_a_live_one(make_subject):
     running.write_text(f"SUBJECT sub-01\nDATE Sun\nHOST {socket.gethostname()}\nPROCESSID {dead.pid} \n")
     with pytest.raises(InputError, match=rf"recon-all was killed on this subject: process {dead.pid} of Sun no longer"):
         check_finished_subject(folder)
-    alive = subprocess.Popen(["sh", "-c", "sleep 60; : recon-all"])
+    alive = subprocess.Popen(["sh", "-c", "echo; sleep 60; : recon-all"], stdout=subprocess.PIPE)
     try:
+        assert alive.stdout.readline()  # it has started, and its command line can be read
         running.write_text(f"HOST {socket.gethostname()}\nPROCESSID {alive.pid} \n")
         with pytest.raises(InputError, match="still at work"):
             check_finished_subject(folder)

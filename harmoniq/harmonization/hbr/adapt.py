@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from harmoniq.data.cohort import Cohort
-from harmoniq.data.errors import InputError
+from harmoniq.harmonization.adapt import check_ages_inside
 from harmoniq.harmonization.base import FEATURE_KEYS, feature_positions, site_labels
 from harmoniq.harmonization.hbr.basis import N_SPLINES
 from harmoniq.harmonization.hbr.model import HbrModel
@@ -20,8 +20,6 @@ from harmoniq.harmonization.hbr.posterior import Posterior
 from harmoniq.harmonization.hbr.sampler import region_seed
 from harmoniq.harmonization.training import MIN_CONTROLS, covariate_columns
 
-#: Share of a new site's controls that must lie within the ages of the fit.
-MIN_INSIDE = 0.5
 _STEPS = 12
 
 
@@ -61,12 +59,7 @@ def add_sites(model: HbrModel, cohort: Cohort, sites: Sequence[str], *, seed: in
     for site in sites:
         controls = cohort.select(rows=(labels == site) & cohort.is_control)
         outside = model.outside(controls)
-        if outside.mean() > 1 - MIN_INSIDE:
-            low, high = model.age_range
-            raise InputError(
-                f"{int(outside.sum())} of {len(outside)} controls lie outside the ages of the fit ({low:g} to {high:g})"
-                ", where the age curve was not measured", key="site", value=site, remedy="fit again with this site",
-            )  # fmt: skip
+        check_ages_inside(outside, model.age_range, site)
         model, table = _add_site(model, controls.select(rows=~outside), site, seed)
         tables.append(table.assign(n_outside=int(outside.sum())))
     return model, pd.concat(tables, ignore_index=True)

@@ -17,9 +17,9 @@ def check_installed(name: str) -> None:
     from importlib.util import find_spec
 
     if name == "pcntoolkit" and find_spec("pcntoolkit") is None:
-        from harmoniq.harmonization.hbr.pcntoolkit import import_engine
+        from harmoniq.harmonization.hbr.pcntoolkit import pcntoolkit
 
-        import_engine()
+        pcntoolkit()
 
 
 def engine_of(name: str) -> Engine:
@@ -32,7 +32,7 @@ def engine_of(name: str) -> Engine:
     """
     if name == "native":
         return sample
-    from harmoniq.harmonization.hbr.pcntoolkit import import_engine, sample_with_pcntoolkit
+    from harmoniq.harmonization.hbr.pcntoolkit import pcntoolkit, sample_with_pcntoolkit
 
-    import_engine()
+    pcntoolkit()
     return sample_with_pcntoolkit

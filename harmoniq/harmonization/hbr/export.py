@@ -10,7 +10,7 @@ from harmoniq.harmonization.base import some
 from harmoniq.harmonization.hbr.basis import DEGREE, N_SPLINES
 from harmoniq.harmonization.hbr.model import HbrModel
 from harmoniq.harmonization.hbr.offsets import draw_offset_sd
-from harmoniq.harmonization.hbr.pcntoolkit import import_engine, regression
+from harmoniq.harmonization.hbr.pcntoolkit import pcntoolkit, regression
 from harmoniq.harmonization.hbr.posterior import Posterior
 from harmoniq.harmonization.hbr.prior import Priors
 from harmoniq.harmonization.hbr.sampler import SamplerOptions, region_seed
@@ -46,7 +46,7 @@ def export_pcntoolkit(model: HbrModel, folder: str | Path, *, seed: int = 0) -> 
     InputError
         When PCNtoolkit is not installed, a site's label is longer than it can hold, or no region can be exported.
     """
-    import_engine()
+    pcntoolkit()
     long = [label for label in model.sites if len(label) > MAX_LABEL]
     if long:
         raise InputError(f"is longer than the {MAX_LABEL} characters that PCNtoolkit can hold", key="site",

@@ -1,10 +1,8 @@
 """Hierarchical Bayesian regression under the contract of the harmonizers."""
 
-import warnings
 from collections.abc import Sequence
-from copy import copy
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -14,11 +12,10 @@ from harmoniq.data.errors import InputError
 from harmoniq.harmonization.base import (
     FEATURE_KEYS,
     MODEL_FILE,
-    HarmonizationWarning,
-    site_label,
     some,
 )
 from harmoniq.harmonization.design import check_design
+from harmoniq.harmonization.fitted import FittedHarmonizer
 from harmoniq.harmonization.hbr.adapt import add_sites
 from harmoniq.harmonization.hbr.engines import ENGINES, engine_of
 from harmoniq.harmonization.hbr.fit import FITS, RegionFit, fit_regions, sex_codes
@@ -32,7 +29,7 @@ from harmoniq.harmonization.training import COVARIATES, Training, training_of
 RECORD_COLUMNS = ("fold", "rhat_max", "ess_min", "divergences", "rmse", "converged", "refitted", "used")
 
 
-class Hbr:
+class Hbr(FittedHarmonizer[HbrModel]):
     """Hierarchical Bayesian regression (Kia et al. 2020, de Boer et al. 2024) with B-splines of age in mean and SD.
 
     A value's Z-score under the model of its own site is turned into the value that has it at the reference site, at the
@@ -64,7 +61,7 @@ class Hbr:
         After `fit` or `load`.
     """
 
-    method: ClassVar[str] = "hbr"
+    method = "hbr"
 
     def __init__(
         self,
@@ -87,23 +84,14 @@ class Hbr:
             raise InputError(f"must be one of {', '.join(ENGINES)}", key="hbr_engine", value=engine)
         if fit not in FITS:
             raise InputError(f"must be one of {', '.join(FITS)}", key="hbr_fit", value=fit)
-        if disjoint_ages not in ("refuse", "warn"):
-            raise InputError("must be refuse or warn", key="disjoint_ages", value=disjoint_ages)
-        self.reference_site = None if reference_site is None else site_label(reference_site)
+        super().__init__(reference_site=reference_site, disjoint_ages=disjoint_ages)
         self.engine = engine
         self.fit_kind = fit
-        self.disjoint_ages = disjoint_ages
         self.seed = seed
         self.sampler_options = options or SamplerOptions()
         self.threads = threads
         self.min_sites = min_sites
-        self.model: HbrModel | None = None
         self._held_out: pd.DataFrame | None = None
-
-    @property
-    def notes(self) -> list[str]:
-        """What the fit has to say."""
-        return [] if self.model is None else list(self.model.notes)
 
     def options(self) -> dict[str, Any]:
         """Return the constructor's keyword arguments that are saved with the model."""
@@ -155,43 +143,14 @@ class Hbr:
         self._held_out = pd.DataFrame(np.column_stack([fit.held_out for fit in fits]), index=_control_ids(cohort))
         return self
 
-    def transform(self, cohort: Cohort) -> np.ndarray:
-        """Return the harmonized values in 1/s, of the shape of ``cohort.values``.
+    def _apply(self, model: HbrModel, cohort: Cohort) -> np.ndarray:
+        return model.apply(cohort, threads=self.threads)
 
-        Warns
-        -----
-        HarmonizationWarning
-            When ages lie outside the range of the fit.
+    def _score(self, model: HbrModel, cohort: Cohort) -> np.ndarray:
+        return model.zscores(cohort, threads=self.threads)
 
-        Raises
-        ------
-        InputError
-            For sites and regions that were not in the fit, and missing covariates.
-        """
-        for note in self.outside(cohort):
-            warnings.warn(note, HarmonizationWarning, stacklevel=2)
-        return self._fitted().apply(cohort, threads=self.threads)
-
-    def zscores(self, cohort: Cohort) -> np.ndarray:
-        """Return Z-scores under the model of each participant's own site, shape (n_participants, n_features).
-
-        NaN for ages outside the controls'.
-        """
-        return self._fitted().zscores(cohort, threads=self.threads)
-
-    @property
-    def sites(self) -> tuple[str, ...]:
-        """Labels of the sites that the model knows."""
-        return self._fitted().sites
-
-    def adapt(self, cohort: Cohort, sites: Sequence[str]) -> tuple[Self, pd.DataFrame]:
-        """Return a harmonizer that knows new sites too, from their controls, and how certain it is about them.
-
-        See `harmoniq.harmonization.hbr.adapt.add_sites`.
-        """
-        grown = copy(self)
-        grown.model, table = add_sites(self._fitted(), cohort, sites, seed=self.seed)
-        return grown, table
+    def _with_sites(self, model: HbrModel, cohort: Cohort, sites: Sequence[str]) -> tuple[HbrModel, pd.DataFrame]:
+        return add_sites(model, cohort, sites, seed=self.seed)
 
     def held_out_zscores(self, cohort: Cohort) -> np.ndarray:
         """Return the controls' Z-scores under the fold that did not see them, in the rows of the cohort of `fit`.
@@ -203,10 +162,6 @@ class Hbr:
             raise ValueError("fit the harmonizer first")
         return self._held_out.reindex(cohort.participants["participant_id"].astype(str)).to_numpy()
 
-    def outside(self, cohort: Cohort) -> list[str]:
-        """Return notes on participants outside the controls' ages."""
-        return self._fitted().outside_notes(cohort)
-
     def diagnostics(self) -> pd.DataFrame:
         """Return a row per region and fit: ``metric tissue region`` and ``RECORD_COLUMNS``."""
         model = self._fitted()
@@ -216,15 +171,6 @@ class Hbr:
             for record in records
         ]
         return pd.DataFrame(rows, columns=[*FEATURE_KEYS, *RECORD_COLUMNS])
-
-    def save(self, folder: str | Path) -> Path:
-        """Write ``model.json`` and ``posterior.npz`` into `folder`; return it.
-
-        They hold posterior draws, the mean and SD of age and of every region, the range of age and how the fits went,
-        but no value of any participant.
-        """
-        header = {"method": self.method, "engine": self.engine, "options": self.options()}
-        return self._fitted().save(folder, header)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -239,14 +185,7 @@ class Hbr:
         if content.get("method") != cls.method:
             raise InputError("holds a model of another method", file=Path(folder) / MODEL_FILE, key="method",
                              value=content.get("method"))  # fmt: skip
-        harmonizer = cls(**content["options"])
-        harmonizer.model = model
-        return harmonizer
-
-    def _fitted(self) -> HbrModel:
-        if self.model is None:
-            raise ValueError("fit or load the harmonizer first")
-        return self.model
+        return cls._with_model(model, content["options"])
 
 
 def _control_ids(cohort: Cohort) -> np.ndarray:

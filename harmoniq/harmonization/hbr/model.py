@@ -4,22 +4,20 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from harmoniq.data.cohort import Cohort
-from harmoniq.data.errors import InputError
-from harmoniq.data.files import atomic_path, read_json, write_json
 from harmoniq.data.kernels import thread_count
-from harmoniq.harmonization.base import MODEL_FILE, check_sites_known, feature_positions, site_labels, some
+from harmoniq.harmonization.base import check_sites_known, feature_positions, site_labels, some
 from harmoniq.harmonization.hbr.basis import N_SPLINES, AgeBasis
 from harmoniq.harmonization.hbr.fit import FitRecord
 from harmoniq.harmonization.hbr.posterior import Posterior
+from harmoniq.harmonization.saved import ModelFiles, damage_told
 from harmoniq.harmonization.training import covariate_columns
 
-ARRAYS_FILE = "posterior.npz"
-FORMAT = 1
+FILES: Final = ModelFiles("posterior.npz", format=1, compressed=False)
 
 
 @dataclass(frozen=True)
@@ -152,10 +150,7 @@ class HbrModel:
             for p in self.posteriors
         ]  # fmt: skip
         arrays["scaling"] = np.array(numbers, dtype=np.float64).reshape(-1, 7)
-        with atomic_path(Path(folder) / ARRAYS_FILE) as temporary:
-            np.savez(temporary, allow_pickle=False, **arrays)
         content = header | {
-            "format": FORMAT,
             "sites": self.sites,
             "reference": None if self.reference is None else self.sites[self.reference],
             "sexes": self.sexes,
@@ -164,8 +159,7 @@ class HbrModel:
             "notes": self.notes,
             "fits": [[asdict(record) for record in records] for records in self.records],
         }
-        write_json(Path(folder) / MODEL_FILE, content)
-        return Path(folder)
+        return FILES.write(folder, content, arrays)
 
     def _stacked(self) -> np.ndarray:
         """Return all draws in one array (p, rows, n_draws); rows of sites and sexes that a region lacks are NaN."""
@@ -186,13 +180,9 @@ class HbrModel:
         InputError
             When a file is absent, damaged or of another format.
         """
-        file, arrays_file = Path(folder) / MODEL_FILE, Path(folder) / ARRAYS_FILE
-        content = read_json(file)
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise InputError(f"is not a saved harmonizer of format {FORMAT}", file=file, remedy="fit and save it again")
-        try:
-            with np.load(arrays_file, allow_pickle=False) as stored:
-                draws, scaling, as_is = stored["draws"], stored["scaling"], stored["as_is"]
+        content, arrays = FILES.read(folder)
+        with damage_told(folder):
+            regions = zip(arrays["draws"], arrays["scaling"], strict=True)
             sites, sexes = tuple(content["sites"]), tuple(content["sexes"])
             model = cls(
                 sites=sites,
@@ -200,15 +190,11 @@ class HbrModel:
                 sexes=sexes,
                 age_range=(float(content["age_range"][0]), float(content["age_range"][1])),
                 features=[tuple(name) for name in content["features"]],
-                posteriors=[_posterior(*pair, sites, sexes) for pair in zip(draws, scaling, strict=True)],
-                as_is=as_is,
+                posteriors=[_posterior(*region, sites, sexes) for region in regions],
+                as_is=arrays["as_is"],
                 records=[tuple(FitRecord(**row) for row in rows) for rows in content["fits"]],
                 notes=list(content["notes"]),
             )
-        except FileNotFoundError as error:
-            raise InputError("file not found", file=arrays_file, remedy="fit and save the model again") from error
-        except Exception as error:  # zipfile, zlib, numpy and the dataclasses each have their own
-            raise InputError(f"is damaged ({error})", file=folder, remedy="fit and save the model again") from error
         return model, content
 
 

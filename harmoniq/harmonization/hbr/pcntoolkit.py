@@ -12,37 +12,29 @@ from typing import Any
 
 import numpy as np
 
-from harmoniq.data.errors import InputError
 from harmoniq.harmonization.hbr.basis import DEGREE, N_KNOTS, N_SPLINES
 from harmoniq.harmonization.hbr.prior import Priors, zero_sum_basis
 from harmoniq.harmonization.hbr.region import Target
 from harmoniq.harmonization.hbr.sampler import Sampled, SamplerOptions, judged
+from harmoniq.harmonization.packages import import_engine
 
 _INSTALL = "pip install -c constraints.txt 'harmoniq[hbr]'"
 
 
-def import_engine() -> ModuleType:
+def pcntoolkit() -> ModuleType:
     """Return the module ``pcntoolkit``.
 
     Raises
     ------
     InputError
-        When it is not installed; the message says how to install it.
+        When it is not installed.
     """
-    import importlib
-
-    try:
-        return importlib.import_module("pcntoolkit")
-    except ImportError as error:
-        raise InputError(
-            f"is not installed ({error})", key="hbr_engine", value="pcntoolkit",
-            remedy=f"install it with {_INSTALL}, or use the native engine",
-        ) from error  # fmt: skip
+    return import_engine("pcntoolkit", key="hbr_engine", engine="pcntoolkit", install=_INSTALL)
 
 
 def regression(priors: Priors, name: str, options: SamplerOptions) -> Any:
     """Return PCNtoolkit's ``HBR`` with the model of the native engine, not yet fitted."""
-    import_engine()
+    pcntoolkit()
     from pcntoolkit.math_functions.basis_function import BsplineBasisFunction
     from pcntoolkit.math_functions.likelihood import NormalLikelihood
     from pcntoolkit.math_functions.prior import make_prior
