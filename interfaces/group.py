@@ -18,6 +18,7 @@ class BuildCohortInputSpec(VersionedInputSpec):
     control_group = traits.Str(mandatory=True)
     covariates = traits.List(traits.Str, desc="further columns of the participants that are kept")
     allow_mixed_engines = traits.Bool(False, usedefault=True)
+    left_out = traits.List(traits.Str, desc="participants and sessions that are not analyzed, for their rating")
 
 
 class BuildCohortOutputSpec(TraitedSpec):
@@ -44,6 +45,7 @@ class BuildCohort(VersionedInterface):
             control_group=inputs.control_group,
             covariates=list(inputs.covariates or []),
             allow_mixed=inputs.allow_mixed_engines,
+            left_out=list(inputs.left_out or []),
         )
         out = self.output_path(runtime, "cohort")
         save_cohort(cohort, out)

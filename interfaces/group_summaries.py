@@ -19,6 +19,7 @@ class GroupSummariesInputSpec(VersionedInputSpec):
     settings = traits.Dict(mandatory=True)
     options = traits.Dict(mandatory=True)
     published = traits.Str("builtin", usedefault=True)
+    left_out = traits.Dict(desc="participants and sessions that are not analyzed, and why")
     alternatives = InputMultiObject(File(exists=True), desc="comparisons of the participant level's readings")
 
 
@@ -50,6 +51,7 @@ class GroupSummaries(VersionedInterface):
             participants=Path(self.inputs.participants), columns=dict(self.inputs.columns or {}),
             options=dict(self.inputs.options), settings=dict(self.inputs.settings), published=self.inputs.published,
             alternatives=[Path(file) for file in self.inputs.alternatives or []],
+            left_out=dict(self.inputs.left_out or {}),
         )  # fmt: skip
         self._results.update(folder=str(folder), notes=notes)
         return runtime

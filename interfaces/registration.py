@@ -51,6 +51,7 @@ class RegisterRigidOutputSpec(TraitedSpec):
 
     transform = File(exists=True, desc="not set when it is not required and the images cannot be registered")
     metric = traits.Float(desc="mutual information at the end, lower is better")
+    facts = traits.Dict(desc="cost and motion, for the sidecar")
 
 
 class RegisterRigid(VersionedInterface):
@@ -74,5 +75,10 @@ class RegisterRigid(VersionedInterface):
             return runtime
         out = self.output_path(runtime, "from-MEGRE_to-UNIT1_xfm.txt")
         write_itk(result.matrix, out)
-        self._results.update(transform=str(out), metric=float(result.metric))
+        facts = {
+            "RegistrationCost": round(result.metric, 5),
+            "MotionMillimeters": round(result.shift_mm, 3),
+            "MotionDegrees": round(result.angle_deg, 3),
+        }
+        self._results.update(transform=str(out), metric=float(result.metric), facts=facts)
         return runtime

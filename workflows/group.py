@@ -1,6 +1,6 @@
 """The group level: cohort, harmonization, statistics in parallel, report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nipype.interfaces.utility import IdentityInterface, Merge
@@ -34,6 +34,7 @@ def init_group_wf(
     settings: Settings,
     methods: Sequence[str],
     notes: Sequence[str] = (),
+    left_out: Mapping[str, str] | None = None,
     allow_mixed_engines: bool = False,
     seed: int = 0,
     title: str = "Group report",
@@ -52,6 +53,8 @@ def init_group_wf(
         Harmonization methods that are run; ``raw`` is always among them.
     notes : sequence of str
         What has to be said in the report besides what the nodes say.
+    left_out : mapping, optional
+        Participants and sessions that are not analyzed for their rating, and why.
     allow_mixed_engines : bool
         Pool values of different engines.
     seed : int
@@ -90,6 +93,7 @@ def init_group_wf(
             control_group=settings.study.control_group,
             covariates=[name for name in settings.harmonization.protect if name not in PARTICIPANT_COLUMNS],
             allow_mixed_engines=allow_mixed_engines,
+            left_out=sorted(left_out or {}),
         ),
         name="build_cohort",
         mem_gb=mem_gb,
@@ -139,6 +143,7 @@ def init_group_wf(
             published=settings.study.published,
             settings=as_dict(settings),
             columns=dict(settings.columns),
+            left_out=dict(left_out or {}),
         ),
         name="summaries",
         mem_gb=mem_gb,

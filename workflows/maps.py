@@ -200,14 +200,16 @@ def init_coregistration_wf(
     -------
     transform
         ITK text: maps points of MP2RAGE space into ME-GRE space.
+    facts
+        The registration's cost and the head's motion.
     """
     workflow = Workflow(name=name)
     inputnode = Node(IdentityInterface(fields=["fixed", "moving", "mask"]), name="inputnode")
-    outputnode = Node(IdentityInterface(fields=["transform"]), name="outputnode")
+    outputnode = Node(IdentityInterface(fields=["transform", "facts"]), name="outputnode")
     register = Node(RegisterRigid(required=required, seed=seed), name="register", mem_gb=mem_gb)
     workflow.connect([
         (inputnode, register, [("fixed", "fixed"), ("moving", "moving"), ("mask", "fixed_mask")]),
-        (register, outputnode, [("transform", "transform")]),
+        (register, outputnode, [("transform", "transform"), ("facts", "facts")]),
     ])  # fmt: skip
     return workflow
 

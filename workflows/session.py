@@ -203,7 +203,8 @@ class SessionParts:
         self.coregistration = coregistration_wf
         self.registered = required
         path = self.path("xfm", ".txt", from_="MEGRE", to="UNIT1", mode="image")
-        self.put((coregistration_wf, "outputnode.transform"), "xfm", path, self.sidecars["xfm"])
+        source = (coregistration_wf, "outputnode.transform")
+        self.put(source, "xfm", path, self.sidecars["xfm"], facts="outputnode.facts")
 
     def connect_map(self, metric: str, target: Workflow) -> None:
         """Give a map, and its transform, to what samples it."""

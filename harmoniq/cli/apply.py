@@ -2,7 +2,7 @@
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from harmoniq.settings.schema import Settings
 
 
 def apply_tables(
-    args: argparse.Namespace, settings: Settings, regions: Sequence[Path], participants: Path, out_dir: Path
-) -> int:
+    args: argparse.Namespace, settings: Settings, regions: Sequence[Path], participants: Path, out_dir: Path,
+    left_out: Collection[str] = (),
+) -> int:  # fmt: skip
     """Harmonize and score the participants of tables with saved models; write the results at `out_dir`.
 
     Returns
@@ -40,7 +41,7 @@ def apply_tables(
     further = [name for name in manifest.choices.protect if name not in PARTICIPANT_COLUMNS]
     cohort, notes = cohort_from_files(
         regions, participants, columns=settings.columns, control_group=manifest.control_group, covariates=further,
-        allow_mixed=args.allow_mixed_engines,
+        allow_mixed=args.allow_mixed_engines, left_out=left_out,
     )  # fmt: skip
     chosen = settings.harmonization
     applied = apply_models(

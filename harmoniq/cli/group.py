@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harmoniq.cli.folders import prepare_folder
 from harmoniq.cli.progress import Progress
+from harmoniq.cli.quality import excluded_by_rating, ratings_file, write_quality
 from harmoniq.cli.rerun import rerun_command
 from harmoniq.cli.resources import limit_threads, memory_gb, process_count
 from harmoniq.data.cohort import PARTICIPANT_COLUMNS, Cohort
@@ -30,24 +31,27 @@ def run_group(args: argparse.Namespace, settings: Settings) -> int:
     out_dir = args.out_dir.absolute()
     if not out_dir.is_dir():
         raise InputError("folder not found", file=out_dir, key="OUT_DIR", remedy="run the participant level first")
-    excluded = name_absent(out_dir)
+    rated = excluded_by_rating(args, [out_dir, out_dir / "group", args.bids_dir.absolute()])
+    excluded = name_absent(out_dir, rated)
     tables = [path for path in find_regions(out_dir) if path.name.removesuffix("_regions.tsv") not in excluded]
     if not tables:
         raise InputError("has no *_regions.tsv", file=out_dir, key="OUT_DIR", remedy="run the participant level first")
     tables = _chosen(tables, args.participant_label, args.session_label)
+    page, _ = write_quality(out_dir, settings, ratings_file(args, [out_dir, out_dir / "group"]))
+    print(f"Quality control: {page}")
     beside = [folder / "participants.tsv" for folder in (out_dir, args.bids_dir.absolute())]
     participants = next((path for path in beside if path.is_file()), None)
     if participants is None:
         raise InputError("file not found", file=beside[0], remedy="the group level needs site, group, age and sex")
-    return analyze_tables(args, settings, tables, participants, out_dir / "group", title="Group report")
+    return analyze_tables(args, settings, tables, participants, out_dir / "group", title="Group report", left_out=rated)
 
 
-def name_absent(out_dir: Path) -> set[str]:
+def name_absent(out_dir: Path, rated: Mapping[str, str] | None = None) -> set[str]:
     """Write ``excluded.tsv`` where a run or a cluster has left status files; return the labels that are left out."""
     records = judge_all(out_dir)
-    if not records:
+    if not records and not rated:
         return set()
-    count = write_exclusions(out_dir / "excluded.tsv", records)
+    count = write_exclusions(out_dir / "excluded.tsv", records, rated)
     if count:
         print(f"{count} of {len(records)} sessions are left out; {out_dir / 'excluded.tsv'} says why")
     return {label for label, record in records.items() if record.state != "done"}
@@ -74,6 +78,7 @@ def analyze_tables(
     title: str,
     alternatives: Sequence[Path] = (),
     further_notes: Sequence[str] = (),
+    left_out: Mapping[str, str] | None = None,
 ) -> int:
     """Run the group workflow on tables and put its results at `out_dir`, all or none.
 
@@ -89,7 +94,7 @@ def analyze_tables(
         from harmoniq.cli.apply import apply_tables
 
         limit_threads(args.omp_nthreads)
-        return apply_tables(args, settings, regions, participants, out_dir)
+        return apply_tables(args, settings, regions, participants, out_dir, left_out or {})
     if args.adapt:
         raise InputError("extends saved models, which are not given", key="--adapt", remedy="add --apply-models DIR")
     nprocs, memory = process_count(args.nprocs), memory_gb(args.mem)
@@ -97,7 +102,7 @@ def analyze_tables(
     # What is wrong with the input is said before anything is written.
     cohort, _ = cohort_from_files(
         regions, participants, columns=settings.columns, control_group=settings.study.control_group,
-        covariates=further_covariates(settings), allow_mixed=args.allow_mixed_engines,
+        covariates=further_covariates(settings), allow_mixed=args.allow_mixed_engines, left_out=left_out or {},
     )  # fmt: skip
     settings = published_from(settings)
     by_default = args.methods is None and args.config is None
@@ -108,7 +113,7 @@ def analyze_tables(
     with tempfile.TemporaryDirectory(prefix="harmoniq-") as temporary:
         work_dir = prepare_folder(args.work_dir, "--work-dir") if args.work_dir else Path(temporary)
         inputs = group_inputs(regions, participants, alternatives)
-        folder = _run(args, settings, methods, notes, inputs, work_dir, nprocs, memory, title)
+        folder = _run(args, settings, methods, notes, inputs, work_dir, nprocs, memory, title, left_out)
         if folder is None:
             return 1
         publish(folder, out_dir)
@@ -196,7 +201,7 @@ def node_memory_gb(inputs: Mapping[str, object]) -> float:
 
 def _run(
     args: argparse.Namespace, settings: Settings, methods: list[str], notes: list[str], inputs: Mapping[str, object],
-    work_dir: Path, nprocs: int, memory: float, title: str,
+    work_dir: Path, nprocs: int, memory: float, title: str, left_out: Mapping[str, str] | None,
 ) -> Path | None:  # fmt: skip
     from harmoniq.workflows.group import init_group_wf
     from harmoniq.workflows.study import configure_nipype, explain, run_nodes
@@ -205,7 +210,7 @@ def _run(
     workflow = init_group_wf(
         settings=settings, methods=methods, notes=notes, allow_mixed_engines=args.allow_mixed_engines,
         seed=args.seed, title=title, command=rerun_command(args), nprocs=nprocs,
-        mem_gb=min(node_memory_gb(inputs), memory),
+        mem_gb=min(node_memory_gb(inputs), memory), left_out=left_out,
     )  # fmt: skip
     workflow.base_dir = str(work_dir)
     for name, value in inputs.items():

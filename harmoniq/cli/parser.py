@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import harmoniq
 from harmoniq.cli import reproduce_options
 from harmoniq.cli.cluster_options import add_slurm, add_status
+from harmoniq.cli.qc_options import add_qc, add_rating_options
 from harmoniq.settings import schema
 
 _USAGE = {
@@ -20,6 +21,7 @@ _USAGE = {
     "demo": "OUT_DIR ",
     "slurm": "BIDS_DIR OUT_DIR [-- run options] ",
     "status": "OUT_DIR ",
+    "qc": "OUT_DIR ",
     "doctor": "[STUDY.toml] ",
 }
 _EXAMPLES = {
@@ -47,6 +49,9 @@ _EXAMPLES = {
   harmoniq status derivatives
   harmoniq status derivatives --watch
   harmoniq status derivatives --json""",
+    "qc": """examples:
+  harmoniq qc derivatives
+  harmoniq qc derivatives --qc-file ratings/participants_qc.tsv""",
     "doctor": """examples:
   harmoniq doctor
   harmoniq doctor study.toml""",
@@ -90,6 +95,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(_command(commands, "demo", "simulate, process, analyze and report, in minutes"))
     add_slurm(_command(commands, "slurm", "process participants as an array job, then the group, on a cluster"))
     add_status(_command(commands, "status", "say who is pending, running, done or failed, and why"))
+    add_qc(_command(commands, "qc", "write the page of quality control over all participants"))
     doctor = _command(commands, "doctor", "say which engines, atlases, memory and disk are there")
     doctor.add_argument("config", metavar="STUDY.toml", nargs="?", type=Path, help="check this study's config as well")
     return parser
@@ -180,6 +186,7 @@ def _add_group_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--hbr-fit", choices=schema.HBR_FITS, help="best of five folds, or one fit to all controls")
     group.add_argument("--bootstrap", metavar="N", type=int, help="resamples of the peak ages")
     group.add_argument("--allow-mixed-engines", action="store_true", help="pool values of different engines")
+    add_rating_options(group)
     group.add_argument("--apply-models", metavar="DIR", type=Path, help="harmonize and score with saved models")
     group.add_argument("--adapt", action="store_true", help="extend them to new sites, from the controls there")
 

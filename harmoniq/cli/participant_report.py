@@ -24,13 +24,20 @@ if TYPE_CHECKING:
 def write_reports(
     out_dir: Path, found: Discovery, settings: Settings, engines: "MapEngines", summary: "RunSummary"
 ) -> None:
-    """Write ``sub-X.html`` of every participant that was asked for."""
+    """Write ``sub-X.html`` of every participant that was asked for, and what the page of all is made of."""
+    from harmoniq.report.qc.measure import write_session_metrics
+    from harmoniq.report.qc.thumbnails import write_thumbnails
+
     participants = dict.fromkeys(
         [inputs.participant for inputs in found.sessions] + [label[4:].split("_ses-")[0] for label in found.refused]
     )
     for participant in participants:
         sessions = [inputs for inputs in found.sessions if inputs.participant == participant]
+        for inputs in sessions:
+            write_session_metrics(out_dir, inputs)
         _write_report(out_dir, participant, sessions, found, settings, engines, summary)
+        for inputs in sessions:
+            write_thumbnails(out_dir / f"sub-{participant}" / "figures", inputs.label)
 
 
 def _write_report(

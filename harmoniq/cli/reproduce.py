@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harmoniq.cli.folders import prepare_folder
 from harmoniq.cli.group import analyze_tables, name_absent
+from harmoniq.cli.quality import excluded_by_rating
 from harmoniq.cli.run import settings_from
 from harmoniq.data.errors import InputError
 from harmoniq.regions.studies import Dataset, gather, plan_datasets
@@ -61,7 +62,9 @@ def reproduce(
             print(f"== {dataset.name}: participant level", flush=True)
             codes.append(level(args, settings, dataset))
     print("== All datasets: group level", flush=True)
-    absent = {dataset.name: name_absent(dataset.results) for dataset in datasets if dataset.results.is_dir()}
+    found = [dataset for dataset in datasets if dataset.results.is_dir()]
+    rated = {dataset.name: excluded_by_rating(args, [dataset.results, out]) for dataset in found}
+    absent = {dataset.name: name_absent(dataset.results, rated[dataset.name]) for dataset in found}
     regions, participants = gather(datasets, settings, out, left_out=absent)
     changes = _alternatives(args, settings, datasets, out) if args.alternatives else []
     ours = dataclasses.replace(settings, columns={})  # the gathered table has our names already
@@ -70,7 +73,14 @@ def reproduce(
     group.work_dir = args.work_dir and args.work_dir / "group"
     codes.append(
         analyze_tables(
-            group, ours, [regions], participants, out / "group", title=settings.study.name, alternatives=changes
+            group,
+            ours,
+            [regions],
+            participants,
+            out / "group",
+            title=settings.study.name,
+            alternatives=changes,
+            left_out={label: reason for reasons in rated.values() for label, reason in reasons.items()},
         )
     )
     # Sessions that could not be used are said, and do not make a study that was analyzed a wrong input.

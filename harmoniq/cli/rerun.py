@@ -31,6 +31,8 @@ def rerun_command(args: argparse.Namespace) -> str:
         words += _flag(name, getattr(args, name, None))
     for name in ("rehearse", "alternatives", "allow_mixed_engines"):
         words += [f"--{name.replace('_', '-')}"] if getattr(args, name, False) else []
+    for name in ("exclude_qc", "qc_file"):
+        words += _flag(name, getattr(args, name, None))
     return shlex.join([*words, "--seed", str(args.seed)])
 
 

@@ -1,12 +1,14 @@
 """The cohort out of the files of the participant level, or of another pipeline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harmoniq.data.cohort import Cohort, build_cohort, read_participants
+from harmoniq.data.errors import InputError
 from harmoniq.data.tables import read_tsv
 from harmoniq.regions.engines import check_engines, engines_of
+from harmoniq.regions.left_out import without
 from harmoniq.regions.table import read_regions_tables
 
 
@@ -18,6 +20,7 @@ def cohort_from_files(
     control_group: str,
     covariates: Sequence[str] = (),
     allow_mixed: bool = False,
+    left_out: Collection[str] = (),
 ) -> tuple[Cohort, list[str]]:
     """Read, join and check regional tables and participants.
 
@@ -35,6 +38,8 @@ def cohort_from_files(
         Further columns of the participants that are kept, of numbers.
     allow_mixed : bool
         Pool values of different engines.
+    left_out : collection of str
+        Participants (``sub-X``) and sessions (``sub-X_ses-Y``) that are not analyzed, for their rating.
 
     Returns
     -------
@@ -48,6 +53,11 @@ def cohort_from_files(
     """
     table = read_tsv(regions[0]) if len(regions) == 1 else read_regions_tables(regions)
     people = read_participants(read_tsv(participants), file=participants, rename=columns, covariates=covariates)
+    if left_out:
+        table = without(table, left_out)
+        if table.empty:
+            raise InputError("no session is left", key="--exclude-qc", remedy="look at the ratings")
+        people = without(people, left_out)
     cohort, notes = build_cohort(
         table, people,
         regions_file=regions[0] if len(regions) == 1 else Path(regions[0]).parent,

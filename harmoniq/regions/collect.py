@@ -19,11 +19,16 @@ def find_regions(out_dir: str | Path) -> list[Path]:
     root = Path(out_dir)
     if not root.is_dir():
         raise InputError("folder of results not found", file=root, remedy="run the participant level first")
+    return session_files(root, "_regions.tsv")
+
+
+def session_files(root: Path, suffix: str) -> list[Path]:
+    """Return every file ``sub-*/[ses-*/]*SUFFIX`` under a folder of results, sorted."""
     found: list[Path] = []
     for subject in _folders(root, "sub-"):
-        found += _tables(subject)
+        found += _files(subject, suffix)
         for session in _folders(subject, "ses-"):
-            found += _tables(session)
+            found += _files(session, suffix)
     return sorted(found)
 
 
@@ -32,7 +37,7 @@ def _folders(folder: Path, prefix: str) -> list[Path]:
         return [Path(entry.path) for entry in entries if entry.name.startswith(prefix) and entry.is_dir()]
 
 
-def _tables(folder: Path) -> list[Path]:
+def _files(folder: Path, suffix: str) -> list[Path]:
     with os.scandir(folder) as entries:
         # A hidden name is a table that is being written, or was when its writer was killed.
-        return [Path(e.path) for e in entries if e.name.endswith("_regions.tsv") and not e.name.startswith(".")]
+        return [Path(e.path) for e in entries if e.name.endswith(suffix) and not e.name.startswith(".")]

@@ -7,6 +7,7 @@ from typing import Final
 import pandas as pd
 
 from harmoniq.data.tables import read_tsv
+from harmoniq.regions.left_out import reason_of
 
 EXCLUDED_COLUMNS: Final[dict[str, str]] = {
     "participant_id": "Participant of participants.tsv who is not in the analysis",
@@ -15,7 +16,9 @@ EXCLUDED_COLUMNS: Final[dict[str, str]] = {
 _NEEDED: Final = ("site", "group", "age", "sex")
 
 
-def excluded_participants(path: Path, columns: Mapping[str, str], kept: Iterable[str]) -> pd.DataFrame:
+def excluded_participants(
+    path: Path, columns: Mapping[str, str], kept: Iterable[str], reasons: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """Return the participants that are left out.
 
     Parameters
@@ -26,6 +29,8 @@ def excluded_participants(path: Path, columns: Mapping[str, str], kept: Iterable
         Our names of its columns to the file's.
     kept : iterable of str
         Participants of the cohort.
+    reasons : mapping, optional
+        Of participants and sessions that were left out on purpose; they come first.
 
     Returns
     -------
@@ -43,6 +48,7 @@ def excluded_participants(path: Path, columns: Mapping[str, str], kept: Iterable
         row = people.loc[who]
         lacks = [name for name in _NEEDED if names[name] is not None and pd.isna(row[names[name]])]
         reason = f"lacks {', '.join(lacks)}" if lacks else told.get(who, "no regional values")
+        reason = reason_of(who, reasons or {}) or reason
         rows.append((who, reason))
     return pd.DataFrame(rows, columns=list(EXCLUDED_COLUMNS))
 

@@ -37,11 +37,15 @@ class RigidResult:
         Negative mutual information at the end: lower is better.
     n_iterations : int
         Over all levels.
+    shift_mm, angle_deg : float
+        By how much the center of the head moved, and how far it turned.
     """
 
     matrix: NDArray[np.float64]
     metric: float
     n_iterations: int
+    shift_mm: float = 0.0
+    angle_deg: float = 0.0
 
 
 @one_itk_thread
@@ -99,8 +103,9 @@ def register_rigid(
         raise InputError(f"does not overlap with {Path(fixed_path).name} after registration", file=moving_path)
     if -fine[1] < SMALLEST_INFORMATION:
         raise InputError(f"has nothing in common with {Path(fixed_path).name}", file=moving_path)
-    _check_plausible(matrix, center, fixed_path, moving_path)
-    return RigidResult(matrix, float(fine[1]), first + fine[2])
+    shift, angle = _motion(matrix, center)
+    _check_plausible(shift, angle, fixed_path, moving_path)
+    return RigidResult(matrix, float(fine[1]), first + fine[2], shift, angle)
 
 
 def _fixed_mask(data: NDArray, affine: NDArray, path: str | Path | None) -> NDArray[np.bool_]:
@@ -148,10 +153,14 @@ def _overlap(
     return float(((points > -0.5) & (points < np.array(shape) - 0.5)).all(axis=1).mean())
 
 
-def _check_plausible(matrix: NDArray, center: NDArray, fixed_path: str | Path, moving_path: str | Path) -> None:
-    """Refuse motions that no head makes within a session."""
+def _motion(matrix: NDArray, center: NDArray) -> tuple[float, float]:
+    """Return by how many mm a motion shifts the center, and by how many degrees it turns."""
     shift = float(np.linalg.norm(matrix[:3, :3] @ center + matrix[:3, 3] - center))
-    angle = float(np.degrees(np.arccos(np.clip((np.trace(matrix[:3, :3]) - 1) / 2, -1, 1))))
+    return shift, float(np.degrees(np.arccos(np.clip((np.trace(matrix[:3, :3]) - 1) / 2, -1, 1))))
+
+
+def _check_plausible(shift: float, angle: float, fixed_path: str | Path, moving_path: str | Path) -> None:
+    """Refuse motions that no head makes within a session."""
     if shift > MAX_SHIFT_MM or angle > MAX_ANGLE_DEG:
         raise InputError(
             f"the registration to {Path(fixed_path).name} would move the head by {shift:.0f} mm and "

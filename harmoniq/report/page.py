@@ -29,6 +29,8 @@ def write_page(
     sections: Sequence[Section],
     version: str = "",
     status: str = "",
+    template: str = "report.html",
+    **further: object,
 ) -> Path:
     """Write a self-contained HTML page.
 
@@ -44,6 +46,10 @@ def write_page(
         Of the program, for the foot of the page.
     status : str
         ``done``, ``failed``, ``partial`` or nothing: a badge beside the heading.
+    template : str
+        Of the project's templates.
+    further : object
+        What else that template needs.
 
     Returns
     -------
@@ -51,13 +57,14 @@ def write_page(
     """
     text = (
         _environment()
-        .get_template("report.html")
+        .get_template(template)
         .render(
             title=title,
             subtitle=subtitle,
             sections=[section for section in sections if section.blocks],
             version=version,
             status=status,
+            **further,
         )
     )
     return write_text(path, text)

@@ -31,7 +31,7 @@ BUILTIN_PUBLISHED = "chen2026_published.tsv"
 def write_summaries(
     folder: Path, cohort: Cohort, values: Values, *, tables: Sequence[Path], regions: Sequence[Path],
     participants: Path, options: Mapping[str, Any], settings: Mapping[str, Any], columns: Mapping[str, str],
-    published: str = "builtin", alternatives: Sequence[Path] = (),
+    published: str = "builtin", alternatives: Sequence[Path] = (), left_out: Mapping[str, str] | None = None,
 ) -> list[str]:  # fmt: skip
     """Write the scorecard, the alternatives, the acquisition table, who is left out, the settings and ``tables``.
 
@@ -58,6 +58,8 @@ def write_summaries(
         ``builtin``, ``none``, or a table of published figures.
     alternatives : sequence of path
         Tables of what other readings at the participant level change.
+    left_out : mapping, optional
+        Participants and sessions that are not analyzed for their rating, and why.
 
     Returns
     -------
@@ -75,8 +77,8 @@ def write_summaries(
     people = cohort.participants
     acquisition, notes = acquisition_table(regions, dict(zip(people["participant_id"], people["site"])))
     frames["table2_acquisition"] = acquisition
-    left_out = excluded_participants(participants, columns, people["participant_id"])
-    write_tsv(left_out, folder / "excluded.tsv", columns=EXCLUDED_COLUMNS)
+    absent = excluded_participants(participants, columns, people["participant_id"], left_out or {})
+    write_tsv(absent, folder / "excluded.tsv", columns=EXCLUDED_COLUMNS)
     write_text(folder / "settings.toml", to_toml(settings))
     write_tsv(acquisition, folder / "table2_acquisition.tsv", columns=acquisition_columns(acquisition))
     figures = read_published(published)

@@ -118,6 +118,19 @@ def test_group_level_on_derivatives_alone(processed, cohort, tmp_path, harmoniq)
     assert (processed / "group" / "report.html").is_file()
     values = read_tsv(processed / "group" / "regions_harmonized.tsv")
     assert values["raw"].notna().all()
+    metrics = read_tsv(processed / "qc_metrics.tsv").set_index("participant_id")
+    measured = ["snr_mp2rage", "snr_megre", "registration_cost", "b1_p95", "surface_euler", "vertices_min",
+                "streamlines_min", "R1_cGM", "R2star_WM"]  # fmt: skip
+    assert list(metrics.index) == list(PARTICIPANTS) and metrics[measured].notna().all(axis=None)
+    assert "data:image/webp" in (page := (processed / "qc.html").read_text()) and "sub-S1C001.html" in page
+    (processed / "participants_qc.tsv").write_text("participant_id\trating\nsub-S2C001\tfail\n")
+    without = harmoniq("run", cohort, processed, "group", "--bootstrap", "50", "--exclude-qc", "fail")
+    assert without.returncode == 0, without.stderr
+    assert "sub-S2C001" not in set(read_tsv(processed / "group" / "regions_harmonized.tsv")["participant_id"])
+    for table in (processed / "excluded.tsv", processed / "group" / "excluded.tsv"):
+        named = read_tsv(table).set_index("participant_id")
+        assert named.loc["sub-S2C001", "reason"] == "rated fail in quality control"
+    (processed / "participants_qc.tsv").unlink()
     refused = harmoniq("run", cohort, processed, "group", "--methods", "raw", "combat")
     assert refused.returncode == 2
     assert "error: " in refused.stderr

@@ -1,0 +1,135 @@
+"""Quality control at the group level: the page of all sessions, and who is left out for a rating."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harmoniq.data.errors import InputError
+from harmoniq.jobs.verdict import judge_all
+from harmoniq.report.qc.ratings import RATINGS_FILE, find_ratings, left_out, read_ratings
+from harmoniq.settings.schema import Settings
+
+
+def ratings_file(args: argparse.Namespace, folders: Sequence[Path]) -> Path | None:
+    """Return the table of ratings: that of ``--qc-file``, else the first ``participants_qc.tsv`` of the folders.
+
+    Raises
+    ------
+    InputError
+        When one is named and absent, or ``--exclude-qc`` asks for one and there is none.
+    """
+    if args.qc_file is not None:
+        if not args.qc_file.is_file():
+            raise InputError("file not found", file=args.qc_file.absolute(), key="--qc-file")
+        return args.qc_file.absolute()
+    found = find_ratings(folders)
+    if found is None and args.exclude_qc is not None:
+        raise InputError(
+            "file not found", file=folders[0] / RATINGS_FILE, key="--exclude-qc", value=args.exclude_qc,
+            remedy="rate sessions on the page qc.html and save the file there, or name it with --qc-file",
+        )  # fmt: skip
+    return found
+
+
+def excluded_by_rating(args: argparse.Namespace, folders: Sequence[Path]) -> dict[str, str]:
+    """Return the sessions that ``--exclude-qc`` leaves out, and why; say it, or what a rating would have left out."""
+    path = ratings_file(args, folders)
+    if path is None:
+        return {}
+    ratings = read_ratings(path)
+    if args.exclude_qc is None:
+        if failed := left_out(ratings, "fail"):
+            some = ", ".join(list(failed)[:3]) + (", ..." if len(failed) > 3 else "")
+            print(f"note: {path} rates {some} as failed; --exclude-qc fail would leave them out", file=sys.stderr)
+        return {}
+    excluded = left_out(ratings, args.exclude_qc)
+    print(f"{len(excluded)} left out for their rating in {path}")
+    return excluded
+
+
+def write_quality(out_dir: Path, settings: Settings, qc_file: Path | None = None) -> tuple[Path, int]:
+    """Write ``qc.html`` and ``qc_metrics.tsv`` of the participant level's derivatives.
+
+    Parameters
+    ----------
+    out_dir : path
+        Root of the derivatives.
+    settings : Settings
+        For the names of the participants' columns.
+    qc_file : path, optional
+        Ratings; default: ``participants_qc.tsv`` of the folder.
+
+    Returns
+    -------
+    path, int
+        The page, and how many sessions it shows.
+
+    Raises
+    ------
+    InputError
+        Where there is no session, and for ratings that cannot be read.
+    """
+    from harmoniq.data.files import read_json
+    from harmoniq.report.qc.collect import collect_metrics
+    from harmoniq.report.qc.measure import qc_path
+    from harmoniq.report.qc.thumbnails import gather_thumbnails
+
+    records = judge_all(out_dir)
+    labels = sorted(set(records) | set(_labels(out_dir)))
+    if not labels:
+        raise InputError("has no sessions", file=out_dir, key="OUT_DIR", remedy="run the participant level first")
+    where = {label: read_json(path).get("where", {}) for label in labels if (path := qc_path(out_dir, label)).is_file()}
+    path = _write(
+        out_dir, collect_metrics(out_dir, labels), settings, out_dir / "participants.tsv",
+        qc_file or find_ratings([out_dir]), states={label: record.state for label, record in records.items()},
+        pictures=gather_thumbnails(out_dir, labels), where=where, reports=True,
+    )  # fmt: skip
+    return path, len(labels)
+
+
+def write_table_quality(
+    out_dir: Path, regions: Sequence[Path], participants: Path, settings: Settings, qc_file: Path | None
+) -> Path:
+    """Write ``qc.html`` and ``qc_metrics.tsv`` of what regional tables alone tell."""
+    import pandas as pd
+
+    from harmoniq.data.tables import read_tsv
+    from harmoniq.report.qc.collect import metrics_of_table
+
+    table = pd.concat([read_tsv(path) for path in regions], ignore_index=True)
+    return _write(out_dir, metrics_of_table(table), settings, participants, qc_file)
+
+
+def _write(
+    out_dir: Path, metrics: "object", settings: Settings, participants: Path, qc_file: Path | None,
+    *, states: Mapping[str, str] | None = None, pictures: Mapping[str, Mapping[str, bytes]] | None = None,
+    where: Mapping[str, Mapping[str, str]] | None = None, reports: bool = False,
+) -> Path:  # fmt: skip
+    from harmoniq.data.tables import write_tsv
+    from harmoniq.report.qc.collect import QC_COLUMNS, finish_table, people_of
+    from harmoniq.report.qc.page import write_qc_page
+
+    ratings = read_ratings(qc_file) if qc_file is not None else []
+    table = finish_table(
+        metrics, people=people_of(participants, settings.columns), states=states or {}, ratings=ratings  # type: ignore[arg-type]
+    )  # fmt: skip
+    write_tsv(table[list(QC_COLUMNS)], out_dir / "qc_metrics.tsv", columns=QC_COLUMNS)
+    unknown = [rating.label for rating in ratings if not _known(rating.label, list(table["label"]))]
+    notes = (f"rated, but not here: {', '.join(unknown[:5])}",) if unknown else ()
+    return write_qc_page(
+        out_dir / "qc.html", table, pictures=pictures, where=where, reports=reports, notes=notes,
+        raters={rating.label: rating.rater for rating in ratings},
+    )  # fmt: skip
+
+
+def _known(label: str, labels: Sequence[str]) -> bool:
+    return any(known == label or known.startswith(f"{label}_ses-") for known in labels)
+
+
+def _labels(out_dir: Path) -> list[str]:
+    """Return the sessions that have left regional values or metrics."""
+    from harmoniq.regions.collect import session_files
+
+    names = [path.name for suffix in ("_regions.tsv", "_qc.json") for path in session_files(out_dir, suffix)]
+    return [name.removesuffix("_regions.tsv").removesuffix("_qc.json") for name in names]
