@@ -28,11 +28,9 @@ B1_RANGE = (0.2, 2.0)
 B1_STEP = 0.01
 # Size of the tables of the B1-corrected fit; 181 of them take 6 MB.
 B1_TABLE_SIZE = 2048
-# Octaves of the distance from the ends (a float32 near them tells no more apart; a float64 does), and the binary
-# logarithm of the cells in each: R1 read from them is within 2e-6 of the table, with B1 5e-6. Few cells stay in the
-# processor's nearest caches: 102 kB, with B1 45 kB for each of its 181 steps.
-OCTAVES, CELL_BITS = {"float32": 24, "float64": 52}, 8
-B1_OCTAVES, B1_CELL_BITS = 22, 7
+# Octaves of the distance from the ends that are divided into cells: a float32 near them tells no more apart, a float64
+# does. Few cells stay in the processor's nearest caches: 102 kB, with B1 94 kB for each of its 181 steps.
+OCTAVES, B1_OCTAVES = {"float32": 24, "float64": 52}, 22
 # Voxels of a block: large enough for its administration not to count, small enough to share among threads evenly.
 BLOCK = 1 << 18
 
@@ -227,7 +225,7 @@ def _cells(timing: MP2RAGETiming, t1_range: tuple[float, float], kind: np.dtype)
     """Return the table at nominal flip angles for the kernel."""
     from harmoniq.mp2rage.interpolation import make_cells
 
-    return make_cells([build_lookup(timing, 1.0, t1_range)], OCTAVES[kind.name], CELL_BITS, kind)
+    return make_cells([build_lookup(timing, 1.0, t1_range)], OCTAVES[kind.name], kind)
 
 
 @lru_cache(maxsize=4)
@@ -237,4 +235,4 @@ def _b1_cells(timing: MP2RAGETiming, t1_range: tuple[float, float], kind: np.dty
 
     factors = np.round(np.arange(B1_RANGE[0], B1_RANGE[1] + B1_STEP / 2, B1_STEP), 6)
     tables = [build_lookup.__wrapped__(timing, float(factor), t1_range, B1_TABLE_SIZE) for factor in factors]
-    return make_cells(tables, B1_OCTAVES, B1_CELL_BITS, kind), factors
+    return make_cells(tables, B1_OCTAVES, kind), factors
