@@ -1,10 +1,11 @@
 """Nodes of the transmit field: computed from SA2RAGE, and brought into the space of MP2RAGE."""
 
+from pathlib import Path
 from typing import Any
 
 from nipype.interfaces.base import File, TraitedSpec, isdefined, traits
 
-from harmoniq.data.acquisitions import MP2RAGETiming
+from harmoniq.data.acquisitions import SA2RAGE, MP2RAGETiming
 from harmoniq.interfaces.base import VersionedInputSpec, VersionedInterface, given
 from harmoniq.interfaces.maps import TimingInputSpec, timing_of
 
@@ -33,12 +34,12 @@ class FitB1(VersionedInterface):
     input_spec, output_spec = FitB1InputSpec, FitB1OutputSpec
 
     def _run_interface(self, runtime: Any) -> Any:
-        from harmoniq.mp2rage.sa2rage import fit_b1_files
+        from harmoniq.mp2rage.sa2rage_volumes import fit_b1_files
 
         inputs, out = self.inputs, self.output_path(runtime, "b1.nii.gz")
+        images = (Path(file) for file in (inputs.inv1, inputs.inv2, inputs.inv1_phase, inputs.inv2_phase))
         fit_b1_files(
-            out, timing=timing_of(inputs, inputs.inv1), inv1=inputs.inv1, inv2=inputs.inv2,
-            inv1_phase=inputs.inv1_phase, inv2_phase=inputs.inv2_phase,
+            out, SA2RAGE(timing_of(inputs, inputs.inv1), *images),
             r1_map=given(inputs.r1_map), transform=_matrix(inputs.transform),
             mp2rage=MP2RAGETiming(**inputs.mp2rage) if isdefined(inputs.mp2rage) else None,
         )  # fmt: skip

@@ -227,7 +227,10 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--patients", metavar="N", type=int, help="patients, at site 2 (images: 2; tables: 98)")
     parser.add_argument("--voxel-size", metavar="MM", type=float, help="isotropic; default: each site's own protocol")
     parser.add_argument(
-        "--modalities", nargs="+", choices=("mp2rage", "megre", "dwi", "flair", "b1"), help="default: all"
+        "--modalities",
+        nargs="+",
+        choices=("mp2rage", "megre", "dwi", "flair", "b1", "sa2rage"),
+        help="default: all but sa2rage, another way to B1+",
     )
     parser.add_argument("--lesions", metavar="N", type=int, help="of each patient; default: drawn, some 20")
     parser.add_argument("--freesurfer", action="store_true", help="write FreeSurfer subjects as well")

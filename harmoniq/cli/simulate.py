@@ -8,7 +8,7 @@ from harmoniq.cli.resources import process_count
 
 def execute(args: argparse.Namespace) -> int:
     """Simulate a cohort; return the exit code."""
-    from harmoniq.simulation.plan import MODALITIES, SimulationPlan
+    from harmoniq.simulation.plan import DEFAULT_MODALITIES, SimulationPlan
 
     plan = SimulationPlan(
         out=args.out_dir.absolute(),
@@ -19,7 +19,7 @@ def execute(args: argparse.Namespace) -> int:
         freesurfer=args.freesurfer,
         tractograms=args.tractograms,
         tables_only=args.tables_only,
-        modalities=tuple(args.modalities or MODALITIES),
+        modalities=tuple(args.modalities or DEFAULT_MODALITIES),
         lesions=args.lesions,
         seed=args.seed,
     )

@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 from harmoniq.data.errors import InputError
 from harmoniq.data.images import load_grid, load_image, save_image
 from harmoniq.data.lesions import LesionMask
-from harmoniq.lesions.mask import SMALLEST_SHARE_IN_BRAIN, dilate, move_lesions, read_lesions, share_in_brain
+from harmoniq.lesions.mask import (
+    SMALLEST_SHARE_IN_BRAIN,
+    Lesions,
+    dilate,
+    move_lesions,
+    read_lesions,
+    share_in_brain,
+)
 from harmoniq.registration.itk import read_itk
 
 
@@ -56,12 +63,7 @@ def write_excluded(
     lesions = read_lesions(source.file, source.kind, threshold=threshold, allow_empty=source.allow_empty)
     to_mask, to_map = _matrix(mask_transform), _matrix(map_transform)
     if brain_mask is not None:
-        share = share_in_brain(lesions, load_image(brain_mask, ndim=3), to_mask)
-        if share < SMALLEST_SHARE_IN_BRAIN:
-            raise InputError(
-                f"{100 * (1 - share):.0f} % of this lesion mask lie outside the participant's brain: it is of another "
-                "participant or in another space", file=source.file, remedy="check both",
-            )  # fmt: skip
+        _check_place(lesions, brain_mask, to_mask, source.file)
     shape, affine = load_grid(in_map)
     moved = move_lesions(lesions, shape, affine, to_mask @ np.linalg.inv(to_map))
     excluded = dilate(moved, np.linalg.norm(affine[:3, :3], axis=0), dilation)
@@ -76,6 +78,15 @@ def write_excluded(
         "Dilation": dilation,
         "ExcludedVolume": round(float(np.count_nonzero(excluded) * voxel), 4),
     }
+
+
+def _check_place(lesions: Lesions, brain_mask: Path, to_mask: NDArray[np.float64], file: Path) -> None:
+    share = share_in_brain(lesions, load_image(brain_mask, ndim=3), to_mask)
+    if share < SMALLEST_SHARE_IN_BRAIN:
+        raise InputError(
+            f"{100 * (1 - share):.0f} % of this lesion mask lie outside the participant's brain: it is of another "
+            "participant or in another space", file=file, remedy="check both",
+        )  # fmt: skip
 
 
 def _matrix(path: Path | None) -> NDArray[np.float64]:

@@ -6,14 +6,13 @@ of minus the inversion efficiency in the signal model.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harmoniq.data.acquisitions import MP2RAGETiming
 from harmoniq.data.errors import InputError
-from harmoniq.mp2rage.signal import inversion_signals, uniform_image
+from harmoniq.mp2rage.signal import inversion_signals
 
 #: Of the tissue, in s, where no map of it is given: the value of Eggenschwiler et al. 2012.
 AVERAGE_T1 = 1.5
@@ -22,8 +21,6 @@ B1_RANGE, B1_STEPS = (0.05, 2.0), 2000
 T1_GRID = np.geomspace(0.3, 5.0, 40)
 #: Of the joint lookup: B1 is then as good as with the true T1 to 1e-4.
 ROUNDS = 4
-#: The field is measured where the second image has this part of its top: elsewhere there is air.
-TISSUE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,85 +154,3 @@ def b1_and_t1(
         b1, outside = b1_from_ratio(ratio, timing, t1)
         rate = fit_r1(values, mp2rage, b1).r1
     return b1, outside
-
-
-def fit_b1_files(
-    out: Path,
-    *,
-    timing: MP2RAGETiming,
-    inv1: Path,
-    inv2: Path,
-    inv1_phase: Path,
-    inv2_phase: Path,
-    r1_map: Path | None = None,
-    mp2rage: MP2RAGETiming | None = None,
-    transform: NDArray[np.float64] | None = None,
-) -> float:
-    """Compute the transmit field from the images of one SA2RAGE acquisition and write the map.
-
-    Parameters
-    ----------
-    out : path
-        Relative to nominal, float32, on the images' grid; 0 in air and where the ratio is beyond its branch.
-    timing : MP2RAGETiming
-        Of the sequence.
-    inv1, inv2, inv1_phase, inv2_phase : path
-        Magnitudes, and phases of any kind that `harmoniq.data.phase` knows.
-    r1_map : path, optional
-        R1 in 1/s, not corrected for the transmit field, on any grid: each voxel then has its own T1.
-    mp2rage : MP2RAGETiming, optional
-        Of that map: its uniform image is what the timing makes of R1.
-    transform : ndarray, shape (4, 4), optional
-        Maps points of the R1 map's space into the images', RAS mm.
-
-    Returns
-    -------
-    float
-        Fraction of the voxels in tissue that are beyond the branch.
-
-    Raises
-    ------
-    InputError
-        For images that cannot be read or are not on one grid, and as `ratio_table`.
-    """
-    from harmoniq.data.images import load_image, same_grid, save_image
-    from harmoniq.data.phase import phase_to_radians
-
-    images = [load_image(path, ndim=3) for path in (inv1, inv2, inv1_phase, inv2_phase)]
-    for image in images[1:]:
-        same_grid(images[0], image)
-    first, second, *phases = (image.data for image in images)
-    positive = second[second > 0]
-    if not positive.size:
-        raise InputError("has no signal", file=inv2, remedy="use --b1-correction off")
-    tissue = second >= TISSUE * np.quantile(positive, 0.99)
-    difference = phase_to_radians(phases[1]) - phase_to_radians(phases[0])
-    ratio = np.divide(first * np.cos(difference), second, out=np.zeros_like(second), where=tissue)
-    if r1_map is None or mp2rage is None:
-        b1, outside = b1_from_ratio(ratio[tissue], timing)
-    else:
-        t1 = _t1_on(images[0].affine, tissue, r1_map, transform)
-        b1, outside = b1_and_t1(ratio[tissue], timing, uniform_image(*inversion_signals(t1, mp2rage)), mp2rage)
-    field = np.zeros_like(second)
-    field[tissue] = np.where(outside, 0, b1)
-    save_image(field, images[0].affine, out)
-    return float(np.mean(outside))
-
-
-def _t1_on(
-    affine: NDArray[np.float64], tissue: NDArray[np.bool_], r1_map: Path, transform: NDArray[np.float64] | None
-) -> NDArray[np.float64]:
-    """Return T1 in the voxels of a grid that are tissue: the average one where the map has no plausible value."""
-    from scipy.ndimage import gaussian_filter, map_coordinates
-
-    from harmoniq.data.images import load_image
-
-    image = load_image(r1_map, ndim=3)
-    size = np.linalg.norm(affine[:3, :3], axis=0) / image.voxel_sizes
-    # About the mean over the coarser voxels.
-    smooth = gaussian_filter(image.data, np.maximum(size, 1) / 3)
-    to_map = np.linalg.inv((np.eye(4) if transform is None else transform) @ image.affine) @ affine
-    points = to_map[:3, :3] @ np.argwhere(tissue).T + to_map[:3, 3:]
-    r1 = map_coordinates(smooth, points, order=1)
-    plausible = (r1 > 1 / T1_GRID[-1]) & (r1 < 1 / T1_GRID[0])
-    return np.divide(1.0, r1, out=np.full(r1.shape, AVERAGE_T1), where=plausible)

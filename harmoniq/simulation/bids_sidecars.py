@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from harmoniq.simulation.protocol import DWIProtocol, SiteProtocol
+from harmoniq.simulation.protocol import DWIProtocol, MP2RAGEProtocol, SiteProtocol
 
 Sidecar = dict[str, Any]
 
@@ -20,32 +20,41 @@ def _common(site: SiteProtocol) -> Sidecar:
     }
 
 
-def _trains(site: SiteProtocol) -> Sidecar:
-    timing = site.mp2rage.timing
+def _trains(protocol: MP2RAGEProtocol) -> Sidecar:
+    timing = protocol.timing
     return {
         "RepetitionTimePreparation": timing.repetition_time,
         "RepetitionTimeExcitation": timing.echo_spacing,
         "NumberShots": list(timing.shots),
-        "EchoTime": site.mp2rage.echo_time,
+        "EchoTime": protocol.echo_time,
     }
 
 
 def inversion_sidecar(site: SiteProtocol, inversion: int, *, phase: bool) -> Sidecar:
     """Return the sidecar of one inversion (1 or 2) of MP2RAGE."""
-    timing = site.mp2rage.timing
-    content = _common(site) | {
-        "SeriesDescription": f"mp2rage_INV{inversion}" + ("_PHS" if phase else ""),
-        "PulseSequenceType": "MP2RAGE",
-        **_trains(site),
-        "InversionTime": timing.inversion_times[inversion - 1],
-        "FlipAngle": timing.flip_angles[inversion - 1],
+    return _common(site) | _train(site.mp2rage, "MP2RAGE", inversion, phase=phase)
+
+
+def saturation_sidecar(site: SiteProtocol, image: int, participant: str, *, phase: bool) -> Sidecar:
+    """Return the sidecar of one image (1 or 2) of SA2RAGE."""
+    return _common(site) | _train(site.sa2rage, "SA2RAGE", image, phase=phase) | _intended(participant)
+
+
+def _train(protocol: MP2RAGEProtocol, name: str, image: int, *, phase: bool) -> Sidecar:
+    timing = protocol.timing
+    content = {
+        "SeriesDescription": f"{name.lower()}_INV{image}" + ("_PHS" if phase else ""),
+        "PulseSequenceType": name,
+        **_trains(protocol),
+        "InversionTime": timing.inversion_times[image - 1],
+        "FlipAngle": timing.flip_angles[image - 1],
     }
     return content | ({"Units": "rad"} if phase else {})
 
 
 def uniform_sidecar(site: SiteProtocol) -> Sidecar:
     """Return the sidecar of UNIT1."""
-    return _common(site) | {"SeriesDescription": "mp2rage_UNI", "PulseSequenceType": "MP2RAGE", **_trains(site)}
+    return _common(site) | {"SeriesDescription": "mp2rage_UNI", "PulseSequenceType": "MP2RAGE", **_trains(site.mp2rage)}
 
 
 def echo_sidecar(site: SiteProtocol, echo: int, *, phase: bool) -> Sidecar:
@@ -76,13 +85,16 @@ def flair_sidecar(site: SiteProtocol) -> Sidecar:
 
 def transmit_sidecar(site: SiteProtocol, participant: str) -> Sidecar:
     """Return the sidecar of the B1+ map, in percent of the nominal flip angle."""
-    label = participant.removeprefix("sub-")
-    return _common(site) | {
+    content = {
         "SeriesDescription": "b1map",
         "Units": "percent",
         "Description": "Flip angle in percent of the nominal one",
-        "IntendedFor": [f"bids::sub-{label}/anat/sub-{label}_UNIT1.nii.gz"],
     }
+    return _common(site) | content | _intended(participant)
+
+
+def _intended(participant: str) -> Sidecar:
+    return {"IntendedFor": [f"bids::{participant}/anat/{participant}_UNIT1.nii.gz"]}
 
 
 def diffusion_sidecar(site: SiteProtocol, lines: int) -> Sidecar:

@@ -1,6 +1,8 @@
 """Scan one head sequence by sequence, and write images, sidecars and truth into a folder."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,9 @@ from harmoniq.simulation.cohort_head import Head, sub_voxels
 from harmoniq.simulation.noise_receiver import PHASE_STEP
 from harmoniq.simulation.protocol import SiteProtocol
 from harmoniq.simulation.protocol_grid import Grid, itk_text
+
+if TYPE_CHECKING:
+    from harmoniq.simulation.mp2rage_images import MP2RAGEImages
 
 #: The B1+ map is coarse: this in mm, or twice MP2RAGE's voxels where these are coarse themselves.
 _B1_VOXEL_MM = 4.0
@@ -36,12 +41,10 @@ def acquire_mp2rage(head: Head, site: SiteProtocol, root: Path, *, flair: bool) 
         if bright is not None:
             bright.add(slab)
     images = mp2rage.images
-    for number, magnitude, phase in ((1, images.inv1, images.inv1_phase), (2, images.inv2, images.inv2_phase)):
-        for part, volume, slope in (("mag", magnitude, 1.0), ("phase", phase, PHASE_STEP)):
-            path = raw_path(root, head.label, "anat", f"inv-{number}_part-{part}_MP2RAGE")
-            write_nifti(path.with_name(path.name + ".nii.gz"), grid.affine, volume, slope=slope)
-            content = sidecars.inversion_sidecar(site, number, phase=part == "phase")
-            write_json(path.with_name(path.name + ".json"), content)
+    _write_trains(
+        images, grid, lambda number, part: raw_path(root, head.label, "anat", f"inv-{number}_part-{part}_MP2RAGE"),
+        lambda number, phase: sidecars.inversion_sidecar(site, number, phase=phase),
+    )  # fmt: skip
     write_nifti(raw_path(root, head.label, "anat", "UNIT1.nii.gz"), grid.affine, images.uni)
     write_json(raw_path(root, head.label, "anat", "UNIT1.json"), sidecars.uniform_sidecar(site))
     if bright is not None:
@@ -51,6 +54,20 @@ def acquire_mp2rage(head: Head, site: SiteProtocol, root: Path, *, flair: bool) 
         write_nifti(truth_map_path(root, head.label, f"{name}.nii.gz"), grid.affine, truth)
     if lesions is not None:
         _write_lesions(head, lesions, grid, root)
+
+
+def _write_trains(
+    images: "MP2RAGEImages",
+    grid: Grid,
+    path: Callable[[int, str], Path],
+    sidecar: Callable[[int, bool], sidecars.Sidecar],
+) -> None:
+    """Write magnitude and phase of both trains; `path` takes number and part, and returns a name without ending."""
+    for number, magnitude, phase in ((1, images.inv1, images.inv1_phase), (2, images.inv2, images.inv2_phase)):
+        for part, volume, slope in (("mag", magnitude, 1.0), ("phase", phase, PHASE_STEP)):
+            stem = path(number, part)
+            write_nifti(stem.with_name(stem.name + ".nii.gz"), grid.affine, volume, slope=slope)
+            write_json(stem.with_name(stem.name + ".json"), sidecar(number, part == "phase"))
 
 
 def _write_lesions(head: Head, share: NDArray[np.float32], grid: Grid, root: Path) -> None:
@@ -124,6 +141,21 @@ def acquire_b1(head: Head, site: SiteProtocol, root: Path) -> None:
     path = raw_path(root, head.label, "fmap", "TB1map.nii.gz")
     write_nifti(path, grid.affine, np.ascontiguousarray(steps.T), slope=_B1_STEP)
     write_json(raw_path(root, head.label, "fmap", "TB1map.json"), sidecars.transmit_sidecar(site, head.label))
+
+
+def acquire_sa2rage(head: Head, site: SiteProtocol, root: Path) -> None:
+    """Scan SA2RAGE, from which B1+ is computed: magnitude and phase of both images."""
+    from harmoniq.simulation.mp2rage_images import scan_mp2rage
+
+    grid = head.grid("sa2rage", site.sa2rage.voxel_size, flip_x=True)
+    images = scan_mp2rage(head.slabs(grid), site.sa2rage, head.fields, grid, seed=head.noise_seed("sa2rage"))
+
+    def path(number: int, part: str) -> Path:
+        return raw_path(root, head.label, "fmap", f"flip-{number}_inv-{number}_part-{part}_TB1SRGE")
+
+    _write_trains(
+        images, grid, path, lambda number, phase: sidecars.saturation_sidecar(site, number, head.label, phase=phase)
+    )
 
 
 def acquire_dwi(head: Head, site: SiteProtocol, root: Path) -> None:

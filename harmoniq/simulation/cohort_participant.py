@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from harmoniq.data.errors import InputError
 from harmoniq.simulation.bids import FREESURFER_DIR, LESIONS_DIR, MAPS_DIR, TRACTOGRAMS_DIR
-from harmoniq.simulation.cohort_acquire import acquire_b1, acquire_dwi, acquire_megre, acquire_mp2rage
+from harmoniq.simulation.cohort_acquire import (
+    acquire_b1,
+    acquire_dwi,
+    acquire_megre,
+    acquire_mp2rage,
+    acquire_sa2rage,
+)
 from harmoniq.simulation.cohort_head import Head, make_head
 from harmoniq.simulation.plan import SimulationPlan
 from harmoniq.simulation.protocol import SiteProtocol
@@ -101,6 +107,8 @@ def _acquire(head: Head, job: ParticipantJob, root: Path) -> None:
         acquire_megre(head, site, root)
     if "b1" in wanted:
         acquire_b1(head, site, root)
+    if "sa2rage" in wanted:
+        acquire_sa2rage(head, site, root)
     if "dwi" in wanted and site.dwi is not None:
         acquire_dwi(head, site, root)
 

@@ -3,6 +3,7 @@
 Per sub-voxel: proton density x the sequence's signal at its R1 and B1+ x exp(-TE R2*); the average over a voxel's
 sub-voxels is its partial volume. The coil's profile and phase multiply it, complex Gaussian noise is added (so that
 magnitudes are Rician), and UNIT1 is computed from the noisy signals: its background is salt and pepper, as in life.
+SA2RAGE, whose signals are those of another preparation, is measured alike.
 """
 
 from collections.abc import Iterable
@@ -12,7 +13,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from harmoniq.mp2rage.signal import inversion_signals
 from harmoniq.simulation.fields import HeadFields, quadratic
 from harmoniq.simulation.noise import mix, normal_table, pick
 from harmoniq.simulation.noise_receiver import FULL_SCALE, magnitude_step, phase_step
@@ -82,9 +82,9 @@ class MP2RAGEScan:
         self._table = _signal_table(protocol)
         r1, density, r2star = _WHITE_MATTER
         reference = density * np.exp(-protocol.echo_time * r2star)
-        self.sigma = float(reference * inversion_signals(1 / r1, protocol.timing)[1] / snr)
+        self.sigma = float(reference * protocol.signals(1 / r1)[1] / snr)
         # Fat has the strongest signal, and the coil's profile is at most about 1.7 there.
-        fat = inversion_signals(1 / 2.0, protocol.timing)
+        fat = protocol.signals(1 / 2.0)
         self.scale = FULL_SCALE / (1.8 * float(max(abs(signal) for signal in fat)))
 
     def add(self, slab: ParameterSlab) -> None:
@@ -117,7 +117,7 @@ def _signal_table(protocol: MP2RAGEProtocol) -> NDArray[np.float32]:
     """Return the signals of both trains over B1+ and R1, shape (n_b1, n_r1, 2)."""
     r1 = _R1_AXIS[0] + _R1_AXIS[1] * np.arange(_R1_AXIS[2])
     b1 = _B1_AXIS[0] + _B1_AXIS[1] * np.arange(_B1_AXIS[2])
-    signals = inversion_signals(1 / r1[None, :], protocol.timing, b1[:, None])
+    signals = protocol.signals(1 / r1[None, :], b1[:, None])
     return np.stack(signals, axis=-1).astype(np.float32)
 
 

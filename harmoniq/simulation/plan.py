@@ -9,7 +9,9 @@ from harmoniq.data.errors import InputError
 from harmoniq.data.files import read_json
 from harmoniq.simulation.protocol import site_protocols
 
-MODALITIES = ("mp2rage", "megre", "dwi", "flair", "b1")
+MODALITIES = ("mp2rage", "megre", "dwi", "flair", "b1", "sa2rage")
+#: Where nothing else is asked for; ``sa2rage`` serves where there is no ``b1``.
+DEFAULT_MODALITIES = MODALITIES[:-1]
 #: Of images; tables alone follow the study's numbers.
 SUBJECTS_PER_SITE = 2
 PATIENTS = 2
@@ -38,7 +40,7 @@ class SimulationPlan:
     tables_only : bool
         Regional tables and participants instead of images.
     modalities : tuple of str
-        Among ``mp2rage megre dwi flair b1``; MP2RAGE is always made.
+        Among ``mp2rage megre dwi flair b1 sa2rage``; MP2RAGE is always made, SA2RAGE only when it is named.
     lesions : int, optional
         Of each patient; default: drawn, some 20.
     b1_inhomogeneity : float
@@ -63,7 +65,7 @@ class SimulationPlan:
     freesurfer: bool = False
     tractograms: bool = False
     tables_only: bool = False
-    modalities: tuple[str, ...] = MODALITIES
+    modalities: tuple[str, ...] = DEFAULT_MODALITIES
     lesions: int | None = None
     b1_inhomogeneity: float = 1.0
     atlas: Path | None = None

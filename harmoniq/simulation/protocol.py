@@ -6,9 +6,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from harmoniq.configs import read_builtin
 from harmoniq.data.acquisitions import DEFAULT_EFFICIENCY, MP2RAGETiming
 from harmoniq.data.errors import InputError
+from harmoniq.mp2rage.signal import inversion_signals
 
 VoxelSize = tuple[float, float, float]
 
@@ -26,6 +30,19 @@ class MP2RAGEProtocol:
     timing: MP2RAGETiming
     echo_time: float
     voxel_size: VoxelSize
+
+    def signals(self, t1: ArrayLike, b1: ArrayLike = 1.0) -> tuple[NDArray, NDArray]:
+        """Return the signals of both trains at T1 (s) and relative B1+, which are broadcast."""
+        return inversion_signals(t1, self.timing, b1)
+
+
+@dataclass(frozen=True)
+class SA2RAGEProtocol(MP2RAGEProtocol):
+    """SA2RAGE: MP2RAGE with a pulse of nominally 90 degrees that saturates in place of the inversion."""
+
+    def signals(self, t1: ArrayLike, b1: ArrayLike = 1.0) -> tuple[NDArray, NDArray]:
+        """Return the signals of both trains at T1 (s) and relative B1+, which are broadcast."""
+        return inversion_signals(t1, self.timing, b1, efficiency=-np.cos(np.asarray(b1) * np.pi / 2))
 
 
 @dataclass(frozen=True)
@@ -87,6 +104,13 @@ class SiteProtocol:
     megre: MEGREProtocol | None
     dwi: DWIProtocol | None
     flair: FLAIRProtocol
+    sa2rage: SA2RAGEProtocol
+
+
+#: Table 1 of Eggenschwiler et al. 2012, Magn Reson Med 67:1609, rounded to whole excitations; the grid is coarser.
+_SA2RAGE = SA2RAGEProtocol(
+    MP2RAGETiming(2.4, (0.075, 1.8), (4.0, 11.0), 0.0031, (20, 20), source="harmoniq simulate"), 0.0012, (4.0, 4.0, 4.0)
+)
 
 
 def site_protocols(sites: int, voxel_size: float | None = None) -> tuple[SiteProtocol, ...]:
@@ -150,6 +174,7 @@ def _site_protocol(site: str, lender: str, tables: Mapping[str, Any]) -> SitePro
         megre=_megre(tables["MEGRE"]) if "MEGRE" in tables else None,
         dwi=_dwi(tables["DWI"]) if "DWI" in tables else None,
         flair=FLAIRProtocol(voxel_size=_triple(None, 1.0)),
+        sa2rage=_SA2RAGE,
     )
 
 
@@ -191,4 +216,5 @@ def _resized(protocol: SiteProtocol, voxel_size: float | None) -> SiteProtocol:
         megre=replace(protocol.megre, voxel_size=fine) if protocol.megre else None,
         dwi=replace(protocol.dwi, voxel_size=coarse) if protocol.dwi else None,
         flair=replace(protocol.flair, voxel_size=fine),
+        sa2rage=replace(protocol.sa2rage, voxel_size=(max(2 * voxel_size, _SA2RAGE.voxel_size[0]),) * 3),
     )

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harmoniq.data.acquisitions import MP2RAGETiming
+from harmoniq.data.acquisitions import SA2RAGE, MP2RAGETiming
 from harmoniq.data.errors import InputError
 from harmoniq.data.images import load_image, save_image
 from harmoniq.mp2rage.lookup import fit_r1
-from harmoniq.mp2rage.sa2rage import b1_from_ratio, fit_b1_files, ratio_table, sa2rage_ratio
+from harmoniq.mp2rage.sa2rage import b1_from_ratio, ratio_table, sa2rage_ratio
+from harmoniq.mp2rage.sa2rage_volumes import fit_b1_files
 from harmoniq.mp2rage.signal import inversion_signals, uniform_image
 
 # Table 1 of Eggenschwiler et al. 2012, rounded to whole excitations.
@@ -99,7 +100,7 @@ def test_map_from_images_on_disk(tmp_path):
     images = dict(zip(("inv1", "inv1_phase", "inv2", "inv2_phase"), paths))
     errors = []
     for options in ({}, {"r1_map": r1, "mp2rage": MP2RAGE}):
-        fit_b1_files(tmp_path / "b1.nii.gz", timing=TIMING, **images, **options)
+        fit_b1_files(tmp_path / "b1.nii.gz", SA2RAGE(TIMING, **images), **options)
         found = load_image(tmp_path / "b1.nii.gz").data
         assert (found[air] == 0).all()
         errors.append(np.abs(found - b1)[~air])

@@ -191,8 +191,8 @@ def test_other_seed_gives_other_heads(plan, tmp_path, dataset) -> None:
 
 
 def test_modalities_leave_the_others_unchanged(dataset, plan, tmp_path) -> None:
-    """Without diffusion and FLAIR the remaining images are the same, byte by byte."""
-    few = replace(plan, out=tmp_path / "bids", modalities=("mp2rage", "megre"), sites=1, patients=0)
+    """Without diffusion and FLAIR, and with SA2RAGE, the remaining images are the same, byte by byte."""
+    few = replace(plan, out=tmp_path / "bids", modalities=("mp2rage", "megre", "sa2rage"), sites=1, patients=0)
     simulate_cohort(few)
     for name in ("UNIT1.nii.gz", "echo-9_part-phase_MEGRE.nii.gz"):
         ending = f"sub-S1C001/anat/sub-S1C001_{name}"

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from harmoniq.mp2rage.sa2rage import b1_from_ratio
 from harmoniq.mp2rage.signal import inversion_signals, uniform_image
 from harmoniq.r2star.signal import decay
 from harmoniq.simulation.fields import sample_fields
@@ -38,6 +39,18 @@ def test_mp2rage_is_the_sequence_signal_at_every_b1(grid, fields, uniform_slabs)
     assert np.abs(apart - np.sign(inv1 * inv2))[strong].max() < 0.01
     assert images.r1 == pytest.approx(0.9)
     assert images.r2star == pytest.approx(20.0)
+
+
+def test_sa2rage_tells_the_transmit_field(grid, fields, uniform_slabs) -> None:
+    protocol = site_protocols(1)[0].sa2rage
+    images = scan_mp2rage(uniform_slabs(grid.shape, 0.9, 20.0, 0.7), protocol, fields, grid, seed=1, snr=NOISELESS)
+    b1 = sample_fields(fields, points_of(grid))["transmit"].transpose(2, 1, 0)
+    apart = PHASE_STEP * (images.inv1_phase.astype(float) - images.inv2_phase)
+    found, outside = b1_from_ratio(images.inv1 * np.cos(apart) / np.maximum(images.inv2, 1), protocol.timing, 1 / 0.9)
+    strong = (b1 > 0.5) & (b1 < 1.5) & (images.inv2 > 1000)
+    assert strong.mean() > 0.5 and not outside[strong].any()
+    # Magnitudes are whole numbers: half of one in 1000 changes B1 by 0.1 %.
+    assert found[strong] == pytest.approx(b1[strong], rel=3e-3)
 
 
 def test_mp2rage_averages_signals_not_parameters(grid, fields) -> None:
