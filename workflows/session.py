@@ -23,6 +23,7 @@ from harmoniq.workflows.qsiprep import add_placement
 from harmoniq.workflows.session_cortex import add_cortex, add_cortex_figures, add_surfaces
 from harmoniq.workflows.session_tracts import add_bundle_figure, add_bundles, add_tracking
 from harmoniq.workflows.sidecars import session_sidecars
+from harmoniq.workflows.surface_comparison import add_surface_comparison
 
 
 def session_name(inputs: SessionInputs) -> str:
@@ -92,6 +93,7 @@ def init_session_wf(
             add_bundle_figure(parts, tracking, placing)
         if surfaces_wf is not None:
             add_cortex_figures(parts, surfaces_wf)
+            add_surface_comparison(parts)
     if "regions" in stages and parts.rows:
         parts.add_table()
     parts.add_figures()

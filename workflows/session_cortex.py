@@ -159,17 +159,24 @@ def freesurfer_dir(out_dir: Path) -> Path:
     return out_dir / "sourcedata" / "freesurfer"
 
 
-def add_cortex(parts: "SessionParts", surfaces_wf: Workflow, metric: str) -> None:
-    """Sample a map along the cortex."""
+def connect_cortex(parts: "SessionParts", surfaces_wf: Workflow, metric: str, name: str | None = None) -> Workflow:
+    """Return the sampling of a map along surfaces, connected to both."""
     cortex_wf = init_cortex_wf(
         metric=metric,
         engine=engine_label(parts.engines[metric], parts.engines["surfaces"]),
         surfaces=parts.settings.surfaces,
         plausible=parts.plausible(metric),
+        name=name,
     )
     parts.connect_map(metric, cortex_wf)
     edges = [(f"outputnode.{field}", f"inputnode.{field}") for field in _FIELDS]
     parts.workflow.connect([(surfaces_wf, cortex_wf, edges)])
+    return cortex_wf
+
+
+def add_cortex(parts: "SessionParts", surfaces_wf: Workflow, metric: str) -> None:
+    """Sample a map along the cortex."""
+    cortex_wf = connect_cortex(parts, surfaces_wf, metric)
     parts.rows.append((cortex_wf, "outputnode.rows"))
     _put_samples(parts, cortex_wf, metric, "samples", ["cGM", "sWM"])
     depths = [depth_label(parse_depth(text)) for text in parts.settings.surfaces.depths]

@@ -145,10 +145,15 @@ class _Existing:
     def add_to(self, inputs: SessionInputs) -> SessionInputs:
         """Return the session with its surfaces, or notes that there are none."""
         notes: list[str] = []
-        freesurfer = self._freesurfer(inputs)
+        freesurfer, compared = self._existing(inputs), None
+        if self.surface_engine is not None and self.surface_engine.wanted == "catsurf":
+            # The embedded engine was asked for: FreeSurfer's results are not taken in its stead, but set beside it.
+            compared = freesurfer if freesurfer is not None and is_reconstructed(freesurfer) else None
+            freesurfer = None
         if freesurfer is None and inputs.mp2rage is not None and (not self.stages or "surfaces" in self.stages):
             notes += self._surfaces_to_be_made(inputs)
-        return dataclasses.replace(inputs, freesurfer=freesurfer, notes=(*inputs.notes, *notes))
+        notes = [*inputs.notes, *notes]
+        return dataclasses.replace(inputs, freesurfer=freesurfer, compared_surfaces=compared, notes=tuple(notes))
 
     def _surfaces_to_be_made(self, inputs: SessionInputs) -> list[str]:
         """Return what is said of a session without a FreeSurfer subject.
@@ -175,9 +180,7 @@ class _Existing:
         self._missing("surfaces", f"no FreeSurfer subject {inputs.label} in {places}{why}", "give --fs-subjects-dir")
         return [f"no FreeSurfer subject in {places}: no cortex and no superficial white matter{why}"]
 
-    def _freesurfer(self, inputs: SessionInputs) -> Path | None:
-        if self.surface_engine is not None and self.surface_engine.wanted == "catsurf":
-            return None  # the embedded engine was asked for: FreeSurfer's results are not taken in its stead
+    def _existing(self, inputs: SessionInputs) -> Path | None:
         for folder in self.subjects_dirs:
             for name in dict.fromkeys((inputs.label, f"sub-{inputs.participant}", inputs.participant)):
                 if (folder / name).is_dir():

@@ -103,6 +103,7 @@ def _write_report(
         sessions=[inputs.session for inputs in sessions if inputs.session],
         lesions=_lesions(out_dir, sessions),
         surface_quality=_surface_quality(out_dir, sessions),
+        surface_tables=_surface_tables(out_dir, sessions),
         lesion_notes=[f"{i.label}: {note}" for i in sessions for note in i.notes if "lesion" in note],
     )
     write_participant_report(out_dir / f"sub-{participant}.html", context)
@@ -125,6 +126,16 @@ def _surface_quality(out_dir: Path, sessions: Sequence[SessionInputs]) -> dict[s
         if inputs.freesurfer is None
     }
     return {label: read_json(path) for label, path in paths.items() if path.is_file()}
+
+
+def _surface_tables(out_dir: Path, sessions: Sequence[SessionInputs]) -> "dict[str, pd.DataFrame]":
+    """Return the values along two engines' surfaces, by session."""
+    paths = {
+        inputs.label: out_dir.joinpath(*inputs.label.split("_"), "anat", f"{inputs.label}_desc-engines_surfaces.tsv")
+        for inputs in sessions
+        if inputs.compared_surfaces is not None
+    }
+    return {label: read_tsv(path) for label, path in paths.items() if path.is_file()}
 
 
 def _engine_tables(out_dir: Path, sessions: Sequence[SessionInputs]) -> "dict[str, pd.DataFrame]":

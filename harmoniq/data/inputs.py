@@ -24,7 +24,11 @@ _IMAGES = (".nii", ".nii.gz")
 
 @dataclass(frozen=True)
 class SessionInputs:
-    """One session: acquisitions, existing results, and what has to be said about them."""
+    """One session: acquisitions, existing results, and what has to be said about them.
+
+    `freesurfer` is the subject whose surfaces are used, `compared_surfaces` one that is only set beside the embedded
+    engine's.
+    """
 
     participant: str
     session: str | None
@@ -33,6 +37,7 @@ class SessionInputs:
     b1: B1Map | None = None
     dwi: tuple[DWI, ...] = ()
     freesurfer: Path | None = None
+    compared_surfaces: Path | None = None
     bundles: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     flair: tuple[Path, ...] = ()
     t1w: tuple[Path, ...] = ()

@@ -53,6 +53,8 @@ class ParticipantReport:
         Where lesions were not left out, and why.
     surface_quality : mapping
         Session's label to the figures of surfaces by the embedded engine; see `harmoniq.report.surface_quality`.
+    surface_tables : mapping
+        Session's label to its values beside those along an existing subject's surfaces.
     """
 
     participant_id: str
@@ -72,6 +74,7 @@ class ParticipantReport:
     lesions: Sequence[Mapping[str, object]] = ()
     lesion_notes: Sequence[str] = ()
     surface_quality: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    surface_tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def write_participant_report(path: str | Path, context: ParticipantReport) -> Path:
@@ -100,7 +103,7 @@ def write_participant_report(path: str | Path, context: ParticipantReport) -> Pa
         _summary(context, status),
         Section("inputs", "Data and engines", _inputs(context)),
         Section("figures", "Maps", [Image(figure) for figure in context.figures]),
-        surface_section(context.surface_quality),
+        surface_section(context.surface_quality, context.surface_tables),
         Section("engine-comparison", "Two engines side by side", _engine_tables(context)),
         Section("regions", "Regional values", _regions(context)),
         lesion_section(context.lesions, regions, context.lesion_notes),

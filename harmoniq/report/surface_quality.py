@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from harmoniq.regions.surface_comparison import summarize_surfaces
 from harmoniq.report.blocks import Notes, Section, Text, table_block
 
 _SIDES = {"lh": "left", "rh": "right"}
@@ -25,13 +26,18 @@ _WHOLE = {
 _LOW = {"mid_cortex_in_gray_percent": 90.0, "below_white_in_white_percent": 85.0, "sulc_correlation": 0.6}
 
 
-def surface_section(quality: Mapping[str, Mapping[str, Any]]) -> Section:
+def surface_section(
+    quality: Mapping[str, Mapping[str, Any]], compared: Mapping[str, pd.DataFrame] | None = None
+) -> Section:
     """Return the section on the embedded engine's surfaces; it is empty where it made none.
 
     Parameters
     ----------
     quality : mapping
         Session's label to its figures, as ``*_desc-quality_surfaces.json`` holds them.
+    compared : mapping, optional
+        Session's label to the values beside those along an existing subject's surfaces, as
+        ``*_desc-engines_surfaces.tsv`` holds them.
     """
     if not quality:
         return Section("surfaces", "Surfaces", [])
@@ -47,7 +53,27 @@ def surface_section(quality: Mapping[str, Mapping[str, Any]]) -> Section:
         "follow them, not whether the labels are right. Look at the outlines.</p>"
     )
     blocks = [Text(said), Notes(warnings, "warning"), table_block(pd.DataFrame(rows), "Quality")]
+    for session, table in (compared or {}).items():
+        blocks += _comparison_blocks(session, table)
     return Section("surfaces", "Surfaces", blocks)
+
+
+def _comparison_blocks(session: str, table: pd.DataFrame) -> list[object]:
+    summary = summarize_surfaces(table).rename(
+        columns={
+            "embedded": "embedded engine (1/s)", "existing": "existing surfaces (1/s)", "bias": "difference, mean (%)",
+            "median": "size of it, median (%)", "p90": "90 % of the areas within (%)",
+        }
+    )  # fmt: skip
+    said = (
+        "<p>The same maps along the surfaces of the existing FreeSurfer subject, which are not used otherwise: what "
+        "the embedded engine's surfaces change in the areas' means.</p>"
+    )
+    return [
+        Text(said),
+        table_block(summary, f"Beside the existing surfaces ({session})"),
+        table_block(table, f"Beside the existing surfaces, by area ({session})"),
+    ]
 
 
 def problems(figures: Mapping[str, Any]) -> list[str]:
