@@ -22,15 +22,18 @@ if TYPE_CHECKING:
 
 #: Options that change what is computed; the others say how.
 _MATTER = ("stages", "derivatives", "fs_subjects_dir", "bids_filter_file", "session_label", "seed")
+#: Settings that no participant's results depend on.
+_OF_THE_GROUP = ("source", "datasets", "harmonization", "statistics")
 
 
 def options_digest(args: argparse.Namespace, settings: Settings) -> str:
-    """Return a short digest of the version, the settings and the options that change the results."""
+    """Return a short digest of the version, the settings and the options that change a participant's results."""
     import harmoniq
     from harmoniq.settings.load import as_dict
 
     chosen: dict[str, Any] = {name: getattr(args, name, None) for name in _MATTER}
-    chosen |= {"version": harmoniq.__version__, "settings": as_dict(settings)}
+    kept = {name: table for name, table in as_dict(settings).items() if name not in _OF_THE_GROUP}
+    chosen |= {"version": harmoniq.__version__, "settings": kept}
     text = json.dumps(chosen, sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -58,17 +58,22 @@ _EXAMPLES = {
 }
 
 
+#: Commands whose words after ``--`` are another command's, and the name they are kept under.
+_AFTER_DASHES = {"slurm": "run_options", "reproduce": "slurm_options"}
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one ``error:`` line, as all of harmoniq's."""
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """Parse; in ``harmoniq slurm ... -- run options`` what follows ``--`` is kept as ``run_options``."""
+        """Parse; in ``harmoniq slurm ... -- run options`` what follows ``--`` is kept as ``run_options``, and so on."""
         words = list(sys.argv[1:] if args is None else args)
-        if words[:1] != ["slurm"] or "--" not in words:
+        name = _AFTER_DASHES.get(words[0]) if words else None
+        if name is None or "--" not in words:
             return super().parse_args(words, namespace)
         end = words.index("--")
         parsed = super().parse_args(words[:end], namespace)
-        parsed.run_options = words[end + 1 :]
+        setattr(parsed, name, words[end + 1 :])
         return parsed
 
     def error(self, message: str) -> NoReturn:
@@ -99,6 +104,13 @@ def build_parser() -> argparse.ArgumentParser:
     doctor = _command(commands, "doctor", "say which engines, atlases, memory and disk are there")
     doctor.add_argument("config", metavar="STUDY.toml", nargs="?", type=Path, help="check this study's config as well")
     return parser
+
+
+def command_parser(name: str) -> argparse.ArgumentParser:
+    """Return the parser of one command."""
+    (commands,) = [action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction)]
+    found: argparse.ArgumentParser = commands.choices[name]
+    return found
 
 
 def _command(commands: Any, name: str, summary: str) -> argparse.ArgumentParser:

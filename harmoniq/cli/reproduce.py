@@ -5,108 +5,78 @@ import copy
 import dataclasses
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from harmoniq.cli.folders import prepare_folder
 from harmoniq.cli.group import analyze_tables, name_absent
 from harmoniq.cli.quality import excluded_by_rating
+from harmoniq.cli.readings import OTHER_READINGS, Reading, compare_reading
+from harmoniq.cli.reproduce_options import concerns, dataset_args
 from harmoniq.cli.run import settings_from
+from harmoniq.cli.words import option_words
 from harmoniq.data.errors import InputError
-from harmoniq.regions.studies import Dataset, gather, plan_datasets
+from harmoniq.regions.studies import Dataset, gather, labels_of_study, plan_datasets
 from harmoniq.settings.schema import Settings
-
-#: Runs the participant level of a dataset and returns its exit code: here, or wherever somebody else lets it run.
-ParticipantLevel = Callable[[argparse.Namespace, Settings, Dataset], int]
 
 
 def execute(args: argparse.Namespace) -> int:
     """Reproduce a study; return the worst exit code of its steps."""
     settings = settings_from(args)
+    if args.slurm_options and args.participant_level != "slurm":
+        raise InputError("are options of harmoniq slurm", key="--", remedy="add --participant-level slurm before --")
     if args.rehearse:
         return _rehearse(args, settings)
     out = args.out_dir.absolute()
     datasets = plan_datasets(settings, args.config, out, overrides=_named(args.dataset))
+    if args.participant_label and not any(concerns(args, dataset) for dataset in datasets):
+        raise InputError("in no dataset", key="--participant-label", value=" ".join(args.participant_label))
+    runs = [(settings, dataset) for dataset in datasets]
+    others = _other_runs(settings, datasets, out) if args.alternatives else []
+    if args.participant_level == "slurm":
+        from harmoniq.cli.reproduce_slurm import submit_study
+
+        return submit_study(args, [*runs, *others], out)
     if args.dry_run:
-        for dataset in datasets:
+        for _, dataset in [*runs, *others]:
             print(f"{dataset.name}: {_said(args, dataset)}")
         return 0
     prepare_folder(out, "OUT_DIR")
-    return reproduce(args, settings, datasets, out, run_here if args.participant_level == "local" else None)
+    failed = False
+    if args.participant_level == "local":
+        codes = [run_here(args, *run) for run in runs if concerns(args, run[1])]
+        failed = any(codes)
+        for run in others:  # a reading that could not be tried does not make the study worse
+            if concerns(args, run[1]):
+                run_here(args, *run)
+    # Sessions that could not be used are said, and do not make a study that was analyzed a wrong input.
+    return analyze_study(args, settings, datasets, out) or int(failed)
 
 
-def reproduce(
-    args: argparse.Namespace, settings: Settings, datasets: Sequence[Dataset], out: Path, level: ParticipantLevel | None
-) -> int:
-    """Run the participant level of each dataset (or none), then the group level on all of them.
+def run_here(args: argparse.Namespace, settings: Settings, dataset: Dataset) -> int:
+    """Run the participant level of a dataset on this machine; return its exit code."""
+    from harmoniq.cli.participant import run_participants
 
-    Parameters
-    ----------
-    args : argparse.Namespace
-        Of ``reproduce``.
-    settings : Settings
-        Of the study.
-    datasets : sequence of Dataset
-    out : path
-    level : callable or None
-        None takes what is there.
+    print(f"== {dataset.name}: participant level, to {dataset.results}", flush=True)
+    return run_participants(dataset_args(args, dataset), dataset.settings(settings))
 
-    Returns
-    -------
-    int
-        The worst of the participant levels' and the group level's exit codes; 2 where there is nothing to analyze.
-    """
-    codes = [0]
-    for dataset in datasets:
-        if level is not None and dataset.bids is not None:
-            print(f"== {dataset.name}: participant level", flush=True)
-            codes.append(level(args, settings, dataset))
+
+def analyze_study(args: argparse.Namespace, settings: Settings, datasets: Sequence[Dataset], out: Path) -> int:
+    """Run the group level on what all datasets have; return its exit code."""
     print("== All datasets: group level", flush=True)
     found = [dataset for dataset in datasets if dataset.results.is_dir()]
     rated = {dataset.name: excluded_by_rating(args, [dataset.results, out]) for dataset in found}
     absent = {dataset.name: name_absent(dataset.results, rated[dataset.name]) for dataset in found}
     regions, participants = gather(datasets, settings, out, left_out=absent)
-    changes = _alternatives(args, settings, datasets, out) if args.alternatives else []
+    changes = _alternatives(settings, datasets, out) if args.alternatives else []
     ours = dataclasses.replace(settings, columns={})  # the gathered table has our names already
     group = copy.copy(args)
     group.config = None  # methods that only a file names are given up, with a note, where the cohort is too small
     group.work_dir = args.work_dir and args.work_dir / "group"
-    codes.append(
-        analyze_tables(
-            group,
-            ours,
-            [regions],
-            participants,
-            out / "group",
-            title=settings.study.name,
-            alternatives=changes,
-            left_out={label: reason for reasons in rated.values() for label, reason in reasons.items()},
-        )
-    )
-    # Sessions that could not be used are said, and do not make a study that was analyzed a wrong input.
-    return codes[-1] or min(max(codes), 1)
-
-
-def run_here(args: argparse.Namespace, settings: Settings, dataset: Dataset) -> int:
-    """Run the participant level of a dataset on this machine."""
-    from harmoniq.cli.participant import run_participants
-
-    mine = copy.copy(args)
-    mine.level, mine.bids_dir, mine.out_dir = "participant", dataset.bids, dataset.results
-    mine.derivatives = [*args.derivatives, *dataset.derivatives]
-    mine.fs_subjects_dir = dataset.fs_subjects_dir or args.fs_subjects_dir
-    mine.work_dir = (args.work_dir or dataset.results.parent / "work") / dataset.name
-    mine.participant_label = _those_of(dataset, args.participant_label)
-    if args.participant_label and not mine.participant_label:
-        return 0
-    return run_participants(mine, dataset.settings(settings))
-
-
-def _those_of(dataset: Dataset, labels: Sequence[str] | None) -> list[str] | None:
-    if not labels:
-        return None
-    assert dataset.bids is not None
-    return [label for label in labels if (dataset.bids / f"sub-{label.removeprefix('sub-')}").is_dir()]
+    return analyze_tables(
+        group, ours, [regions], participants, out / "group", title=settings.study.name, alternatives=changes,
+        left_out=labels_of_study(datasets, settings, rated),
+    )  # fmt: skip
 
 
 def _named(words: Sequence[str]) -> dict[str, Path]:
@@ -122,23 +92,33 @@ def _named(words: Sequence[str]) -> dict[str, Path]:
 def _said(args: argparse.Namespace, dataset: Dataset) -> str:
     if dataset.bids is None:
         return f"regional tables of {dataset.results}"
-    words = ["harmoniq", "run", str(dataset.bids), str(dataset.results), "participant", "--config", str(args.config)]
-    words += ["--derivatives", *map(str, dataset.derivatives)] if dataset.derivatives else []
-    words += ["--fs-subjects-dir", str(dataset.fs_subjects_dir)] if dataset.fs_subjects_dir else []
-    return shlex.join(words)
+    words = option_words(dataset_args(args, dataset), "run", leave_out=("dry_run",))
+    return shlex.join(["harmoniq", "run", str(dataset.bids), str(dataset.results), "participant", *words])
 
 
-def _alternatives(args: argparse.Namespace, settings: Settings, datasets: Sequence[Dataset], out: Path) -> list[Path]:
-    """Run the participant level under the other readings; return what each changes."""
-    from harmoniq.cli.readings import OTHER_READINGS, compare_reading
+def _other_runs(settings: Settings, datasets: Sequence[Dataset], out: Path) -> list[tuple[Settings, Dataset]]:
+    """Return the raw datasets as the other readings have them processed, in folders of their own."""
+    return [
+        (reading.applied(settings), dataset)
+        for reading in OTHER_READINGS
+        for dataset in _moved(datasets, _folder(out, reading))
+    ]
 
+
+def _folder(out: Path, reading: Reading) -> Path:
+    return out / "alternatives" / reading.name
+
+
+def _moved(datasets: Sequence[Dataset], folder: Path) -> list[Dataset]:
+    return [dataset.moved(folder / dataset.name) for dataset in datasets if dataset.bids is not None]
+
+
+def _alternatives(settings: Settings, datasets: Sequence[Dataset], out: Path) -> list[Path]:
+    """Compare the values under the other readings with ours; return the tables that say what each changes."""
     tables = []
     for reading in OTHER_READINGS:
-        folder = out / "alternatives" / reading.name
-        there = [dataset.moved(folder / dataset.name) for dataset in datasets if dataset.bids is not None]
-        for dataset in there:
-            print(f"== {dataset.name}: participant level, {reading.said(settings)}", flush=True)
-            run_here(args, reading.applied(settings), dataset)
+        folder = _folder(out, reading)
+        there = _moved(datasets, folder)
         try:
             tables += [compare_reading(reading, settings, there, out / "regions.tsv", folder)] if there else []
         except InputError as error:  # the study itself is not worse for it

@@ -5,6 +5,18 @@ import argparse
 from harmoniq.settings.load import load_settings
 from harmoniq.settings.schema import Settings
 
+#: Table and key of the settings that a flag of the command line stands for.
+SETTING_FLAGS = {
+    "study": {"reference_site": "reference_site", "methods": "methods"},
+    "r1": {"engine": "r1_engine", "b1_correction": "b1_correction"},
+    "r2star": {"engine": "r2star_engine", "method": "r2star_method", "field_correction": "field_correction"},
+    "surfaces": {"engine": "surface_engine"},
+    "bundles": {"engine": "bundle_engine"},
+    "statistics": {
+        "combat_engine": "combat_engine", "bootstrap": "bootstrap", "hbr_engine": "hbr_engine", "hbr_fit": "hbr_fit",
+    },
+}  # fmt: skip
+
 
 def execute(args: argparse.Namespace) -> int:
     """Run the participant or the group level; return the exit code."""
@@ -20,25 +32,7 @@ def execute(args: argparse.Namespace) -> int:
 
 def settings_from(args: argparse.Namespace) -> Settings:
     """Return the study's settings with the flags of the command line over them."""
-
-    def flag(name: str) -> object:
-        return getattr(args, name, None)
-
     overrides = {
-        "study": {"reference_site": flag("reference_site"), "methods": flag("methods")},
-        "r1": {"engine": flag("r1_engine"), "b1_correction": flag("b1_correction")},
-        "r2star": {
-            "engine": flag("r2star_engine"),
-            "method": flag("r2star_method"),
-            "field_correction": flag("field_correction"),
-        },
-        "surfaces": {"engine": flag("surface_engine")},
-        "bundles": {"engine": flag("bundle_engine")},
-        "statistics": {
-            "combat_engine": flag("combat_engine"),
-            "bootstrap": flag("bootstrap"),
-            "hbr_engine": flag("hbr_engine"),
-            "hbr_fit": flag("hbr_fit"),
-        },
+        table: {key: getattr(args, flag, None) for key, flag in keys.items()} for table, keys in SETTING_FLAGS.items()
     }
-    return load_settings(flag("config"), overrides)  # type: ignore[arg-type]
+    return load_settings(getattr(args, "config", None), overrides)

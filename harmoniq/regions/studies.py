@@ -161,6 +161,28 @@ def gather(
     return write_regions(out / "regions.tsv", table, extra), participants
 
 
+def labels_of_study(
+    datasets: Sequence[Dataset], settings: Settings, told: Mapping[str, Mapping[str, str]]
+) -> dict[str, str]:
+    """Return what is told of participants or sessions, by their labels among all datasets (see `gather`).
+
+    Parameters
+    ----------
+    datasets : sequence of Dataset
+    settings : Settings
+    told : mapping
+        Dataset to label (``sub-X`` or ``sub-X_ses-Y``) to text.
+    """
+    labels = pd.concat([_participants(dataset, settings)["participant_id"] for dataset in datasets])
+    repeated = set(labels[labels.duplicated()])
+    out = {}
+    for name, texts in told.items():
+        for label, text in texts.items():
+            who, mark, session = label.partition("_ses-")
+            out[f"{_own(_prefixed(who), name, repeated)}{mark}{session}"] = text
+    return out
+
+
 def _gather_excluded(datasets: Sequence[Dataset], repeated: set[str], out: Path) -> None:
     """Write ``excluded.tsv`` of the datasets that have one: what their participant level could not process, and why."""
     parts = []

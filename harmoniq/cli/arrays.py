@@ -1,0 +1,255 @@
+"""A dataset's participants as array jobs: who is missing, the batch scripts, and their submission."""
+
+import argparse
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harmoniq.cli.bookkeeping import options_digest
+from harmoniq.cli.folders import prepare_folder
+from harmoniq.cli.validation import validate
+from harmoniq.data.bids import check_dataset, find_participants, find_sessions
+from harmoniq.data.errors import InputError
+from harmoniq.data.files import write_text
+from harmoniq.jobs.record import queue_records
+from harmoniq.jobs.scripts import Resources, array_range, directives, fill, read_template, time_seconds
+from harmoniq.jobs.submission import Submission, submissions_dir, write_submission
+from harmoniq.jobs.submit import array_limit, sbatch
+from harmoniq.jobs.verdict import judge_all
+from harmoniq.settings.schema import Settings
+
+
+@dataclass(frozen=True)
+class Script:
+    """A batch script that is to be written: its path, text and tasks."""
+
+    path: Path
+    text: str
+    tasks: tuple[str, ...] = ()
+
+    def write(self) -> None:
+        """Write the script and its list of tasks."""
+        if self.tasks:
+            write_text(self.path.with_name("tasks.txt"), "\n".join(self.tasks) + "\n")
+        write_text(self.path, self.text)
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """The array jobs of one dataset, planned.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        Of ``harmoniq slurm``.
+    scripts : tuple of Script
+        One per array; none where nothing is missing.
+    digest : str
+        Of the options, which the status files keep.
+    said : str
+        How many tasks there are, and how far they are.
+    """
+
+    args: argparse.Namespace
+    scripts: tuple[Script, ...]
+    digest: str
+    said: str
+
+    @property
+    def out_dir(self) -> Path:
+        """Return the folder of the results."""
+        return Path(self.args.out_dir).absolute()
+
+
+def submits(args: argparse.Namespace) -> bool:
+    """Return whether jobs go to Slurm now.
+
+    Raises
+    ------
+    InputError
+        When they would, and this machine has no ``sbatch``.
+    """
+    if args.scheduler != "slurm" or args.dry_run:
+        return False
+    if shutil.which("sbatch") is None:
+        raise InputError(
+            "sbatch not found: this machine cannot submit to Slurm", key="--scheduler", value="slurm",
+            remedy="run this on the cluster's login node, or look at the scripts with --dry-run",
+        )  # fmt: skip
+    return True
+
+
+def new_folder(out_dir: Path, suffix: object) -> Path:
+    """Return the folder of a submission of this second."""
+    return submissions_dir(out_dir) / f"{time.strftime('%Y%m%d-%H%M%S')}-{suffix}"
+
+
+def plan_arrays(args: argparse.Namespace, settings: Settings | None = None) -> Arrays:
+    """Find what is missing, and make its scripts; nothing is written.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        Of ``harmoniq slurm``.
+    settings : Settings, optional
+        That the tasks will read; by default those that ``run_options`` name now.
+
+    Raises
+    ------
+    InputError
+        For a dataset, an option of ``harmoniq run`` or a resource that cannot be used.
+    """
+    bids_dir, out_dir = args.bids_dir.absolute(), args.out_dir.absolute()
+    check_dataset(bids_dir)
+    tasks = _tasks(bids_dir, args.participant_label, args.per_session)
+    digest = _digest(args, bids_dir, out_dir, settings)
+    resources = _resources(args)
+    if not args.dry_run and "--skip-bids-validation" not in args.run_options:
+        for line in validate(bids_dir):
+            print(f"warning: {line}", file=sys.stderr)
+    wanted, busy = _missing(out_dir, tasks, digest, everything=args.all)
+    size = array_limit() if submits(args) else 1000
+    chunks = [wanted[start : start + size] for start in range(0, len(wanted), size)]
+    scripts = [_script(args, part, new_folder(out_dir, i), resources) for i, part in enumerate(chunks, start=1)]
+    done = len(tasks) - len(wanted) - len(busy)
+    said = f"{len(tasks)} tasks: {done} done, {len(busy)} pending or running, {len(wanted)} to submit"
+    return Arrays(args, tuple(scripts), digest, said)
+
+
+def submit_arrays(arrays: Arrays) -> list[str]:
+    """Write and submit the scripts; return the jobs' numbers."""
+    prepare_folder(arrays.out_dir, "OUT_DIR")
+    jobs: list[str] = []
+    for script in arrays.scripts:
+        script.write()
+        now = time.time()
+        jobs.append(sbatch(script.path))
+        write_submission(Submission(jobs[-1], script.tasks, str(script.path.parent)))
+        labels = script.tasks if arrays.args.per_session else _sessions(arrays.args, script.tasks)
+        queue_records(arrays.out_dir, labels, options=arrays.digest, since=now)
+        print(f"submitted job {jobs[-1]}: {len(script.tasks)} tasks; scripts and logs in {script.path.parent}")
+    return jobs
+
+
+def _tasks(bids_dir: Path, wanted: Sequence[str] | None, per_session: bool) -> list[str]:
+    labels = find_participants(bids_dir, wanted)
+    if not per_session:
+        return [f"sub-{label}" for label in labels]
+    return [
+        f"sub-{label}" + (f"_ses-{session}" if session else "")
+        for label in labels
+        for session in find_sessions(bids_dir, label)
+    ]
+
+
+def _digest(args: argparse.Namespace, bids_dir: Path, out_dir: Path, settings: Settings | None) -> str:
+    """Check the options of ``harmoniq run`` with its own parser, and return their digest."""
+    from harmoniq.cli.parser import build_parser
+    from harmoniq.cli.run import settings_from
+
+    if "--participant-label" in args.run_options:
+        raise InputError("belongs before --", key="--participant-label", remedy="harmoniq slurm picks the participants")
+    words = ["run", str(bids_dir), str(out_dir), "participant", *args.run_options]
+    run_args = build_parser().parse_args(words)
+    return options_digest(run_args, settings or settings_from(run_args))
+
+
+def _resources(args: argparse.Namespace) -> Resources:
+    for key, value, least in (("--cpus", args.cpus, 1), ("--mem", args.mem, 1), ("--warning", args.warning, 0)):
+        if value < least:
+            raise InputError(f"must be at least {least}", key=key, value=value)
+    if args.at_most is not None and args.at_most < 1:
+        raise InputError("must be at least 1", key="--at-most", value=args.at_most)
+    if args.warning >= time_seconds(args.time):
+        raise InputError("is not shorter than --time", key="--warning", value=args.warning)
+    return Resources(args.cpus, args.mem, args.time)
+
+
+def _missing(out_dir: Path, tasks: list[str], digest: str, *, everything: bool) -> tuple[list[str], list[str]]:
+    """Return the tasks that are to be submitted, and those that the cluster has already."""
+    records = judge_all(out_dir)
+    wanted, busy = [], []
+    for task in tasks:
+        mine = [record for label, record in records.items() if task in (label, record.participant_id)]
+        if any(record.state == "running" or (record.state == "pending" and record.job) for record in mine):
+            busy.append(task)
+        elif everything or not mine or any(r.state != "done" or r.options != digest for r in mine):
+            wanted.append(task)
+    return wanted, busy
+
+
+def _script(args: argparse.Namespace, tasks: list[str], folder: Path, resources: Resources) -> Script:
+    fields = resources.fields() | {
+        "array": array_range(len(tasks), args.at_most),
+        "array_from_1": array_range(len(tasks), args.at_most, first=1),
+        "folder": shlex.quote(str(folder)),
+        "warning": str(args.warning),
+        "directives": job_directives(args),
+        "setup": job_setup(args.setup),
+        "command": run_command(args, "participant"),
+    }
+    name = f"{args.scheduler}-participant.sh"
+    text = fill(read_template(args.scheduler, "participant", args.template_dir), fields, name=name)
+    return Script(folder / "participant.sh", text, tuple(tasks))
+
+
+def job_directives(args: argparse.Namespace) -> str:
+    """Return the scheduler's further options as lines of a script."""
+    words = list(args.directive)
+    if args.scheduler == "slurm":
+        words = [f"--{name}={value}" for name in ("partition", "account") if (value := getattr(args, name))] + words
+    return directives(args.scheduler, words)
+
+
+def job_setup(path: Path | None) -> str:
+    """Return the shell lines that a job runs first."""
+    if path is None:
+        return ""
+    if not path.is_file():
+        raise InputError("file not found", file=path, key="--setup")
+    return path.read_text(encoding="utf-8").strip()
+
+
+def run_command(args: argparse.Namespace, level: str) -> str:
+    """Return the shell words that run one level: by this very program, or in a container."""
+    bids_dir, out_dir = args.bids_dir.absolute(), args.out_dir.absolute()
+    words = [str(bids_dir), str(out_dir), level, *args.run_options]
+    if level == "participant":
+        words += ["--work-dir", str((args.work_dir or out_dir / "work").absolute())]
+        words += [] if args.keep_work_dir else ["--clean-work-dir"]
+        # It reads the whole dataset: once, at submission.
+        words += [] if "--skip-bids-validation" in words else ["--skip-bids-validation"]
+    return shlex.join([*program(args, "run", [f"{bids_dir}:{bids_dir}:ro", f"{out_dir}:{out_dir}"]), *words])
+
+
+def program(args: argparse.Namespace, command: str, binds: Sequence[str]) -> list[str]:
+    """Return the words that start a command of harmoniq.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        Of ``harmoniq slurm``.
+    command : str
+        Such as ``run``.
+    binds : sequence of str
+        Folders that a container needs beside those of ``--bind``.
+    """
+    if args.container is None:
+        return [sys.executable, "-P", "-m", "harmoniq", command]
+    bound = [word for bind in dict.fromkeys([*binds, *args.bind]) for word in ("--bind", bind)]
+    return [
+        "apptainer", "exec", "--cleanenv", "--containall", *bound, str(args.container.absolute()), "harmoniq", command,
+    ]  # fmt: skip
+
+
+def _sessions(args: argparse.Namespace, tasks: Sequence[str]) -> list[str]:
+    bids_dir = args.bids_dir.absolute()
+    return [
+        task + (f"_ses-{session}" if session else "")
+        for task in tasks
+        for session in find_sessions(bids_dir, task.removeprefix("sub-"))
+    ]
