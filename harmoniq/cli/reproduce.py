@@ -12,7 +12,7 @@ from harmoniq.cli.folders import prepare_folder
 from harmoniq.cli.group import analyze_tables, name_absent
 from harmoniq.cli.quality import excluded_by_rating
 from harmoniq.cli.readings import OTHER_READINGS, Reading, compare_reading
-from harmoniq.cli.reproduce_options import concerns, dataset_args
+from harmoniq.cli.reproduce_datasets import concerns, dataset_args
 from harmoniq.cli.run import settings_from
 from harmoniq.cli.words import option_words
 from harmoniq.data.errors import InputError

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harmoniq.cli.arrays import Arrays, plan_arrays, program, submit_arrays, submits
-from harmoniq.cli.reproduce_options import concerns, dataset_args
+from harmoniq.cli.reproduce_datasets import concerns, dataset_args
 from harmoniq.cli.slurm import group_script, print_scripts, submit_group
 from harmoniq.cli.words import option_words
 from harmoniq.data.errors import InputError

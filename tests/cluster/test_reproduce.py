@@ -77,7 +77,7 @@ def test_readings_and_a_container(study, capsys):
 
 def test_the_tasks_do_what_a_run_here_does(study, monkeypatch):
     """Tasks read the settings from a file: the digest is that of the local run, so that either continues the other."""
-    from harmoniq.cli.reproduce_options import dataset_args
+    from harmoniq.cli.reproduce_datasets import dataset_args
     from harmoniq.cli.reproduce_slurm import _plan
     from harmoniq.settings.dump import to_toml
     from harmoniq.settings.load import as_dict, load_settings
