@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from harmoniq.data.errors import InputError
 from harmoniq.data.names import BUNDLES, METRICS
-from harmoniq.report.brain import draw_bundles, draw_cortex
+from harmoniq.report.brain import VIEWS as BUNDLE_VIEWS
+from harmoniq.report.brain import brain_axes, draw_bundles, draw_cortex
 from harmoniq.report.style import METRIC_TITLES, PAGE_WIDTH, in_order, styled
 
 _CORTEX_VIEWS: Final = ("lateral", "medial")
-_BUNDLE_VIEWS: Final = ("left", "above", "right")
+_OF_BUNDLES: Final = ("left", "above", "right")
 
 
 def left_areas(atlas: str = "auto") -> NDArray[np.int16] | None:
@@ -36,14 +37,12 @@ def diverging() -> Colormap:
     return cm.vik
 
 
-def vertex_colors(
-    areas: NDArray[np.int16], values: Mapping[str, float], norm: Normalize, cmap: Colormap
-) -> NDArray[np.float64]:
-    """Return the RGB of each vertex, (n, 3): that of its area's value, NaN where it has none."""
-    out = np.full((len(areas), 3), np.nan)
+def vertex_values(areas: NDArray[np.int16], values: Mapping[str, float]) -> NDArray[np.float64]:
+    """Return the value of each vertex, (n,): that of its area, NaN where it has none."""
+    out = np.full(len(areas), np.nan)
     for region, value in values.items():
-        if region.startswith("BA") and np.isfinite(value):
-            out[areas == int(region[2:])] = cmap(norm(value))[:3]
+        if region.startswith("BA"):
+            out[areas == int(region[2:])] = value
     return out
 
 
@@ -69,33 +68,49 @@ def figure_z_maps(summary: pd.DataFrame, areas: NDArray[np.int16] | None, *, lab
     tissues = [name for name in ("cGM", "sWM") if areas is not None and name in set(summary["tissue"])]
     views = [(tissue, view) for tissue in tissues for view in _CORTEX_VIEWS]
     if "WM" in set(summary["tissue"]):
-        views += [("WM", view) for view in _BUNDLE_VIEWS]
+        views += [("WM", view) for view in _OF_BUNDLES]
     top = float(np.nanmax(np.abs(summary["mean"]))) or 1.0
     norm, cmap = Normalize(-top, top), diverging()
     figure = Figure(figsize=(PAGE_WIDTH, 0.88 * len(metrics) + 0.95), layout="constrained")
-    grid = figure.subplots(len(metrics), len(views), squeeze=False)
+    grid = figure.add_gridspec(len(metrics), len(views))
     for i, metric in enumerate(metrics):
         for j, (tissue, view) in enumerate(views):
+            ax = brain_axes(figure, grid[i, j], view)
             part = summary[(summary["metric"] == metric) & (summary["tissue"] == tissue)]
-            _paint(grid[i, j], dict(zip(part["region"], part["mean"])), areas, view, norm, cmap)
+            paint(ax, dict(zip(part["region"], part["mean"])), areas, norm, cmap, view=view)
             if i == 0:
-                grid[i, j].set_title(f"{tissue}\n{view}", fontsize=7.5)
-        grid[i, 0].text(
-            -0.12, 0.5, METRIC_TITLES.get(metric, metric), transform=grid[i, 0].transAxes, rotation=90,
-            ha="center", va="center", fontsize=8.5,
-        )  # fmt: skip
+                ax.set_title(f"{tissue}\n{view}", fontsize=7.5)
+            if j == 0:
+                ax.annotate(
+                    METRIC_TITLES.get(metric, metric), (-0.12, 0.5), xycoords="axes fraction", rotation=90,
+                    ha="center", va="center", fontsize=8.5, annotation_clip=False,
+                )  # fmt: skip
     bar = figure.colorbar(
-        ScalarMappable(norm, cmap), ax=list(grid.ravel()), orientation="horizontal", shrink=0.4, aspect=34, pad=0.03
+        ScalarMappable(norm, cmap), ax=figure.axes, orientation="horizontal", shrink=0.4, aspect=34, pad=0.03
     )
     bar.set_label(label)
     return figure
 
 
-def _paint(
-    ax: Any, values: Mapping[str, float], areas: NDArray[np.int16] | None, view: str, norm: Normalize, cmap: Colormap
+def paint(
+    ax: Any, values: Mapping[str, float], areas: NDArray[np.int16] | None, norm: Normalize, cmap: Colormap, *, view: str
 ) -> None:
-    if view in _BUNDLE_VIEWS:
+    """Paint regions on axes of `harmoniq.report.brain.brain_axes`.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    values : mapping of str to float
+        By area or bundle; what is not finite stays bare.
+    areas : numpy.ndarray or None
+        From `left_areas`.
+    norm, cmap
+        Values to colors.
+    view : str
+        ``lateral`` and ``medial`` are of the cortex, the others of the bundles.
+    """
+    if view in BUNDLE_VIEWS:
         known = {name: values[name] for name in BUNDLES if name in values and np.isfinite(values[name])}
         draw_bundles(ax, {name: to_rgb(cmap(norm(value))) for name, value in known.items()}, view=view)
     elif areas is not None:
-        draw_cortex(ax, vertex_colors(areas, values, norm, cmap), view=view)
+        draw_cortex(ax, vertex_values(areas, values), norm, cmap, view=view)

@@ -5,12 +5,12 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize, to_rgb
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from harmoniq.report.brain import draw_bundles, draw_cortex
-from harmoniq.report.brain_maps import diverging, vertex_colors
+from harmoniq.report.brain import brain_axes
+from harmoniq.report.brain_maps import diverging, paint
 from harmoniq.report.peak_ages import least_squares_band
 from harmoniq.report.style import METRIC_TITLES, OKABE_ITO, PAGE_WIDTH, styled
 
@@ -106,14 +106,11 @@ def _draw_map(part: Any, hits: pd.DataFrame, areas: NDArray[np.int16] | None) ->
     if not views:
         part.text(0.5, 0.5, "the atlas is not installed: no map of the areas", ha="center", va="center")
         return
-    grid = part.subplots(1, len(views), squeeze=False)
-    for ax, (metric, tissue, view) in zip(grid[0], views):
+    grid = part.add_gridspec(1, len(views))
+    for place, (metric, tissue, view) in zip(grid, views):
         mine = hits[(hits["metric"] == metric) & (hits["tissue"] == tissue)]
-        values = dict(zip(mine["region"], mine["beta"]))
-        if tissue == "WM":
-            draw_bundles(ax, {name: to_rgb(cmap(norm(beta))) for name, beta in values.items()}, view=view)
-        elif areas is not None:
-            draw_cortex(ax, vertex_colors(areas, values, norm, cmap), view=view)
+        ax = brain_axes(part, place, view)
+        paint(ax, dict(zip(mine["region"], mine["beta"])), areas, norm, cmap, view=view)
         ax.set_title(f"{METRIC_TITLES.get(metric, metric)} {tissue}, {view}", fontsize=7.5)
-    bar = part.colorbar(ScalarMappable(norm, cmap), ax=list(grid[0]), shrink=0.7, aspect=14)
+    bar = part.colorbar(ScalarMappable(norm, cmap), ax=part.axes, shrink=0.7, aspect=14)
     bar.set_label("$\\beta$ (EDSS per Z)")
