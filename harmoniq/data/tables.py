@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -54,6 +55,11 @@ def read_tsv(path: str | Path, *, required: Sequence[str] = ()) -> pd.DataFrame:
         found = ", ".join(map(str, frame.columns))
         raise InputError(f"column missing (found: {found})", file=path, key=missing[0], remedy="add the column")
     return frame
+
+
+def flags(column: "pd.Series[Any]") -> "pd.Series[bool]":
+    """Return a column of ``true`` and ``false``, as text or as booleans, as booleans; missing is False."""
+    return column.astype(str).str.lower() == "true"
 
 
 def write_tsv(

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from harmoniq.data.tables import flags
 from harmoniq.report.blocks import Notes, Section, Text, table_block
 from harmoniq.report.group_tables import GroupTables
 
@@ -19,7 +20,7 @@ def diagnostics_section(tables: GroupTables) -> Section:
     blocks: list[object] = []
     checks = tables.get("harmonization_diagnostics")
     if checks is not None and len(checks):
-        warns = checks["flag"].map(lambda flag: str(flag).lower() == "true")
+        warns = flags(checks["flag"])
         counts = checks.assign(warns=warns).groupby("check", sort=False)["warns"].agg(checked="count", warnings="sum")
         blocks.append(table_block(counts.reset_index(), "What was checked"))
         if warns.any():

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harmoniq.data.names import METRICS, TISSUES
+from harmoniq.data.tables import flags
 from harmoniq.report.style import (
     METHOD_TITLES,
     METRIC_TITLES,
@@ -35,7 +36,7 @@ def peak_pairs(age_models: pd.DataFrame) -> pd.DataFrame:
         ``metric tissue region data_x data_y peak_x peak_y``, regions that are kept and have a peak under both;
         raw against every method, and the two most flexible methods against each other.
     """
-    kept = age_models["kept"].map(lambda flag: str(flag).lower() == "true")
+    kept = flags(age_models["kept"])
     good = age_models[kept & age_models["peak_age"].notna()]
     methods = in_order(good["data"], tuple(METHOD_TITLES))
     wanted = [pair for pair in combinations(methods, 2) if pair[0] == "raw" or pair == tuple(methods[-2:])]

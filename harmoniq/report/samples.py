@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harmoniq.data.names import METRICS
-from harmoniq.data.tables import read_tsv
+from harmoniq.data.tables import flags, read_tsv
 from harmoniq.surface.gifti import read_shape
 
 #: Metric to tissue to the values of a session.
@@ -44,7 +44,7 @@ def _vertices(folder: Path, label: str, metric: str, tissue: str) -> NDArray[np.
 
 def _nodes(folder: Path, label: str, metric: str) -> NDArray[np.float64]:
     tables = [read_tsv(path) for path in sorted((folder / "dwi").glob(f"{label}_desc-*_{metric}map_profiles.tsv"))]
-    central = [table.loc[table["central"].astype(str).str.lower() == "true", "value"] for table in tables]
+    central = [table.loc[flags(table["central"]), "value"] for table in tables]
     return _measured([values.to_numpy(dtype=float) for values in central])
 
 

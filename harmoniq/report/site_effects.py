@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from harmoniq.data.names import METRICS, TISSUES
+from harmoniq.data.tables import flags
 from harmoniq.report.style import (
     METHOD_COLORS,
     METHOD_TITLES,
@@ -107,6 +108,6 @@ def site_effect_summary(site_effects: pd.DataFrame) -> pd.DataFrame:
             if measure in rows:
                 row[f"{measure}_mean"], row[f"{measure}_sd"] = rows[measure].mean(), rows[measure].std()
         if "singular_adjusted" in rows:
-            row["singular"] = int(rows["singular_adjusted"].map(lambda flag: str(flag).lower() == "true").sum())
+            row["singular"] = int(flags(rows["singular_adjusted"]).sum())
         parts.append(row)
     return pd.DataFrame(parts)

@@ -5,6 +5,7 @@ from typing import Final
 
 import pandas as pd
 
+from harmoniq.data.tables import flags
 from harmoniq.report.blocks import Image, Notes, Section, Text, Tiles, Verbatim, escape, table_block
 from harmoniq.report.citations import bibtex
 from harmoniq.report.group_tables import GroupTables
@@ -34,7 +35,7 @@ def scorecard_section(tables: GroupTables, figures: Mapping[str, ReportFigure]) 
     card = card.copy()
     computed = card["here"].notna()
     judged = card["within_spread"].notna()
-    inside = int(card.loc[judged, "within_spread"].map(lambda flag: str(flag).lower() == "true").sum())
+    inside = int(flags(card.loc[judged, "within_spread"]).sum())
     tiles = [
         (f"{int(computed.sum())} of {len(card)}", "published figures computed"),
         (f"{inside} of {int(judged.sum())}", "within the published spread, where there is one"),

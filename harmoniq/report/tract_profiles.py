@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from harmoniq.data.names import BUNDLES
-from harmoniq.data.tables import read_tsv
+from harmoniq.data.tables import flags, read_tsv
 from harmoniq.report.style import METRIC_TITLES, PAGE_WIDTH, styled
 
 _COLUMNS: Final = 6
@@ -127,7 +127,7 @@ def _panels(bundles: list[str], metric: str, title: str) -> tuple[Figure, dict[s
 
 def _shade(ax: Any, rows: pd.DataFrame) -> None:
     """Shade the central part, which enters the regional value."""
-    central = rows.loc[rows["central"].astype(str).str.lower() == "true", "node"]
+    central = rows.loc[flags(rows["central"]), "node"]
     if len(central):
         ax.axvspan(central.min(), central.max(), **_SHADE)
 

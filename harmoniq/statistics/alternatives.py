@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 
 from harmoniq.data.cohort import Cohort
+from harmoniq.data.tables import flags
 from harmoniq.harmonization.base import HBR_Z
 from harmoniq.statistics.age_models import age_models
 from harmoniq.statistics.age_summaries import rmse_change
 from harmoniq.statistics.columns import ColumnDescriptions
+from harmoniq.statistics.comparisons import comparison_options
 from harmoniq.statistics.edss import edss_associations
 from harmoniq.statistics.group_differences import group_differences, table3
 from harmoniq.statistics.inputs import Values
@@ -119,7 +121,7 @@ def _lines(
 
 
 def _peaks(models: pd.DataFrame, sign: str, error: str) -> list[list[object]]:
-    kept = models[models["kept"].map(lambda flag: str(flag).lower() == "true")]
+    kept = models[flags(models["kept"])]
     means = kept.groupby(["metric", "tissue", "data"], sort=False)[["peak_age", "se_peak", "se_peak_paper"]].mean()
     signs, errors = [], []
     for key, row in means.iterrows():
@@ -159,9 +161,8 @@ def _controls(cohort: Cohort, values: Values, options: Mapping[str, Any]) -> lis
     found = []
     for overlap_only in (options["overlap_only"], not options["overlap_only"]):
         differences, _ = group_differences(
-            cohort, {method: values[method]}, reference_site=options["reference_site"], overlap_only=overlap_only,
-            overlap_share=options.get("overlap_share", 0.5), patient_group=options["patient_group"],
-            harmonized_method=method,
+            cohort, {method: values[method]}, harmonized_method=method,
+            **comparison_options({**options, "overlap_only": overlap_only}),
         )  # fmt: skip
         found.append(table3(differences, alpha=options["alpha"]).set_index(["metric", "tissue"]))
     names = {True: "sites whose ages overlap the patients'", False: "all sites"}
@@ -176,10 +177,7 @@ def _controls(cohort: Cohort, values: Values, options: Mapping[str, Any]) -> lis
 def _families(cohort: Cohort, values: Values, options: Mapping[str, Any]) -> list[list[object]]:
     from harmoniq.statistics.clinical import selected_regions
 
-    z, _ = zscores(
-        cohort, values, reference_site=options["reference_site"], patient_group=options["patient_group"],
-        overlap_only=options["overlap_only"], overlap_share=options.get("overlap_share", 0.5),
-    )  # fmt: skip
+    z, _ = zscores(cohort, values, **comparison_options(options))
     data = "hbr" if HBR_Z in values else "gam"
     if data not in z:
         return []

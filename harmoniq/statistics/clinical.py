@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from harmoniq.data.cohort import Cohort
+from harmoniq.statistics.comparisons import comparison_options
 from harmoniq.statistics.edss import EDSS_COLUMNS, EDSS_PARTIAL_COLUMNS, edss_associations, partial_residuals
 from harmoniq.statistics.group_differences import group_differences
 from harmoniq.statistics.inputs import Values
@@ -44,10 +45,7 @@ def clinical(cohort: Cohort, values: Values, options: Mapping[str, Any]) -> Clin
         Tables without rows where there is nothing to compute them from.
     """
     group = options["patient_group"]
-    z, notes = zscores(
-        cohort, values, reference_site=options["reference_site"], patient_group=group,
-        overlap_only=options["overlap_only"], overlap_share=options.get("overlap_share", 0.5),
-    )  # fmt: skip
+    z, notes = zscores(cohort, values, **comparison_options(options))
     scale = next((name for name in z if name != "raw"), None)
     out = Clinical(
         pd.DataFrame(columns=list(ZSCORES_COLUMNS)), zscore_summary(cohort, z, patient_group=group),
@@ -80,10 +78,8 @@ def selected_regions(cohort: Cohort, values: Values, options: Mapping[str, Any])
     if method not in values:
         return np.zeros(len(cohort.features), dtype=bool), None
     differences, _ = group_differences(
-        cohort, {method: values[method]}, reference_site=options["reference_site"],
-        patient_group=options["patient_group"], harmonized_method=method, overlap_only=options["overlap_only"],
-        overlap_share=options.get("overlap_share", 0.5),
-    )  # fmt: skip
+        cohort, {method: values[method]}, harmonized_method=method, **comparison_options(options)
+    )
     both = cohort.features.merge(differences, on=["metric", "tissue", "region"], how="left", sort=False)
     return (both["p_fdr"] < options["alpha"]).to_numpy(), method
 

@@ -1,5 +1,8 @@
 """Who is compared with whom: patients and the controls of one site, of their own, or of all that overlap in age."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -7,6 +10,16 @@ from harmoniq.data.cohort import Cohort
 from harmoniq.data.errors import InputError
 
 COMPARISONS = ("cross_site", "within_site", "harmonized")
+
+
+def comparison_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the study's settings that say who is compared, as `comparison_rows` takes them."""
+    return {
+        "reference_site": options["reference_site"],
+        "patient_group": options["patient_group"],
+        "overlap_only": options["overlap_only"],
+        "overlap_share": options.get("overlap_share", 0.5),
+    }
 
 
 def comparison_rows(

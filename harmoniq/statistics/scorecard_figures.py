@@ -6,6 +6,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import pandas as pd
 
+from harmoniq.data.tables import flags
+
 Tables = Mapping[str, pd.DataFrame]
 
 
@@ -40,16 +42,12 @@ def _mean_over_regions(column: str) -> Callable[..., Found]:
             return _ABSENT
         spread = f"{values.std(ddof=1):.2g}" if values.size > 1 else ""
         boundary = column.replace("icc", "singular")
-        singular = int(rows[boundary].map(_true).sum()) if boundary in rows and boundary != column else 0
+        singular = int(flags(rows[boundary]).sum()) if boundary in rows and boundary != column else 0
         return Found(
             values.mean(), spread, f"{singular} of {len(rows)} fits singular, counted as 0" if singular else ""
         )
 
     return figure
-
-
-def _true(flag: object) -> bool:
-    return str(flag).lower() == "true"
 
 
 def _peak_age(tables: Tables, metric: str, tissue: str, data: str, alpha: float) -> Found:
@@ -66,7 +64,7 @@ def _peak_shift(tables: Tables, metric: str, tissue: str, data: str, alpha: floa
     rows = _rows(tables, "age_models", metric=metric, tissue=tissue)
     if rows.empty:
         return _ABSENT
-    kept = rows[rows["kept"].map(_true)]
+    kept = rows[flags(rows["kept"])]
     keys = ["tissue", "region"]
     raw, other = (kept[kept["data"] == name].set_index(keys)["peak_age"] for name in ("raw", data))
     shift = (other - raw).dropna().abs()

@@ -13,6 +13,7 @@ from harmoniq.statistics.age_models import AGE_MODELS_COLUMNS, age_models
 from harmoniq.statistics.applied import harmonized_table
 from harmoniq.statistics.clinical import clinical
 from harmoniq.statistics.columns import ColumnDescriptions
+from harmoniq.statistics.comparisons import comparison_options
 from harmoniq.statistics.demographics import demographics, demographics_columns
 from harmoniq.statistics.edss import EDSS_COLUMNS, EDSS_PARTIAL_COLUMNS
 from harmoniq.statistics.group_differences import GROUP_DIFFERENCES_COLUMNS, TABLE3_COLUMNS, group_differences, table3
@@ -96,10 +97,8 @@ def _age_models(cohort: Cohort, values: Values, options: Options) -> tuple[list[
 
 def _group_differences(cohort: Cohort, values: Values, options: Options) -> tuple[list[Table], list[str]]:
     differences, notes = group_differences(
-        cohort, values, reference_site=options["reference_site"], patient_group=options["patient_group"],
-        harmonized_method=options["harmonized_method"], overlap_only=options["overlap_only"],
-        overlap_share=options.get("overlap_share", 0.5),
-    )  # fmt: skip
+        cohort, values, harmonized_method=options["harmonized_method"], **comparison_options(options)
+    )
     summary = table3(differences, alpha=options["alpha"])
     return [
         Table("group_differences", differences, GROUP_DIFFERENCES_COLUMNS),
