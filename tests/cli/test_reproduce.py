@@ -53,6 +53,16 @@ def test_labels_that_repeat_get_the_datasets_name(study, tmp_path):
     assert table[table["participant_id"] == "sub-site2001"]["value"].to_numpy() == pytest.approx(truth, rel=1e-9)
 
 
+def test_ratings_follow_the_labels(study, tmp_path):
+    from harmoniq.regions.studies import labels_of_study
+
+    told = {"site1": {"sub-001": "moved"}, "site2": {"sub-001_ses-2": "dark", "sub-054": "cut off"}}
+    config = study / "study.toml"
+    assert labels_of_study(plan(config, tmp_path), load_settings(config), told) == {
+        "sub-site1001": "moved", "sub-site2001_ses-2": "dark", "sub-054": "cut off",
+    }  # fmt: skip
+
+
 def test_who_failed_is_left_out_with_the_reason(study, tmp_path):
     """A folder of results: one participant whose table is of an earlier run, one without age, one without values."""
     from harmoniq.regions.excluded import excluded_participants
