@@ -1,5 +1,6 @@
 # make install   an environment with everything in it, at VENV (default .venv)
 # make demo      simulate three sites, process them and write the reports, in minutes
+# make docs      the documentation as a site, at docs/_build/html
 # make test      the tests, on the installed package, from outside the sources
 VENV ?= .venv
 PYTHON ?= python3
@@ -12,7 +13,7 @@ export NO_ET := 1
 export NIPYPE_NO_ET := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo test test-tools test-other test-nightly lint format types bench clean
+.PHONY: help install demo test test-tools test-other test-nightly lint format types bench docs docs-links docs-pictures clean
 .DELETE_ON_ERROR:
 
 help:
@@ -70,6 +71,19 @@ test-nightly: install
 bench: install
 	$(BIN)/pytest benchmarks --benchmark-only
 
+# Warnings are errors: a link to a page or heading that is not there fails. Nothing is fetched.
+docs: install
+	cd $(BIN)/.. && bin/sphinx-build -W --keep-going -q -b html -d $(CURDIR)/docs/_build/trees $(CURDIR)/docs $(CURDIR)/docs/_build/html
+
+# The links to other sites, which only a machine with a network can follow.
+docs-links: install
+	cd $(BIN)/.. && bin/sphinx-build -q -b linkcheck -d $(CURDIR)/docs/_build/trees $(CURDIR)/docs $(CURDIR)/docs/_build/links
+
+# The pictures: diagrams from the code, and the landing page's from a finished demo.
+docs-pictures: install
+	cd $(BIN)/.. && bin/python $(CURDIR)/docs/pictures/diagrams.py
+	cd $(BIN)/.. && bin/python $(CURDIR)/docs/pictures/landing.py $(abspath $(DEMO_OUT))
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -83,4 +97,4 @@ format:
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf build dist harmoniq.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf build dist harmoniq.egg-info docs/_build docs/api .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,7 +1,9 @@
-"""Shared fixtures: where the reference data lie, and a browser."""
+"""Shared fixtures: where the reference data lie, a browser, and a simulated dataset that all test processes share."""
 
 import importlib.util
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,3 +30,28 @@ def browser(tmp_path_factory):
     running = module.Browser(tmp_path_factory.mktemp("browser"))
     yield running
     running.close()
+
+
+COHORT = "--sites 2 --subjects-per-site 1 --patients 1 --voxel-size 4 --freesurfer --tractograms --seed 5".split()
+
+
+@pytest.fixture(scope="session")
+def cohort_words() -> list[str]:
+    """Return the options with which `cohort` is simulated."""
+    return COHORT
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory) -> Path:
+    """A simulated dataset at 4 mm with surfaces and tractograms: 2 sites, 1 control each, 1 patient."""
+    from filelock import FileLock
+
+    shared = tmp_path_factory.getbasetemp().parent
+    root = shared / "cohort"
+    with FileLock(shared / "cohort.lock"):
+        if not (root / "done").exists():
+            command = [sys.executable, "-P", "-m", "harmoniq", "simulate", root / "bids", *COHORT]
+            done = subprocess.run(command, capture_output=True, text=True, cwd=shared, check=False)
+            assert done.returncode == 0, done.stderr
+            (root / "done").touch()
+    return root / "bids"

@@ -3,16 +3,16 @@
 The rule looks at the range of the values after NIfTI's slope and intercept. A stored phase fills the range of its kind,
 since noise and wraps take every value: the kind is the narrowest that holds all values and is filled to nine tenths.
 
-==================  ===========================
-range of values     how it is stored
-==================  ===========================
--pi to pi, 0 to 2pi radians (need not be filled)
--2048 to 2047       12 bits, signed
-0 to 4095           12 bits
--3142 to 3142       thousandths of a radian
-0 to 6283           thousandths of a radian
--4096 to 4095       12 bits, in steps of 2
-==================  ===========================
+====================  ===========================
+range of values       how it is stored
+====================  ===========================
+-pi to pi, 0 to 2 pi  radians (need not be filled)
+-2048 to 2047         12 bits, signed
+0 to 4095             12 bits
+-3142 to 3142         thousandths of a radian
+0 to 6283             thousandths of a radian
+-4096 to 4095         12 bits, in steps of 2
+====================  ===========================
 
 Anything else is refused: a wrong guess would give a wrong field that looks right.
 """

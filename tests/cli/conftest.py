@@ -109,20 +109,3 @@ def harmoniq(tmp_path):
         return call(*words, cwd=tmp_path, **options)
 
     return run
-
-
-@pytest.fixture(scope="session")
-def cohort(tmp_path_factory):
-    """A simulated dataset at 4 mm with surfaces and tractograms: 2 sites, 1 control each, 1 patient."""
-    from filelock import FileLock
-
-    shared = tmp_path_factory.getbasetemp().parent
-    root = shared / "cohort"
-    with FileLock(shared / "cohort.lock"):
-        if not (root / "done").exists():
-            words = ("simulate", root / "bids", "--sites", 2, "--subjects-per-site", 1, "--patients", 1)
-            options = ("--voxel-size", 4, "--freesurfer", "--tractograms", "--seed", 5)
-            done = call(*words, *options, cwd=shared)
-            assert done.returncode == 0, done.stderr
-            (root / "done").touch()
-    return root / "bids"
