@@ -32,11 +32,14 @@ def browser(tmp_path_factory):
     running.close()
 
 
-COHORT = "--sites 2 --subjects-per-site 1 --patients 1 --voxel-size 4 --freesurfer --tractograms --seed 5".split()
+COHORT = (
+    "--sites", "2", "--subjects-per-site", "1", "--patients", "1", "--voxel-size", "4", "--freesurfer", "--tractograms",
+    "--seed", "5",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def cohort_words() -> list[str]:
+def cohort_words() -> tuple[str, ...]:
     """Return the options with which `cohort` is simulated."""
     return COHORT
 

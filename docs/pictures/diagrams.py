@@ -1,4 +1,4 @@
-"""Draw the diagrams of the documentation: `python docs/pictures/diagrams.py`. The layers come from import-linter's contract.
+"""Draw the diagrams of the documentation; the layers come from import-linter's contract.
 
 They are SVG with text in them, made by matplotlib alone: no Graphviz, no script in the reader's browser.
 """
@@ -69,7 +69,7 @@ def save(axes: Axes, name: str) -> None:
 
 
 def house() -> None:
-    """The layers: each imports only what lies below it."""
+    """Draw the layers: each imports only what lies below it."""
     floors = layers()
     axes = canvas(15.4, len(floors) * 0.95 + 1.1)
     for k, names in enumerate(floors):
@@ -87,7 +87,7 @@ def house() -> None:
 
 
 def session() -> None:
-    """How a session flows through the nodes."""
+    """Draw how a session flows through the nodes."""
     axes = canvas(18, 10.2)
     box(axes, 0.3, 0.4, 3.4, 1.1, "MP2RAGE\n(B1+ map)", SAND)
     box(axes, 0.3, 2.4, 3.4, 1.1, "multi-echo\ngradient echo", SAND)
@@ -117,12 +117,14 @@ def session() -> None:
     arrow(axes, (13.2, 6.8), (14.3, 6.2))
     arrow(axes, (13.2, 1.95), (14.3, 1.95))
     arrow(axes, (16.0, 5.4), (16.0, 2.5))
-    axes.text(9.8, 9.2, "Maps are never resampled: the points of surfaces\nand streamlines move into the map.", va="center")
+    axes.text(
+        9.8, 9.2, "Maps are never resampled: the points of surfaces\nand streamlines move into the map.", va="center"
+    )
     save(axes, "session")
 
 
 def group() -> None:
-    """How the group level flows."""
+    """Draw how the group level flows."""
     axes = canvas(18, 0.4 + 0.88 * len(STEPS))
     box(axes, 0.3, 1.0, 3.2, 1.1, "regional tables", SAND)
     box(axes, 0.3, 3.2, 3.2, 1.1, "participants.tsv", SAND)

@@ -25,7 +25,7 @@ def test_tutorial(page, tmp_path, request):
         if words[:2] == ["harmoniq", "simulate"] and "--tables-only" not in words:
             # The same dataset as other tests use: simulated by this very command, once for all of them.
             bids, simulated = request.getfixturevalue("cohort"), request.getfixturevalue("cohort_words")
-            assert words[3:] == simulated
+            assert words[3:] == list(simulated)
             shutil.copytree(bids, tmp_path / words[2])
             continue
         found = tutorial.run(command, tmp_path).replace(f"{tmp_path}/", "")

@@ -14,8 +14,8 @@ ORDER = ("mp2rage", "r2star", "registration", "surface", "surface.reconstruction
 INTRODUCTION = """# API
 
 The science is plain functions on arrays and files, which import no Nipype: `harmoniq.mp2rage`, `harmoniq.r2star`,
-`harmoniq.surface`, `harmoniq.tract`, `harmoniq.regions`, `harmoniq.harmonization` and `harmoniq.statistics` are for use from
-your own programs. `harmoniq.interfaces` wraps them as Nipype nodes, and `harmoniq.workflows` connects these.
+`harmoniq.surface`, `harmoniq.tract`, `harmoniq.regions`, `harmoniq.harmonization` and `harmoniq.statistics` are for use
+from your own programs. `harmoniq.interfaces` wraps them as Nipype nodes, and `harmoniq.workflows` connects these.
 What is not listed in [the contract](../command-line.md) of commands, files and columns may change between versions.
 
 ```python
