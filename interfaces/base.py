@@ -21,10 +21,34 @@ class VersionedInterface(SimpleInterface):
         super().__init__(**{"code_version": code_version(), **inputs})
 
     def output_path(self, runtime: Any, name: str) -> Path:
-        """Return a path in the node's folder."""
+        """Return a path in the node's folder.
+
+        Parameters
+        ----------
+        runtime : object
+            Nipype's record of the run.
+        name : str
+            Name.
+
+        Returns
+        -------
+        Path
+            A path in the node's folder.
+        """
         return Path(runtime.cwd) / name
 
 
 def given(value: Any) -> Path | None:
-    """Return an optional file trait as a path, None where it was not set."""
+    """Return an optional file trait as a path, None where it was not set.
+
+    Parameters
+    ----------
+    value : object
+        What was given.
+
+    Returns
+    -------
+    Path or None
+        An optional file trait as a path, None where it was not set.
+    """
     return Path(value) if isinstance(value, str) and value else None

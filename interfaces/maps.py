@@ -33,7 +33,20 @@ class FitR1InputSpec(TimingInputSpec):
 
 
 def timing_of(inputs: Any, source: Any) -> MP2RAGETiming:
-    """Return the timing that a node's inputs hold; `source` is named in errors."""
+    """Return the timing that a node's inputs hold; `source` is named in errors.
+
+    Parameters
+    ----------
+    inputs : object
+        Inputs of the node.
+    source : object
+        File or folder to read.
+
+    Returns
+    -------
+    MP2RAGETiming
+        The timing that a node's inputs hold; `source` is named in errors.
+    """
     return MP2RAGETiming(
         inputs.repetition_time,
         inputs.inversion_times,
@@ -46,7 +59,18 @@ def timing_of(inputs: Any, source: Any) -> MP2RAGETiming:
 
 
 def r1_arguments(inputs: Any) -> dict[str, Any]:
-    """Return what every engine of R1 takes: the acquisition, and the transmit field."""
+    """Return what every engine of R1 takes: the acquisition, and the transmit field.
+
+    Parameters
+    ----------
+    inputs : object
+        Inputs of the node.
+
+    Returns
+    -------
+    dict of str to object
+        What every engine of R1 takes: the acquisition, and the transmit field.
+    """
     names = ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase")
     images: dict[str, Any] = {name: given(getattr(inputs, name)) for name in names}
     return {

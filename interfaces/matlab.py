@@ -20,7 +20,18 @@ class ToolboxInputSpec(VersionedInputSpec):
 
 
 def toolbox_arguments(inputs: Any) -> dict[str, Any]:
-    """Return toolbox, interpreter and timeout for the functions that run a toolbox; None where the default holds."""
+    """Return toolbox, interpreter and timeout for the functions that run a toolbox; None where the default holds.
+
+    Parameters
+    ----------
+    inputs : object
+        Inputs of the node.
+
+    Returns
+    -------
+    dict of str to object
+        Toolbox, interpreter and timeout for the functions that run a toolbox; None where the default holds.
+    """
     from harmoniq.data.octave import COMMAND_VARIABLE, find_interpreter
 
     interpreter = None
@@ -34,5 +45,18 @@ def toolbox_arguments(inputs: Any) -> dict[str, Any]:
 
 
 def job_folder(runtime: Any, name: str) -> Path:
-    """Return the folder of the toolbox's job within the node's own."""
+    """Return the folder of the toolbox's job within the node's own.
+
+    Parameters
+    ----------
+    runtime : object
+        Nipype's record of the run.
+    name : str
+        Name.
+
+    Returns
+    -------
+    Path
+        The folder of the toolbox's job within the node's own.
+    """
     return Path(runtime.cwd) / name

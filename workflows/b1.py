@@ -10,7 +10,18 @@ from harmoniq.interfaces.registration import RegisterRigid
 
 
 def timing_inputs(timing: MP2RAGETiming) -> dict[str, object]:
-    """Return a timing as the nodes take it."""
+    """Return a timing as the nodes take it.
+
+    Parameters
+    ----------
+    timing : MP2RAGETiming
+        The sequence's timing (s, degrees).
+
+    Returns
+    -------
+    dict of str to object
+        A timing as the nodes take it.
+    """
     return {
         "repetition_time": timing.repetition_time,
         "inversion_times": timing.inversion_times,
@@ -22,7 +33,18 @@ def timing_inputs(timing: MP2RAGETiming) -> dict[str, object]:
 
 
 def image_inputs(acquisition: MP2RAGE) -> dict[str, str]:
-    """Return the images of an acquisition as the nodes take them."""
+    """Return the images of an acquisition as the nodes take them.
+
+    Parameters
+    ----------
+    acquisition : MP2RAGE
+        The acquisition.
+
+    Returns
+    -------
+    dict of str to str
+        The images of an acquisition as the nodes take them.
+    """
     names = ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase")
     return {name: str(path) for name in names if (path := getattr(acquisition, name)) is not None}
 
@@ -54,6 +76,11 @@ def init_b1_wf(*, b1: B1Map, mp2rage: MP2RAGE, seed: int = 0, mem_gb: float = 1.
         Relative to nominal, on its own grid, in the space of MP2RAGE.
     facts
         For the sidecar.
+
+    Returns
+    -------
+    Workflow
+        The workflow.
     """
     workflow = Workflow(name=name)
     inputnode = Node(IdentityInterface(fields=["reference"]), name="inputnode")

@@ -60,6 +60,18 @@ def choose_bundle_engine(settings: Settings, license_file: Path | None = None) -
     """Choose what finds bundles in diffusion images; with ``auto``, existing ones go before it.
 
     QSIPrep is the reference engine: ``auto`` takes it where the config names its image, or it is installed.
+
+    Parameters
+    ----------
+    settings : Settings
+        The run's settings.
+    license_file : Path or None, optional
+        FreeSurfer's license; None: where FreeSurfer looks.
+
+    Returns
+    -------
+    BundleEngine
+        See `BundleEngine`.
     """
     asked_for = settings.bundles.engine == "qsiprep"
     if asked_for or (settings.bundles.engine == "auto" and (settings.qsiprep.image or shutil.which("qsiprep"))):
@@ -108,14 +120,42 @@ def _pyafq(settings: Settings) -> BundleEngine:
 
 
 def steps_for(dwi: DWI, bundles: BundleSettings) -> tuple[str, ...]:
-    """Return the steps of preprocessing; none for images that are preprocessed."""
+    """Return the steps of preprocessing; none for images that are preprocessed.
+
+    Parameters
+    ----------
+    dwi : DWI
+        The diffusion acquisition.
+    bundles : BundleSettings
+        Settings of the bundles.
+
+    Returns
+    -------
+    tuple of str
+        The steps of preprocessing; none for images that are preprocessed.
+    """
     if dwi.preprocessed or "none" in bundles.preprocessing:
         return ()
     return bundles.preprocessing
 
 
 def bundle_engine_name(dwi: DWI, bundles: BundleSettings, engine: BundleEngine) -> str:
-    """Return what stands in the regional table: a quick look is never pooled unnoticed with what QSIPrep made."""
+    """Return what stands in the regional table: a quick look is never pooled unnoticed with what QSIPrep made.
+
+    Parameters
+    ----------
+    dwi : DWI
+        The diffusion acquisition.
+    bundles : BundleSettings
+        Settings of the bundles.
+    engine : BundleEngine
+        Engine.
+
+    Returns
+    -------
+    str
+        What stands in the regional table: a quick look is never pooled unnoticed with what QSIPrep made.
+    """
     if engine.qsiprep is not None:
         return f"qsiprep-pyafq {engine.version}"
     if dwi.preprocessed:

@@ -61,6 +61,11 @@ def init_catsurf_wf(
         JSON of the quality figures.
     facts
         The same.
+
+    Returns
+    -------
+    Workflow
+        The workflow.
     """
     workflow = Workflow(name=name)
     inputnode = Node(IdentityInterface(fields=["in_file", "rough_mask"]), name="inputnode")

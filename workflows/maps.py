@@ -58,6 +58,11 @@ def init_r1_wf(
         With a reference engine: what the embedded one makes of the same images.
     mask
         Of the brain, on the same grid.
+
+    Returns
+    -------
+    Workflow
+        The workflow.
     """
     workflow = Workflow(name=name)
     fields = ["uni", "inv1", "inv2", "inv1_phase", "inv2_phase", "b1_map", "b1_scale", "reference", "freesurfer_mask"]
@@ -138,6 +143,11 @@ def init_r2star_wf(
         For the sidecar; of the embedded engine alone.
     native_map
         With a reference engine: what the embedded one makes of the same images, by the same method.
+
+    Returns
+    -------
+    Workflow
+        The workflow.
     """
     workflow = Workflow(name=name)
     inputnode = Node(IdentityInterface(fields=["magnitudes", "phases"]), name="inputnode")
@@ -202,6 +212,11 @@ def init_coregistration_wf(
         ITK text: maps points of MP2RAGE space into ME-GRE space.
     facts
         The registration's cost and the head's motion.
+
+    Returns
+    -------
+    Workflow
+        The workflow.
     """
     workflow = Workflow(name=name)
     inputnode = Node(IdentityInterface(fields=["fixed", "moving", "mask"]), name="inputnode")

@@ -15,6 +15,28 @@ def derivative_path(
     """Return the path of a derivative: ``sub-X[/ses-Y]/folder/sub-X[_ses-Y][_key-value ...]_suffix.ext``.
 
     Underscores in the names of entities stand for none: ``from_`` gives ``from-``.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+    participant : str
+        Participant's label, without `sub-`.
+    session : str or None
+        Session's label, without `ses-`; None: no sessions.
+    folder : str
+        Folder.
+    suffix : str
+        BIDS suffix.
+    extension : str
+        The file's extension.
+    **entities : str
+        BIDS entities.
+
+    Returns
+    -------
+    Path
+        The path of a derivative: ``sub-X[/ses-Y]/folder/sub-X[_ses-Y][_key-value ...]_suffix.ext``.
     """
     parts = [f"sub-{participant}", *([f"ses-{session}"] if session else [])]
     middle = [f"{key.rstrip('_')}-{value}" for key, value in entities.items()]
@@ -23,7 +45,22 @@ def derivative_path(
 
 
 def sink(name: str, path: Path, sidecar: Mapping[str, Any] | None = None) -> Node:
-    """Return a node that puts its ``in_file`` at `path`, in the main process."""
+    """Return a node that puts its ``in_file`` at `path`, in the main process.
+
+    Parameters
+    ----------
+    name : str
+        Name.
+    path : Path
+        File.
+    sidecar : mapping of str to object or None, optional
+        What the sidecar says; None: none.
+
+    Returns
+    -------
+    Node
+        A node that puts its ``in_file`` at `path`, in the main process.
+    """
     node = Node(Sink(out_file=str(path)), name=name, run_without_submitting=True)
     if sidecar:
         node.inputs.sidecar = dict(sidecar)

@@ -51,6 +51,11 @@ def init_recon_all_wf(
         The subject.
     surface_files
         Its files on which samples depend.
+
+    Returns
+    -------
+    Workflow
+        The workflow.
     """
     workflow = Workflow(name=name)
     given, made = ["in_file", "mask", "pial_file"], ["subject_dir", "surface_files"]

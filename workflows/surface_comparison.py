@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 
 def add_surface_comparison(parts: "SessionParts") -> None:
-    """Sample the maps along an existing subject's surfaces too, where the embedded engine was asked for beside it."""
+    """Sample the maps along an existing subject's surfaces too, where the embedded engine was asked for beside it.
+
+    Parameters
+    ----------
+    parts : SessionParts
+        What of the session's workflow stands already.
+    """
     existing = parts.inputs.compared_surfaces
     if existing is None or not parts.cortex:
         return

@@ -43,6 +43,11 @@ def init_surfaces_wf(
         Two GIFTI label files: hemi-L, hemi-R.
     label_facts
         JSON: atlas, regions, share of cortex without a region, notes.
+
+    Returns
+    -------
+    Workflow
+        The workflow.
     """
     workflow = Workflow(name=name)
     given = ["subject_dir", "surface_files"]

@@ -8,7 +8,18 @@ from harmoniq.cli.run import settings_from
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Analyze a regional table; write OUT_DIR."""
+    """Analyze a regional table; write OUT_DIR.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+
+    Returns
+    -------
+    int
+        Exit code: 0 done, 1 something failed, 2 wrong input.
+    """
     settings = settings_from(args)
     regions, participants = args.regions.absolute(), args.participants.absolute()
     out_dir = args.out_dir.absolute()

@@ -21,6 +21,21 @@ def apply_tables(
 ) -> int:  # fmt: skip
     """Harmonize and score the participants of tables with saved models; write the results at `out_dir`.
 
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+    settings : Settings
+        The run's settings.
+    regions : sequence of Path
+        Regional tables, or values per region.
+    participants : Path
+        Participants.tsv.
+    out_dir : Path
+        Folder of the results.
+    left_out : Collection[str], optional
+        Labels that are left out.
+
     Returns
     -------
     int

@@ -68,6 +68,16 @@ class Arrays:
 def submits(args: argparse.Namespace) -> bool:
     """Return whether jobs go to Slurm now.
 
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+
+    Returns
+    -------
+    bool
+        Whether jobs go to Slurm now.
+
     Raises
     ------
     InputError
@@ -84,7 +94,20 @@ def submits(args: argparse.Namespace) -> bool:
 
 
 def new_folder(out_dir: Path, suffix: object) -> Path:
-    """Return the folder of a submission of this second."""
+    """Return the folder of a submission of this second.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+    suffix : object
+        BIDS suffix.
+
+    Returns
+    -------
+    Path
+        The folder of a submission of this second.
+    """
     return submissions_dir(out_dir) / f"{time.strftime('%Y%m%d-%H%M%S')}-{suffix}"
 
 
@@ -97,6 +120,11 @@ def plan_arrays(args: argparse.Namespace, settings: Settings | None = None) -> A
         Of ``harmoniq slurm``.
     settings : Settings, optional
         That the tasks will read; by default those that ``run_options`` name now.
+
+    Returns
+    -------
+    Arrays
+        See `Arrays`.
 
     Raises
     ------
@@ -121,7 +149,18 @@ def plan_arrays(args: argparse.Namespace, settings: Settings | None = None) -> A
 
 
 def submit_arrays(arrays: Arrays) -> list[str]:
-    """Write and submit the scripts; return the jobs' numbers."""
+    """Write and submit the scripts; return the jobs' numbers.
+
+    Parameters
+    ----------
+    arrays : Arrays
+        Arrays to write.
+
+    Returns
+    -------
+    list of str
+        The jobs' numbers.
+    """
     prepare_folder(arrays.out_dir, "OUT_DIR")
     jobs: list[str] = []
     for script in arrays.scripts:
@@ -198,7 +237,18 @@ def _script(args: argparse.Namespace, tasks: list[str], folder: Path, resources:
 
 
 def job_directives(args: argparse.Namespace) -> str:
-    """Return the scheduler's further options as lines of a script."""
+    """Return the scheduler's further options as lines of a script.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+
+    Returns
+    -------
+    str
+        The scheduler's further options as lines of a script.
+    """
     words = list(args.directive)
     if args.scheduler == "slurm":
         words = [f"--{name}={value}" for name in ("partition", "account") if (value := getattr(args, name))] + words
@@ -206,7 +256,23 @@ def job_directives(args: argparse.Namespace) -> str:
 
 
 def job_setup(path: Path | None) -> str:
-    """Return the shell lines that a job runs first."""
+    """Return the shell lines that a job runs first.
+
+    Parameters
+    ----------
+    path : Path or None
+        File.
+
+    Returns
+    -------
+    str
+        The shell lines that a job runs first.
+
+    Raises
+    ------
+    InputError
+        Where the file is not there.
+    """
     if path is None:
         return ""
     if not path.is_file():
@@ -215,7 +281,20 @@ def job_setup(path: Path | None) -> str:
 
 
 def run_command(args: argparse.Namespace, level: str) -> str:
-    """Return the shell words that run one level: by this very program, or in a container."""
+    """Return the shell words that run one level: by this very program, or in a container.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+    level : str
+        Participant or group.
+
+    Returns
+    -------
+    str
+        The shell words that run one level: by this very program, or in a container.
+    """
     bids_dir, out_dir = args.bids_dir.absolute(), args.out_dir.absolute()
     words = [str(bids_dir), str(out_dir), level, *args.run_options]
     if level == "participant":
@@ -237,6 +316,11 @@ def program(args: argparse.Namespace, command: str, binds: Sequence[str]) -> lis
         Such as ``run``.
     binds : sequence of str
         Folders that a container needs beside those of ``--bind``.
+
+    Returns
+    -------
+    list of str
+        The words that start a command of harmoniq.
     """
     if args.container is None:
         return [sys.executable, "-P", "-m", "harmoniq", command]

@@ -7,7 +7,13 @@ from harmoniq.jobs.scripts import SCHEDULERS
 
 
 def add_slurm(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``harmoniq slurm``; what follows ``--`` goes to ``harmoniq run``."""
+    """Add the options of ``harmoniq slurm``; what follows ``--`` goes to ``harmoniq run``.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Parser or group to add to.
+    """
     parser.add_argument("bids_dir", metavar="BIDS_DIR", type=Path, help="raw BIDS dataset")
     parser.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="where the derivatives go")
     parser.add_argument("--participant-label", metavar="L", nargs="+", help="participants, with or without sub-")
@@ -45,7 +51,13 @@ def add_slurm(parser: argparse.ArgumentParser) -> None:
 
 
 def add_status(parser: argparse.ArgumentParser) -> None:
-    """Add the options of ``harmoniq status``."""
+    """Add the options of ``harmoniq status``.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Parser or group to add to.
+    """
     parser.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="folder of results")
     parser.add_argument("--watch", action="store_true", help="go on until nothing is pending or running")
     parser.add_argument("--every", metavar="S", type=float, default=10.0, help="seconds between two looks (10)")

@@ -18,7 +18,18 @@ _MODALITIES = ("mp2rage", "megre", "flair", "b1")
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Run the demo; return the worst exit code of its steps."""
+    """Run the demo; return the worst exit code of its steps.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+
+    Returns
+    -------
+    int
+        The worst exit code of its steps.
+    """
     out = prepare_folder(args.out_dir, "OUT_DIR")
     check_space(out, 4_000_000_000 if args.voxel_size <= 1 else 1_000_000_000, "OUT_DIR")
     started = time.monotonic()

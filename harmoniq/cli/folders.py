@@ -11,6 +11,18 @@ from harmoniq.data.errors import InputError
 def prepare_folder(folder: Path, key: str) -> Path:
     """Make a folder and try to write in it; return its absolute path.
 
+    Parameters
+    ----------
+    folder : Path
+        Folder to look at.
+    key : str
+        Option that named it.
+
+    Returns
+    -------
+    Path
+        Its absolute path.
+
     Raises
     ------
     InputError
@@ -34,6 +46,15 @@ def prepare_folder(folder: Path, key: str) -> Path:
 
 def check_space(folder: Path, needed_bytes: int, key: str) -> None:
     """Refuse to start where the disk is evidently too small.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder to look at.
+    needed_bytes : int
+        Space that is needed, bytes.
+    key : str
+        Option that named it.
 
     Raises
     ------

@@ -42,16 +42,40 @@ class Progress:
         return self
 
     def step(self, message: str) -> None:
-        """Say that one more step is done."""
+        """Say that one more step is done.
+
+        Parameters
+        ----------
+        message : str
+            What to say.
+        """
         self.show(message, self.done + 1, self.total)
 
     def node(self, name: str, status: str) -> None:
-        """Take in what a workflow tells of a node: ``start``, ``end`` or ``exception``."""
+        """Take in what a workflow tells of a node: ``start``, ``end`` or ``exception``.
+
+        Parameters
+        ----------
+        name : str
+            Name.
+        status : str
+            State.
+        """
         if status != "start":
             self.step(name if status == "end" else f"{name} FAILED")
 
     def show(self, message: str, done: int, total: int) -> None:
-        """Say that `done` of `total` steps are done, the last of which is `message`."""
+        """Say that `done` of `total` steps are done, the last of which is `message`.
+
+        Parameters
+        ----------
+        message : str
+            What to say.
+        done : int
+            How many are done.
+        total : int
+            How many there are.
+        """
         self.done, self.total = done, total
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=total, description=f"{self.title}: {message}")

@@ -8,7 +8,23 @@ from harmoniq.settings.load import load_settings
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Write ``OUT_DIR/qc.html`` and ``OUT_DIR/qc_metrics.tsv``; return 0."""
+    """Write ``OUT_DIR/qc.html`` and ``OUT_DIR/qc_metrics.tsv``; return 0.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    InputError
+        Where the folder is not there.
+    """
     out_dir = args.out_dir.absolute()
     if not out_dir.is_dir():
         raise InputError("folder not found", file=out_dir, key="OUT_DIR", remedy="give the folder of results")

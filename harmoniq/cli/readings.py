@@ -34,19 +34,63 @@ class Reading:
     unclear: str
 
     def chosen(self, settings: Settings) -> str:
-        """Return the choice of the settings."""
+        """Return the choice of the settings.
+
+        Parameters
+        ----------
+        settings : Settings
+            The run's settings.
+
+        Returns
+        -------
+        str
+            The choice of the settings.
+        """
         return str(getattr(getattr(settings, self.section), self.key))
 
     def other(self, settings: Settings) -> str:
-        """Return what is run instead."""
+        """Return what is run instead.
+
+        Parameters
+        ----------
+        settings : Settings
+            The run's settings.
+
+        Returns
+        -------
+        str
+            What is run instead.
+        """
         return self.others.get(self.chosen(settings), next(iter(self.others.values())))
 
     def said(self, settings: Settings) -> str:
-        """Return the other choice as ``section.key = value``."""
+        """Return the other choice as ``section.key = value``.
+
+        Parameters
+        ----------
+        settings : Settings
+            The run's settings.
+
+        Returns
+        -------
+        str
+            The other choice as ``section.key = value``.
+        """
         return f"{self.section}.{self.key} = {self.other(settings)}"
 
     def applied(self, settings: Settings) -> Settings:
-        """Return the settings with the other choice."""
+        """Return the settings with the other choice.
+
+        Parameters
+        ----------
+        settings : Settings
+            The run's settings.
+
+        Returns
+        -------
+        Settings
+            The settings with the other choice.
+        """
         section = dataclasses.replace(getattr(settings, self.section), **{self.key: self.other(settings)})
         return dataclasses.replace(settings, **{self.section: section})
 
@@ -63,7 +107,26 @@ OTHER_READINGS = (
 def compare_reading(
     reading: Reading, settings: Settings, datasets: Sequence[Dataset], ours: Path, folder: Path
 ) -> Path:
-    """Write ``alternatives.tsv`` of a reading: its regional values beside ours; return the path."""
+    """Write ``alternatives.tsv`` of a reading: its regional values beside ours; return the path.
+
+    Parameters
+    ----------
+    reading : Reading
+        The other reading of the paper.
+    settings : Settings
+        The run's settings.
+    datasets : sequence of Dataset
+        Datasets of the study.
+    ours : Path
+        Our results.
+    folder : Path
+        Folder.
+
+    Returns
+    -------
+    Path
+        The path.
+    """
     theirs, _ = gather(datasets, settings, folder)
     table = compare_regions(
         read_tsv(ours), read_tsv(theirs), setting=f"{reading.section}.{reading.key}", unclear=reading.unclear,

@@ -8,7 +8,20 @@ from harmoniq.regions.studies import Dataset
 
 
 def dataset_args(args: argparse.Namespace, dataset: Dataset) -> argparse.Namespace:
-    """Return the options of ``harmoniq run`` for the participant level of a raw dataset."""
+    """Return the options of ``harmoniq run`` for the participant level of a raw dataset.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+    dataset : Dataset
+        Dataset of the study.
+
+    Returns
+    -------
+    Namespace
+        The options of ``harmoniq run`` for the participant level of a raw dataset.
+    """
     mine = copy.copy(args)
     mine.command, mine.level, mine.bids_dir, mine.out_dir = "run", "participant", dataset.bids, dataset.results
     mine.derivatives = [*args.derivatives, *dataset.derivatives]
@@ -19,7 +32,20 @@ def dataset_args(args: argparse.Namespace, dataset: Dataset) -> argparse.Namespa
 
 
 def concerns(args: argparse.Namespace, dataset: Dataset) -> bool:
-    """Return whether a dataset has raw data of anyone who was asked for."""
+    """Return whether a dataset has raw data of anyone who was asked for.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+    dataset : Dataset
+        Dataset of the study.
+
+    Returns
+    -------
+    bool
+        Whether a dataset has raw data of anyone who was asked for.
+    """
     return dataset.bids is not None and not (args.participant_label and not _those_of(dataset, args.participant_label))
 
 

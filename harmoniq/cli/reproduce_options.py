@@ -13,7 +13,13 @@ EXAMPLES = """examples:
 
 
 def add_reproduce(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that only ``reproduce`` has."""
+    """Add the arguments that only ``reproduce`` has.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+        Parser or group to add to.
+    """
     parser.add_argument("config", metavar="STUDY.toml", type=Path, help="the study, with its [datasets]")
     parser.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="where everything goes")
     study = parser.add_argument_group("the study")

@@ -8,6 +8,16 @@ from harmoniq.data.errors import InputError
 def process_count(wanted: int | None) -> int:
     """Return the number of processes: wanted, of the Slurm task, or the cores this process may use.
 
+    Parameters
+    ----------
+    wanted : int or None
+        What the option says; None: not given.
+
+    Returns
+    -------
+    int
+        The number of processes: wanted, of the Slurm task, or the cores this process may use.
+
     Raises
     ------
     InputError
@@ -23,6 +33,16 @@ def process_count(wanted: int | None) -> int:
 
 def memory_gb(wanted: float | None) -> float:
     """Return the memory in GB: wanted, of the Slurm job, or 90 % of the machine's.
+
+    Parameters
+    ----------
+    wanted : float or None
+        What the option says; None: not given.
+
+    Returns
+    -------
+    float
+        The memory in GB: wanted, of the Slurm job, or 90 % of the machine's.
 
     Raises
     ------
@@ -44,6 +64,11 @@ def memory_gb(wanted: float | None) -> float:
 
 def limit_threads(count: int) -> None:
     """Let each process that is started from here on use `count` threads.
+
+    Parameters
+    ----------
+    count : int
+        How many.
 
     Raises
     ------

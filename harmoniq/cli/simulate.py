@@ -7,7 +7,18 @@ from harmoniq.cli.resources import process_count
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Simulate a cohort; return the exit code."""
+    """Simulate a cohort; return the exit code.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
     from harmoniq.simulation.plan import DEFAULT_MODALITIES, SimulationPlan
 
     plan = SimulationPlan(
@@ -33,7 +44,20 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def simulate(plan, nprocs: int) -> int:  # type: ignore[no-untyped-def]
-    """Carry out a simulation plan with a progress display; return the number of participants."""
+    """Carry out a simulation plan with a progress display; return the number of participants.
+
+    Parameters
+    ----------
+    plan : array or number
+        What to simulate.
+    nprocs : int
+        Number of processes.
+
+    Returns
+    -------
+    int
+        The number of participants.
+    """
     from harmoniq.simulation.cohort import simulate_cohort
 
     with Progress("simulate") as progress:

@@ -15,7 +15,23 @@ from harmoniq.jobs.verdict import REMEDIES, judge_all
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Print the states; return 0 when nothing failed, 1 when something did."""
+    """Print the states; return 0 when nothing failed, 1 when something did.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+
+    Returns
+    -------
+    int
+        0 when nothing failed, 1 when something did.
+
+    Raises
+    ------
+    InputError
+        Where there is nothing to look at, or the interval is not above 0.
+    """
     out_dir = args.out_dir.absolute()
     if not out_dir.is_dir():
         raise InputError("folder not found", file=out_dir, key="OUT_DIR", remedy="give the folder of results")
@@ -34,7 +50,18 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def as_json(records: Mapping[str, Record]) -> dict[str, object]:
-    """Return the counts and every session's record with its remedy."""
+    """Return the counts and every session's record with its remedy.
+
+    Parameters
+    ----------
+    records : mapping of str to Record
+        States by session.
+
+    Returns
+    -------
+    dict of str to object
+        The counts and every session's record with its remedy.
+    """
     sessions = []
     for record in records.values():
         row = {"participant_id": record.participant_id, "session_id": record.session_id, **dataclasses.asdict(record)}
@@ -43,7 +70,20 @@ def as_json(records: Mapping[str, Record]) -> dict[str, object]:
 
 
 def as_text(records: Mapping[str, Record], *, every_session: bool = False) -> str:
-    """Return the counts in a line, and a line for each session that is running or failed (or for all)."""
+    """Return the counts in a line, and a line for each session that is running or failed (or for all).
+
+    Parameters
+    ----------
+    records : mapping of str to Record
+        States by session.
+    every_session : bool, optional
+        Whether to list also what is done.
+
+    Returns
+    -------
+    str
+        The counts in a line, and a line for each session that is running or failed (or for all).
+    """
     counts = _counts(records)
     lines = [", ".join(f"{counts[state]} {state}" for state in STATES) + f" of {len(records)}"]
     width = max(map(len, records))

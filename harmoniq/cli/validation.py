@@ -10,7 +10,18 @@ _LIMIT = 5
 
 
 def validate(bids_dir: Path) -> list[str]:
-    """Return up to five lines that say what the validator finds wrong; none when all is well or it is absent."""
+    """Return up to five lines that say what the validator finds wrong; none when all is well or it is absent.
+
+    Parameters
+    ----------
+    bids_dir : Path
+        Raw BIDS dataset.
+
+    Returns
+    -------
+    list of str
+        Up to five lines that say what the validator finds wrong; none when all is well or it is absent.
+    """
     beside = Path(sys.executable).with_name("bids-validator-deno")
     command = str(beside) if beside.is_file() else shutil.which("bids-validator-deno")
     if command is None:

@@ -15,6 +15,11 @@ def option_words(args: argparse.Namespace, command: str, leave_out: Container[st
         Such as ``run``: whose options are looked for.
     leave_out : container of str
         Names that are not wanted.
+
+    Returns
+    -------
+    list of str
+        The options of a command that differ from their defaults.
     """
     from harmoniq.cli.parser import command_parser
 

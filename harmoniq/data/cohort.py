@@ -61,7 +61,20 @@ class Cohort:
         return tuple(sorted(self.participants["site"].unique()))
 
     def select(self, rows: np.ndarray | None = None, columns: np.ndarray | None = None) -> "Cohort":
-        """Return the cohort of some participants and features (boolean masks or positions); nothing is shared."""
+        """Return the cohort of some participants and features (boolean masks or positions); nothing is shared.
+
+        Parameters
+        ----------
+        rows : array or None, optional
+            (n,) participants to take; None: all.
+        columns : array or None, optional
+            Names of the columns of participants.tsv, by ours.
+
+        Returns
+        -------
+        Cohort
+            The cohort of some participants and features (boolean masks or positions); nothing is shared.
+        """
         rows = np.arange(len(self.participants)) if rows is None else np.asarray(rows)
         columns = np.arange(len(self.features)) if columns is None else np.asarray(columns)
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
@@ -74,20 +87,58 @@ class Cohort:
         )
 
     def metric(self, metric: str) -> "Cohort":
-        """Return the features of one metric, for the sites at which it was measured at all."""
+        """Return the features of one metric, for the sites at which it was measured at all.
+
+        Parameters
+        ----------
+        metric : str
+            R1 or R2star.
+
+        Returns
+        -------
+        Cohort
+            The features of one metric, for the sites at which it was measured at all.
+        """
         part = self.select(columns=(self.features["metric"] == metric).to_numpy())
         measured = np.isfinite(part.values).any(axis=1)
         sites = set(part.participants["site"][measured])
         return part.select(rows=part.participants["site"].isin(sites).to_numpy() & measured)
 
     def with_values(self, values: np.ndarray) -> "Cohort":
-        """Return the same cohort with other values of the same shape."""
+        """Return the same cohort with other values of the same shape.
+
+        Parameters
+        ----------
+        values : array
+            Values, one per participant, 1/s.
+
+        Returns
+        -------
+        Cohort
+            The same cohort with other values of the same shape.
+
+        Raises
+        ------
+        ValueError
+            Where the shape is another.
+        """
         if values.shape != self.values.shape:
             raise ValueError(f"shape {values.shape} is not {self.values.shape}")
         return replace(self, values=values)
 
     def long(self, **named: np.ndarray) -> pd.DataFrame:
-        """Return one row per participant and feature, each named array of `values`' shape as a column."""
+        """Return one row per participant and feature, each named array of `values`' shape as a column.
+
+        Parameters
+        ----------
+        **named : array
+            (n,) values as they stand in the table.
+
+        Returns
+        -------
+        DataFrame
+            One row per participant and feature, each named array of `values`' shape as a column.
+        """
         n, p = self.values.shape
         frame = pd.DataFrame({"participant_id": np.repeat(self.participants["participant_id"].to_numpy(), p)})
         for key in _FEATURE_KEYS:

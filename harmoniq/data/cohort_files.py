@@ -12,7 +12,17 @@ from harmoniq.data.files import atomic_path, read_json, write_json
 
 
 def save_cohort(cohort: Cohort, folder: str | Path, values: Mapping[str, np.ndarray] | None = None) -> None:
-    """Write a cohort, and further values of the same shape by name, into a folder."""
+    """Write a cohort, and further values of the same shape by name, into a folder.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Participants and their regional values (n participants x features).
+    folder : str or Path
+        Folder.
+    values : mapping of str to array or None, optional
+        Values, one per participant, 1/s.
+    """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     write_json(target / "cohort.json", {
@@ -27,7 +37,18 @@ def save_cohort(cohort: Cohort, folder: str | Path, values: Mapping[str, np.ndar
 
 
 def load_cohort(folder: str | Path) -> tuple[Cohort, dict[str, np.ndarray]]:
-    """Read a cohort and the further values that `save_cohort` wrote."""
+    """Read a cohort and the further values that `save_cohort` wrote.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder.
+
+    Returns
+    -------
+    tuple (Cohort, dict of str to array)
+        The cohort, and the further values by name.
+    """
     source = Path(folder)
     content = read_json(source / "cohort.json")
     participants = pd.DataFrame(content["participants"])

@@ -15,6 +15,11 @@ def subject_folders(root: Path, subject: str) -> Iterator[Path]:
         A dataset, a folder of several, or the subject's own folder.
     subject : str
         With ``sub-``. Folders of a session of it (``sub-X_ses-Y``, as FreeSurfer and SAMSEG name them) count.
+
+    Yields
+    ------
+    Path
+        The subject's folders in `root`, in the datasets in it, and in their ``derivatives``.
     """
     if _is_of(root.name, subject):
         yield root

@@ -14,6 +14,19 @@ def raw_diffusion(layout: "BIDSLayout", files: "Sequence[BIDSImageFile]") -> tup
     """Return the diffusion images that have both a ``bval`` and a ``bvec``, by inheritance where they lie higher up.
 
     Single-band references, field maps and phase images are not series; neither is what lacks its gradients.
+
+    Parameters
+    ----------
+    layout : BIDSLayout
+        PyBIDS' index.
+    files : sequence of BIDSImageFile
+        Images.
+
+    Returns
+    -------
+    tuple of DWI
+        The diffusion images that have both a ``bval`` and a ``bvec``, by inheritance where they lie higher
+        up.
     """
     found = []
     for file in files:

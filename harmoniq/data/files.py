@@ -18,6 +18,16 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     The temporary name keeps the target's full suffix, since writers choose their format by it.
 
+    Parameters
+    ----------
+    path : str or Path
+        File.
+
+    Yields
+    ------
+    Path
+        A temporary path beside `path`; rename it to `path` on success, remove it on failure.
+
     Raises
     ------
     InputError
@@ -47,6 +57,18 @@ def write_bytes(path: str | Path, content: bytes) -> Path:
     """Write `content` to `path`, whole or not at all; return the path.
 
     A file that holds the same already is left alone, so that a second run does not look like a change.
+
+    Parameters
+    ----------
+    path : str or Path
+        File.
+    content : bytes
+        What to write.
+
+    Returns
+    -------
+    Path
+        The path.
     """
     target = Path(path)
     if target.is_file() and target.stat().st_size == len(content) and target.read_bytes() == content:
@@ -57,12 +79,38 @@ def write_bytes(path: str | Path, content: bytes) -> Path:
 
 
 def write_text(path: str | Path, text: str) -> Path:
-    """Write `text` to `path` in UTF-8, as `write_bytes` does; return the path."""
+    """Write `text` to `path` in UTF-8, as `write_bytes` does; return the path.
+
+    Parameters
+    ----------
+    path : str or Path
+        File.
+    text : str
+        Text.
+
+    Returns
+    -------
+    Path
+        The path.
+    """
     return write_bytes(path, text.encode("utf-8"))
 
 
 def copy_whole(source: str | Path, target: str | Path) -> Path:
-    """Copy a file, whole or not at all; one that holds the same already is left alone. Return the target's path."""
+    """Copy a file, whole or not at all; one that holds the same already is left alone. Return the target's path.
+
+    Parameters
+    ----------
+    source : str or Path
+        File or folder to read.
+    target : str or Path
+        Where to write.
+
+    Returns
+    -------
+    Path
+        The target's path.
+    """
     place = Path(target)
     if not place.is_file() or not filecmp.cmp(source, place, shallow=False):
         with atomic_path(place) as temporary:
@@ -71,12 +119,35 @@ def copy_whole(source: str | Path, target: str | Path) -> Path:
 
 
 def write_json(path: str | Path, content: Any) -> Path:
-    """Write `content` as JSON with two spaces' indent, whole or not at all; return the path."""
+    """Write `content` as JSON with two spaces' indent, whole or not at all; return the path.
+
+    Parameters
+    ----------
+    path : str or Path
+        File.
+    content : object
+        What to write.
+
+    Returns
+    -------
+    Path
+        The path.
+    """
     return write_text(path, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
 def read_json(path: str | Path) -> Any:
     """Read a JSON file.
+
+    Parameters
+    ----------
+    path : str or Path
+        File.
+
+    Returns
+    -------
+    object
+        See `object`.
 
     Raises
     ------

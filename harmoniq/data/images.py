@@ -102,6 +102,16 @@ def load_image(path: str | Path, *, finite: bool = True, ndim: int | Iterable[in
 def load_grid(path: str | Path) -> tuple[tuple[int, ...], npt.NDArray[np.float64]]:
     """Return an image's shape and affine from its header alone.
 
+    Parameters
+    ----------
+    path : str or Path
+        File.
+
+    Returns
+    -------
+    tuple (tuple of int, array)
+        An image's shape and affine from its header alone.
+
     Raises
     ------
     InputError

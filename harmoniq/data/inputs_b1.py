@@ -16,11 +16,39 @@ class Query(Protocol):
     """Asks for the images of one session (`harmoniq.data.inputs`)."""
 
     def get(self, name: str, **entities: Any) -> list[Any]:
-        """Return the images of a query."""
+        """Return the images of a query.
+
+        Parameters
+        ----------
+        name : str
+            Name of the B1+ sequence.
+        **entities : object
+            BIDS entities.
+
+        Returns
+        -------
+        list of object
+            The images of a query.
+        """
         ...
 
     def one(self, name: str, *, part: str = "mag", **entities: Any) -> Any | None:
-        """Return the single image that fits, or None."""
+        """Return the single image that fits, or None.
+
+        Parameters
+        ----------
+        name : str
+            Name of the B1+ sequence.
+        part : str, optional
+            Mag or phase.
+        **entities : object
+            BIDS entities.
+
+        Returns
+        -------
+        object or None
+            The single image that fits, or None.
+        """
         ...
 
 
@@ -35,6 +63,12 @@ def find_b1(query: Query, site: Mapping[str, Any], notes: list[str]) -> B1Map | 
         What the config gives for the site's TB1SRGE where a sidecar lacks it.
     notes : list of str
         Gets a line where there is none, and for each value taken from the config.
+
+    Returns
+    -------
+    B1Map or None
+        A session's map of the transmit field: TB1map, else TB1TFL, else SA2RAGE (TB1SRGE); None without
+        one.
 
     Raises
     ------

@@ -16,6 +16,16 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` with numba; keep the machine code on disk where some folder for it can be written.
 
     Numba's cache only watches the file of the function itself: keep kernels beside the helpers that they call.
+
+    Parameters
+    ----------
+    function : callable
+        Function to wrap.
+
+    Returns
+    -------
+    callable
+        The function, wrapped.
     """
     import numba
 
@@ -27,7 +37,13 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def thread_count() -> int:
-    """Return how many threads to use: OMP_NUM_THREADS, else the processors that this process may run on."""
+    """Return how many threads to use: OMP_NUM_THREADS, else the processors that this process may run on.
+
+    Returns
+    -------
+    int
+        How many threads to use: OMP_NUM_THREADS, else the processors that this process may run on.
+    """
     text = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if text.isdigit() and int(text) > 0:
         return int(text)

@@ -36,7 +36,13 @@ class LesionMask:
     allow_empty: bool = False
 
     def describe(self) -> str:
-        """Return the file and how it comes to MP2RAGE, for people."""
+        """Return the file and how it comes to MP2RAGE, for people.
+
+        Returns
+        -------
+        str
+            The file and how it comes to MP2RAGE, for people.
+        """
         how = {
             "MP2RAGE": "on the grid of MP2RAGE",
             "MEGRE": "on the grid of ME-GRE",

@@ -35,6 +35,11 @@ def mp2rage_timing(
     table : str
         The site's table in the config: SA2RAGE has the same keys under TB1SRGE.
 
+    Returns
+    -------
+    MP2RAGETiming
+        The checked timing of an MP2RAGE acquisition.
+
     Raises
     ------
     InputError

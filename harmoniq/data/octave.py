@@ -47,7 +47,18 @@ class Interpreter:
     command: tuple[str, ...]
 
     def arguments(self, script: Path) -> list[str]:
-        """Return the command line that runs `script`; it is to be run in the script's folder."""
+        """Return the command line that runs `script`; it is to be run in the script's folder.
+
+        Parameters
+        ----------
+        script : Path
+            Script.
+
+        Returns
+        -------
+        list of str
+            The command line that runs `script`; it is to be run in the script's folder.
+        """
         if any("{script}" in word or "{name}" in word for word in self.command):
             return [word.replace("{script}", str(script)).replace("{name}", script.stem) for word in self.command]
         if self.kind == "octave":
@@ -170,6 +181,18 @@ def find_toolbox(name: Literal["marques", "sepia"], environ: Mapping[str, str] |
 def check_toolbox(name: Literal["marques", "sepia"], folder: Path) -> Path:
     """Return the absolute path of a toolbox's folder.
 
+    Parameters
+    ----------
+    name : {marques, sepia}
+        Which toolbox.
+    folder : Path
+        Working folder of the job.
+
+    Returns
+    -------
+    Path
+        The absolute path of a toolbox's folder.
+
     Raises
     ------
     InputError
@@ -190,7 +213,20 @@ def check_toolbox(name: Literal["marques", "sepia"], folder: Path) -> Path:
 
 
 def toolbox_version(name: Literal["marques", "sepia"], folder: Path) -> str:
-    """Return what tells one copy of a toolbox from another: SEPIA's version, or a digest of Marques' scripts."""
+    """Return what tells one copy of a toolbox from another: SEPIA's version, or a digest of Marques' scripts.
+
+    Parameters
+    ----------
+    name : {marques, sepia}
+        Which toolbox.
+    folder : Path
+        Working folder of the job.
+
+    Returns
+    -------
+    str
+        What tells one copy of a toolbox from another: SEPIA's version, or a digest of Marques' scripts.
+    """
     if name == "sepia":
         text = (folder / "sepia_universal_variables.m").read_text(encoding="utf-8", errors="replace")
         found = re.search(r"SEPIA_version\s*=\s*'v?([^']+)'", text)
@@ -204,6 +240,16 @@ def toolbox_version(name: Literal["marques", "sepia"], folder: Path) -> str:
 
 def default_timeout(environ: Mapping[str, str] | None = None) -> float:
     """Return the time-out of a reference engine in s: HARMONIQ_MATLAB_TIMEOUT, or four hours.
+
+    Parameters
+    ----------
+    environ : mapping of str to str or None, optional
+        Environment; None: that of the process.
+
+    Returns
+    -------
+    float
+        The time-out of a reference engine in s: HARMONIQ_MATLAB_TIMEOUT, or four hours.
 
     Raises
     ------
@@ -222,6 +268,16 @@ def default_timeout(environ: Mapping[str, str] | None = None) -> float:
 
 def quote(text: str | Path) -> str:
     """Return `text` as a literal of MATLAB's language.
+
+    Parameters
+    ----------
+    text : str or Path
+        Text.
+
+    Returns
+    -------
+    str
+        `text` as a literal of MATLAB's language.
 
     Raises
     ------

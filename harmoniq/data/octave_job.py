@@ -89,7 +89,13 @@ class Job:
     packages: tuple[str, ...] = ()
 
     def script(self) -> str:
-        """Return the script's text: it ends with exit code 0, or writes its failure and ends with 1."""
+        """Return the script's text: it ends with exit code 0, or writes its failure and ends with 1.
+
+        Returns
+        -------
+        str
+            The script's text: it ends with exit code 0, or writes its failure and ends with 1.
+        """
         paths = [f"addpath ({quote(path)});" for path in self.paths]
         paths.append("addpath (fullfile (pwd (), 'standins'));")
         return _TEMPLATE.format(
@@ -107,7 +113,18 @@ def _indent(lines: Iterable[str], spaces: int) -> str:
 
 
 def new_folder(folder: Path) -> Path:
-    """Return an empty folder for a job, removing what an earlier try left."""
+    """Return an empty folder for a job, removing what an earlier try left.
+
+    Parameters
+    ----------
+    folder : Path
+        Working folder of the job.
+
+    Returns
+    -------
+    Path
+        An empty folder for a job, removing what an earlier try left.
+    """
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)

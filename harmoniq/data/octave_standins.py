@@ -71,7 +71,15 @@ MARQUES_OCTAVE = {**PLOTTING, "interp1": INTERP1}
 
 
 def write_standins(folder: Path, functions: Iterable[tuple[str, str]]) -> None:
-    """Write each function into a file of its name in `folder`, which is made."""
+    """Write each function into a file of its name in `folder`, which is made.
+
+    Parameters
+    ----------
+    folder : Path
+        Working folder of the job.
+    functions : iterable of tuple (str, str)
+        Toolbox and function by pairs.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in functions:
         (folder / f"{name}.m").write_text(text, encoding="ascii")

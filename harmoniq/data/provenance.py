@@ -20,6 +20,11 @@ def code_version() -> str:
 
     Nipype does not notice that a node's code has changed; every node takes this text as an input, so that results of
     another version, or of an edited one, are never reused. The command line and the simulator do not count.
+
+    Returns
+    -------
+    str
+        The version with a digest of the program's own sources.
     """
     digest = hashlib.sha256()
     root = files("harmoniq")
@@ -34,7 +39,13 @@ def code_version() -> str:
 
 @lru_cache(maxsize=1)
 def versions() -> dict[str, str]:
-    """Return the versions of harmoniq and of the libraries behind it; libraries that are absent are left out."""
+    """Return the versions of harmoniq and of the libraries behind it; libraries that are absent are left out.
+
+    Returns
+    -------
+    dict of str to str
+        The versions of harmoniq and of the libraries behind it; libraries that are absent are left out.
+    """
     found = {"harmoniq": harmoniq.__version__}
     for name in _LIBRARIES:
         try:

@@ -35,6 +35,11 @@ def sample_volume(
     inside : numpy.ndarray of bool, shape (n,)
         True where the nearest voxel centre is in the volume; in the outer half voxel the edge's values hold, as in
         FreeSurfer (``MRIsampleSeqVolume``).
+
+    Raises
+    ------
+    ValueError
+        For an unknown interpolation, or a volume that has not three dimensions.
     """
     if volume.ndim != 3:
         raise ValueError(f"a volume of 3 dimensions is wanted, not {volume.ndim}")

@@ -48,13 +48,47 @@ def write_formats(frame: pd.DataFrame, path: str | Path, *, caption: str, digits
 
 
 def markdown(heads: list[str], cells: list[list[str]], numeric: list[bool], caption: str) -> str:
-    """Return a Markdown table with its caption above."""
+    """Return a Markdown table with its caption above.
+
+    Parameters
+    ----------
+    heads : list of str
+        Heads of the columns.
+    cells : list of list of str
+        The table's cells.
+    numeric : list of bool
+        Whether a column is of numbers.
+    caption : str
+        Caption.
+
+    Returns
+    -------
+    str
+        A Markdown table with its caption above.
+    """
     lines = [caption, "", _row(heads), _row(["---:" if flag else "---" for flag in numeric])]
     return "\n".join([*lines, *(_row([cell.replace("|", "\\|") for cell in row]) for row in cells)]) + "\n"
 
 
 def latex(heads: list[str], cells: list[list[str]], numeric: list[bool], caption: str) -> str:
-    """Return a LaTeX ``longtable`` with rules of ``booktabs``; needs both packages, and a LaTeX that reads UTF-8."""
+    """Return a LaTeX ``longtable`` with rules of ``booktabs``; needs both packages, and a LaTeX that reads UTF-8.
+
+    Parameters
+    ----------
+    heads : list of str
+        Heads of the columns.
+    cells : list of list of str
+        The table's cells.
+    numeric : list of bool
+        Whether a column is of numbers.
+    caption : str
+        Caption.
+
+    Returns
+    -------
+    str
+        A LaTeX ``longtable`` with rules of ``booktabs``; needs both packages, and a LaTeX that reads UTF-8.
+    """
     columns = "".join("r" if flag else "l" for flag in numeric)
     head = " & ".join(map(latex_text, heads)) + r" \\"
     body = [" & ".join(map(latex_text, row)) + r" \\" for row in cells]
@@ -74,6 +108,16 @@ def latex(heads: list[str], cells: list[list[str]], numeric: list[bool], caption
 def latex_text(text: str) -> str:
     r"""Return text with everything that means something to LaTeX escaped.
 
+    Parameters
+    ----------
+    text : str
+        Text.
+
+    Returns
+    -------
+    str
+        Text with everything that means something to LaTeX escaped.
+
     Examples
     --------
     >>> latex_text("R2* of 5 % & d_MS < 0")
@@ -83,7 +127,20 @@ def latex_text(text: str) -> str:
 
 
 def cell_text(value: object, digits: int = 3) -> str:
-    """Return a cell as text: whole numbers in full, others with `digits` significant digits, n/a where missing."""
+    """Return a cell as text: whole numbers in full, others with `digits` significant digits, n/a where missing.
+
+    Parameters
+    ----------
+    value : object
+        Value.
+    digits : int, optional
+        Digits after the point.
+
+    Returns
+    -------
+    str
+        A cell as text: whole numbers in full, others with `digits` significant digits, n/a where missing.
+    """
     if isinstance(value, bool) or type(value).__name__ == "bool_":
         return "yes" if value else "no"
     if value is None or value is pd.NA:
@@ -100,7 +157,20 @@ def cell_text(value: object, digits: int = 3) -> str:
 
 
 def rename(frame: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
-    """Return the columns that have a title, in the titles' order and under them."""
+    """Return the columns that have a title, in the titles' order and under them.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Table.
+    titles : mapping of str to str
+        Heads by column.
+
+    Returns
+    -------
+    DataFrame
+        The columns that have a title, in the titles' order and under them.
+    """
     return frame[[name for name in titles if name in frame]].rename(columns=dict(titles))
 
 

@@ -58,7 +58,18 @@ def read_tsv(path: str | Path, *, required: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def flags(column: "pd.Series[Any]") -> "pd.Series[bool]":
-    """Return a column of ``true`` and ``false``, as text or as booleans, as booleans; missing is False."""
+    """Return a column of ``true`` and ``false``, as text or as booleans, as booleans; missing is False.
+
+    Parameters
+    ----------
+    column : Series[object]
+        Values of the column.
+
+    Returns
+    -------
+    Series[bool]
+        A column of ``true`` and ``false``, as text or as booleans, as booleans; missing is False.
+    """
     return column.astype(str).str.lower() == "true"
 
 
@@ -81,6 +92,16 @@ def write_tsv(
         For each column its description, or a mapping of BIDS keys (``Description``, ``Units``, ``Levels``).
     digits : int or None
         Significant digits of floating-point numbers; None keeps the shortest text that reads back to the same bits.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Raises
+    ------
+    ValueError
+        Where a column is not described.
     """
     undescribed = [name for name in frame.columns if name not in columns]
     if undescribed:

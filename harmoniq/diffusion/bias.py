@@ -26,6 +26,11 @@ def correct_bias(
     gradients : Gradients
     mask : numpy.ndarray of bool, shape (x, y, z)
         Where the field is estimated.
+
+    Returns
+    -------
+    array
+        (x, y, z, volumes) corrected images.
     """
     import SimpleITK as sitk  # noqa: N813
 

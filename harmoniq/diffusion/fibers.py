@@ -68,6 +68,11 @@ def fit_fibers(
     source : str
         Named in errors.
 
+    Returns
+    -------
+    Fibers
+        See `Fibers`.
+
     Raises
     ------
     InputError
@@ -121,7 +126,25 @@ def _response(
 
 
 def bounding_box(mask: npt.NDArray[np.bool_], source: str) -> tuple[slice, slice, slice]:
-    """Return the box around a mask with a voxel's margin."""
+    """Return the box around a mask with a voxel's margin.
+
+    Parameters
+    ----------
+    mask : array of bool
+        (x, y, z) voxels that count.
+    source : str
+        File or folder to read.
+
+    Returns
+    -------
+    tuple (slice, slice, slice)
+        The box around a mask with a voxel's margin.
+
+    Raises
+    ------
+    InputError
+        Where there is no white matter.
+    """
     voxels = np.argwhere(mask)
     if not len(voxels):
         raise InputError("has no white matter in its field of view", file=source)
@@ -132,7 +155,20 @@ def bounding_box(mask: npt.NDArray[np.bool_], source: str) -> tuple[slice, slice
 
 
 def shifted(affine: npt.NDArray[np.float64], box: tuple[slice, slice, slice]) -> npt.NDArray[np.float64]:
-    """Return the affine of a box of a grid."""
+    """Return the affine of a box of a grid.
+
+    Parameters
+    ----------
+    affine : array
+        (4, 4) voxels to mm.
+    box : tuple (slice, slice, slice)
+        Slices of the grid.
+
+    Returns
+    -------
+    array
+        The affine of a box of a grid.
+    """
     corner = affine.copy()
     corner[:3, 3] = (affine @ [*(part.start for part in box), 1.0])[:3]
     return corner

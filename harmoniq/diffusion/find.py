@@ -21,6 +21,11 @@ def find_preprocessed(derivatives_dir: str | Path, sub: str, ses: str | None = N
     sub, ses : str
         Labels, with or without their prefixes; files without a session serve every session.
 
+    Returns
+    -------
+    DWI or None
+        A session's preprocessed diffusion images, ``*_desc-preproc_dwi.nii.gz`` with ``bval`` and ``bvec``.
+
     Raises
     ------
     InputError

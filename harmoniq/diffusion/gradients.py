@@ -44,12 +44,34 @@ class Gradients:
         return tuple(float(np.mean(self.bvals[members])) for members in _shells(self.bvals))
 
     def shell(self, b_value: float) -> npt.NDArray[np.bool_]:
-        """Return which volumes belong to the shell that is nearest to a b-value."""
+        """Return which volumes belong to the shell that is nearest to a b-value.
+
+        Parameters
+        ----------
+        b_value : float
+            B-value, s/mm².
+
+        Returns
+        -------
+        array of bool
+            Which volumes belong to the shell that is nearest to a b-value.
+        """
         members = min(_shells(self.bvals), key=lambda one: abs(float(np.mean(self.bvals[one])) - b_value))
         return members
 
     def part(self, chosen: npt.NDArray[np.bool_]) -> "Gradients":
-        """Return the table of some volumes."""
+        """Return the table of some volumes.
+
+        Parameters
+        ----------
+        chosen : array of bool
+            (volumes,) which volumes.
+
+        Returns
+        -------
+        Gradients
+            The table of some volumes.
+        """
         return Gradients(self.bvals[chosen], self.bvecs[chosen])
 
 
@@ -127,7 +149,20 @@ def _distinct(directions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def write_gradients(table: Gradients, stem: str | Path) -> tuple[Path, Path]:
-    """Write ``STEM.bval`` and ``STEM.bvec`` as FSL has them; return their paths."""
+    """Write ``STEM.bval`` and ``STEM.bvec`` as FSL has them; return their paths.
+
+    Parameters
+    ----------
+    table : Gradients
+        Directions and b-values (s/mm²).
+    stem : str or Path
+        Path without the ending.
+
+    Returns
+    -------
+    tuple (Path, Path)
+        Their paths.
+    """
     bvals = " ".join(f"{value:g}" for value in table.bvals) + "\n"
     bvecs = "\n".join(" ".join(f"{value:.8f}" for value in row) for row in table.bvecs.T) + "\n"
     return write_text(f"{stem}.bval", bvals), write_text(f"{stem}.bvec", bvecs)
@@ -162,6 +197,18 @@ def to_dipy(table: Gradients, affine: npt.NDArray[np.float64]) -> object:
     """Return DIPY's gradient table, whose directions go along the voxel axes whatever the affine's determinant.
 
     DIPY takes FSL's directions as they are, and would mirror fibers in images whose determinant is positive.
+
+    Parameters
+    ----------
+    table : Gradients
+        Directions and b-values (s/mm²).
+    affine : array
+        (4, 4) voxels to mm, whose handedness FSL's convention needs.
+
+    Returns
+    -------
+    object
+        DIPY's gradient table, whose directions go along the voxel axes whatever the affine's determinant.
     """
     from dipy.core.gradients import gradient_table
 

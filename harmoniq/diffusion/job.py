@@ -56,6 +56,16 @@ class Job:
 def run_job(job: Job) -> dict[str, Any]:
     """Run a job in this process; return what stands in ``result.json``.
 
+    Parameters
+    ----------
+    job : Job
+        The job.
+
+    Returns
+    -------
+    dict of str to object
+        What stands in ``result.json``.
+
     Raises
     ------
     InputError
@@ -71,7 +81,18 @@ def run_job(job: Job) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the job of a JSON file; 2 and a line on stderr for inputs that cannot be used."""
+    """Run the job of a JSON file; 2 and a line on stderr for inputs that cannot be used.
+
+    Parameters
+    ----------
+    arguments : list of str
+        Words of the command line.
+
+    Returns
+    -------
+    int
+        Exit code: 0 done, 1 something failed, 2 wrong input.
+    """
     job = Job(**json.loads(Path(arguments[0]).read_text(encoding="utf-8")))
     try:
         run_job(job)
@@ -85,7 +106,18 @@ def main(arguments: list[str]) -> int:
 
 
 def as_json(job: Job) -> str:
-    """Return the job's file's content."""
+    """Return the job's file's content.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+
+    Returns
+    -------
+    str
+        The job's file's content.
+    """
     return json.dumps(asdict(job), indent=2) + "\n"
 
 

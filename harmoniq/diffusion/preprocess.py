@@ -49,7 +49,18 @@ class Preprocessed:
 
 
 def mrtrix_commands(steps: Sequence[str] = STEPS) -> dict[str, str]:
-    """Return the MRtrix3 command of each step for which one is on the PATH."""
+    """Return the MRtrix3 command of each step for which one is on the PATH.
+
+    Parameters
+    ----------
+    steps : sequence of str, optional
+        What was done, in order.
+
+    Returns
+    -------
+    dict of str to str
+        The MRtrix3 command of each step for which one is on the PATH.
+    """
     found = {step: shutil.which(command) for step, command in _COMMANDS.items() if step in steps}
     return {step: path for step, path in found.items() if path is not None}
 
@@ -76,6 +87,11 @@ def preprocess(
         Of denoise, gibbs, motion, bias; they are done in this order.
     seed : int
         Of the samples for motion.
+
+    Returns
+    -------
+    Preprocessed
+        See `Preprocessed`.
     """
     commands, done, moved = mrtrix_commands(steps), [], 0.0
     for step, function in (("denoise", _denoise), ("gibbs", _unring)):

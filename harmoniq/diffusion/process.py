@@ -17,7 +17,13 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NU
 
 
 def pyafq_version() -> str | None:
-    """Return pyAFQ's version, None where it is not installed; nothing is imported."""
+    """Return pyAFQ's version, None where it is not installed; nothing is imported.
+
+    Returns
+    -------
+    str or None
+        PyAFQ's version, None where it is not installed; nothing is imported.
+    """
     if util.find_spec("AFQ") is None:
         return None
     try:
@@ -28,6 +34,16 @@ def pyafq_version() -> str | None:
 
 def run_in_process(job: Job) -> dict[str, Any]:
     """Run a job in a new Python process; return its result.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+
+    Returns
+    -------
+    dict of str to object
+        Its result.
 
     Raises
     ------

@@ -45,6 +45,11 @@ def bundle_definitions(
         Of the grid.
     shape : tuple of int
         Of the grid.
+
+    Returns
+    -------
+    dict of str to dict of str to object
+        PyAFQ's definitions of bundles, their regions on the diffusion grid.
     """
     import nibabel as nib
 

@@ -16,11 +16,33 @@ class Warp(Protocol):
     """Moves points between a participant's space and MNI152, both RAS mm, shape (n, 3)."""
 
     def to_template(self, points: Points) -> Points:
-        """Return where points of the participant lie in the template."""
+        """Return where points of the participant lie in the template.
+
+        Parameters
+        ----------
+        points : array
+            (n, 3) points, mm.
+
+        Returns
+        -------
+        array
+            Where points of the participant lie in the template.
+        """
         ...
 
     def to_participant(self, points: Points) -> Points:
-        """Return where points of the template lie in the participant."""
+        """Return where points of the template lie in the participant.
+
+        Parameters
+        ----------
+        points : array
+            (n, 3) points, mm.
+
+        Returns
+        -------
+        array
+            Where points of the template lie in the participant.
+        """
         ...
 
 
@@ -74,7 +96,24 @@ def _image_points(path: Path, edge: float) -> Points:
 def volume_on_grid(
     volume: npt.NDArray[np.floating], volume_affine: npt.ArrayLike, places: Points, shape: tuple[int, ...]
 ) -> npt.NDArray[np.float32]:
-    """Return a template volume at the places (n, 3), MNI152 mm, of a grid's voxels in C order; 0 outside of it."""
+    """Return a template volume at the places (n, 3), MNI152 mm, of a grid's voxels in C order; 0 outside of it.
+
+    Parameters
+    ----------
+    volume : array
+        (x, y, z) values.
+    volume_affine : array
+        (4, 4) voxels to mm.
+    places : array
+        (n, 3) points, mm.
+    shape : tuple of int
+        Size of the grid, voxels.
+
+    Returns
+    -------
+    array
+        A template volume at the places (n, 3), MNI152 mm, of a grid's voxels in C order; 0 outside of it.
+    """
     from scipy.ndimage import map_coordinates
 
     to_voxel = np.linalg.inv(np.asarray(volume_affine, dtype=np.float64))
@@ -84,7 +123,20 @@ def volume_on_grid(
 
 
 def grid_points(affine: npt.ArrayLike, shape: tuple[int, ...]) -> Points:
-    """Return the centers of a grid's voxels, RAS mm, shape (n, 3), in C order."""
+    """Return the centers of a grid's voxels, RAS mm, shape (n, 3), in C order.
+
+    Parameters
+    ----------
+    affine : array
+        (4, 4) voxels to mm.
+    shape : tuple of int
+        Size of the grid, voxels.
+
+    Returns
+    -------
+    array
+        The centers of a grid's voxels, RAS mm, shape (n, 3), in C order.
+    """
     grid = np.asarray(affine, dtype=np.float64)
     voxels = np.indices(shape[:3]).reshape(3, -1).T
     return voxels @ grid[:3, :3].T + grid[:3, 3]

@@ -49,12 +49,34 @@ class TemplateWarp:
     correlation: float = 1.0
 
     def to_template(self, points: Points) -> Points:
-        """Return where points of the participant lie in the template."""
+        """Return where points of the participant lie in the template.
+
+        Parameters
+        ----------
+        points : array
+            (n, 3) points, mm.
+
+        Returns
+        -------
+        array
+            Where points of the participant lie in the template.
+        """
         moved = points + _displacement(self.forward, self.grid, points)
         return moved @ self.matrix[:3, :3].T + self.matrix[:3, 3]
 
     def to_participant(self, points: Points) -> Points:
-        """Return where points of the template lie in the participant."""
+        """Return where points of the template lie in the participant.
+
+        Parameters
+        ----------
+        points : array
+            (n, 3) points, mm.
+
+        Returns
+        -------
+        array
+            Where points of the template lie in the participant.
+        """
         inverse = np.linalg.inv(self.matrix)
         near = points @ inverse[:3, :3].T + inverse[:3, 3]
         return near + _displacement(self.backward, self.grid, near)
@@ -81,6 +103,11 @@ def register_template(tissue: Tissue, affine: npt.NDArray[np.float64], *, source
     source : path
         Named in errors.
 
+    Returns
+    -------
+    TemplateWarp
+        See `TemplateWarp`.
+
     Raises
     ------
     InputError
@@ -101,7 +128,19 @@ def register_template(tissue: Tissue, affine: npt.NDArray[np.float64], *, source
 
 
 def midline(warp: TemplateWarp) -> npt.NDArray[np.float64]:
-    """Return the rigid matrix from the participant's space to one where the template's midline is the plane x = 0."""
+    """Return the rigid matrix from the participant's space to one where the template's midline is the plane x = 0.
+
+    Parameters
+    ----------
+    warp : TemplateWarp
+        Map from the template to the participant.
+
+    Returns
+    -------
+    array
+        The rigid matrix from the participant's space to one where the template's midline is the plane x =
+        0.
+    """
     origin, behind, above = warp.to_participant(np.array([[0.0, 0, 0], [0, -60, 0], [0, 0, 40]]))
     y = (origin - behind) / np.linalg.norm(origin - behind)
     z = above - origin - ((above - origin) @ y) * y

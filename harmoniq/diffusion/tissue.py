@@ -50,6 +50,11 @@ def tissue_of_r1(r1: Volume, mask: npt.NDArray[np.bool_], *, source: str = "R1ma
     source : str
         Named in errors.
 
+    Returns
+    -------
+    Tissue
+        See `Tissue`.
+
     Raises
     ------
     InputError
@@ -111,6 +116,11 @@ def to_grid(
         Affine and shape of the wanted grid.
     matrix : array, shape (4, 4)
         From points of the wanted grid's space to the volume's, RAS mm.
+
+    Returns
+    -------
+    array
+        A volume on another grid, each voxel the mean over 2 x 2 x 2 points in it.
     """
     from scipy.ndimage import affine_transform
 

@@ -110,6 +110,11 @@ def find_templates(configured: str = "auto") -> Path:
     configured : str
         ``auto``: ``HARMONIQ_AFQ_TEMPLATES``, then ``AFQ_HOME``, then ``~/AFQ_data``; or the folder itself.
 
+    Returns
+    -------
+    Path
+        The folder of AFQ's waypoint regions.
+
     Raises
     ------
     InputError
@@ -129,7 +134,18 @@ def find_templates(configured: str = "auto") -> Path:
 
 
 def available_bundles(folder: Path) -> dict[str, Waypoints]:
-    """Return the bundles for which all waypoint regions are there, in the study's order."""
+    """Return the bundles for which all waypoint regions are there, in the study's order.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder.
+
+    Returns
+    -------
+    dict of str to Waypoints
+        The bundles for which all waypoint regions are there, in the study's order.
+    """
     return {name: found for name in BUNDLES if (found := _waypoints(folder, name)) is not None}
 
 

@@ -30,7 +30,18 @@ class Scorer(Protocol):
     """A harmonizer that is a normative model too."""
 
     def zscores(self, cohort: Cohort) -> np.ndarray:
-        """Return deviations from the reference site's controls of one's age and sex, in their SDs."""
+        """Return deviations from the reference site's controls of one's age and sex, in their SDs.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        array
+            Deviations from the reference site's controls of one's age and sex, in their SDs.
+        """
         ...
 
 
@@ -44,7 +55,20 @@ class Adaptable(Protocol):
         ...
 
     def adapt(self, cohort: Cohort, sites: Sequence[str]) -> tuple[Self, pd.DataFrame]:
-        """Return a harmonizer with new sites, and what is uncertain about them."""
+        """Return a harmonizer with new sites, and what is uncertain about them.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+        sites : sequence of str
+            Sites.
+
+        Returns
+        -------
+        tuple (Self, DataFrame)
+            A harmonizer with new sites, and what is uncertain about them.
+        """
         ...
 
 
@@ -75,6 +99,16 @@ class AppliedCohort:
 
 def find_models(folder: str | Path) -> Path:
     """Return the folder of saved models: the one given, or ``models`` in it.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder.
+
+    Returns
+    -------
+    Path
+        The folder of saved models: the one given, or ``models`` in it.
 
     Raises
     ------
@@ -116,6 +150,11 @@ def apply_models(
         What to do with participants beyond the ages of the fit.
     allow_mixed : bool
         Note values of other engines than the models' instead of refusing them.
+
+    Returns
+    -------
+    AppliedCohort
+        See `AppliedCohort`.
 
     Raises
     ------
@@ -205,6 +244,17 @@ def _ready(
 
 def check_against(manifest: Manifest, cohort: Cohort, source: Path, *, allow_mixed: bool) -> list[str]:
     """Compare a cohort's metrics, regions, engines and unit with those that the models were fitted on.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Description of the saved models.
+    cohort : Cohort
+        Participants and their regional values (n participants x features).
+    source : Path
+        File or folder to read.
+    allow_mixed : bool
+        Whether engines may differ.
 
     Returns
     -------

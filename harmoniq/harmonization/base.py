@@ -52,29 +52,95 @@ class Harmonizer(Protocol):
         ...
 
     def fit(self, cohort: Cohort) -> Self:
-        """Estimate the parameters from the controls of `cohort`."""
+        """Estimate the parameters from the controls of `cohort`.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        Self
+            The object itself, with what was estimated.
+        """
         ...
 
     def transform(self, cohort: Cohort) -> np.ndarray:
-        """Return the harmonized values, of the same shape as ``cohort.values``."""
+        """Return the harmonized values, of the same shape as ``cohort.values``.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        array
+            The harmonized values, of the same shape as ``cohort.values``.
+        """
         ...
 
     def outside(self, cohort: Cohort) -> list[str]:
-        """Return notes on participants to whom the fit has to be extrapolated."""
+        """Return notes on participants to whom the fit has to be extrapolated.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        list of str
+            Notes on participants to whom the fit has to be extrapolated.
+        """
         ...
 
     def save(self, folder: str | Path) -> Path:
-        """Write the parameters as JSON and NPZ, without data of any participant."""
+        """Write the parameters as JSON and NPZ, without data of any participant.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+        """
         ...
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Read what `save` wrote."""
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder.
+
+        Returns
+        -------
+        Self
+            The object.
+        """
         ...
 
 
 def site_label(value: object) -> str:
-    """Return a site's label as text, so that 1, 1.0 and "1" are the same site."""
+    """Return a site's label as text, so that 1, 1.0 and "1" are the same site.
+
+    Parameters
+    ----------
+    value : object
+        What was given.
+
+    Returns
+    -------
+    str
+        A site's label as text, so that 1, 1.0 and "1" are the same site.
+    """
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
@@ -82,6 +148,16 @@ def site_label(value: object) -> str:
 
 def site_labels(cohort: Cohort) -> np.ndarray:
     """Return the site of every participant as text, shape (n_participants,).
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Participants and their regional values (n participants x features).
+
+    Returns
+    -------
+    array
+        The site of every participant as text, shape (n_participants,).
 
     Raises
     ------
@@ -97,13 +173,36 @@ def site_labels(cohort: Cohort) -> np.ndarray:
 
 
 def feature_names(features: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Return ``(metric, tissue, region)`` of every column of the values."""
+    """Return ``(metric, tissue, region)`` of every column of the values.
+
+    Parameters
+    ----------
+    features : DataFrame
+        One row per feature: metric, tissue, region.
+
+    Returns
+    -------
+    list of tuple of str
+        ``(metric, tissue, region)`` of every column of the values.
+    """
     columns = [features[key].astype(str) for key in FEATURE_KEYS]
     return list(zip(*columns))
 
 
 def feature_positions(cohort: Cohort, fitted: Sequence[tuple[str, ...]]) -> np.ndarray:
     """Return where each feature of `cohort` stands among the fitted ones; the order may differ.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Participants and their regional values (n participants x features).
+    fitted : sequence of tuple of str
+        Features of the fit.
+
+    Returns
+    -------
+    array
+        Where each feature of `cohort` stands among the fitted ones; the order may differ.
 
     Raises
     ------
@@ -122,7 +221,20 @@ def feature_positions(cohort: Cohort, fitted: Sequence[tuple[str, ...]]) -> np.n
 
 
 def check_sites_known(labels: np.ndarray, known: Sequence[str]) -> None:
-    """Raise an InputError when a participant's site was not in the fit."""
+    """Raise an InputError when a participant's site was not in the fit.
+
+    Parameters
+    ----------
+    labels : array
+        Labels.
+    known : sequence of str
+        Sites of the fit.
+
+    Raises
+    ------
+    InputError
+        For a site that was not in the fit.
+    """
     unseen = sorted(set(labels) - set(known))
     if unseen:
         raise InputError(
@@ -132,7 +244,20 @@ def check_sites_known(labels: np.ndarray, known: Sequence[str]) -> None:
 
 
 def check_reference(reference: str | None, sites: Sequence[str]) -> None:
-    """Raise an InputError when the reference site is not among `sites`."""
+    """Raise an InputError when the reference site is not among `sites`.
+
+    Parameters
+    ----------
+    reference : str or None
+        Reference site; None: none.
+    sites : sequence of str
+        Sites.
+
+    Raises
+    ------
+    InputError
+        Where nobody comes from the reference site.
+    """
     if reference is not None and reference not in sites:
         raise InputError(
             f"is not a site of the data, which has {', '.join(sites)}", key="reference_site", value=reference,
@@ -141,5 +266,18 @@ def check_reference(reference: str | None, sites: Sequence[str]) -> None:
 
 
 def some(items: Sequence[str], most: int = 5) -> str:
-    """Return the first items as text, and how many there are if not all are named."""
+    """Return the first items as text, and how many there are if not all are named.
+
+    Parameters
+    ----------
+    items : sequence of str
+        Words to join.
+    most : int, optional
+        How many at most.
+
+    Returns
+    -------
+    str
+        The first items as text, and how many there are if not all are named.
+    """
     return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")

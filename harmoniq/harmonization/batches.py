@@ -55,12 +55,30 @@ class Choices:
             raise InputError("must include site", key="batch", value=", ".join(self.batch) or "nothing")
 
     def kept(self) -> tuple[str, ...]:
-        """Return the covariates that enter a fit: sex does not where the sexes are harmonized apart."""
+        """Return the covariates that enter a fit: sex does not where the sexes are harmonized apart.
+
+        Returns
+        -------
+        tuple of str
+            The covariates that enter a fit: sex does not where the sexes are harmonized apart.
+        """
         return tuple(name for name in self.protect if not (name == "sex" and "sex" in self.batch))
 
 
 def batched(cohort: Cohort, batch: Sequence[str]) -> Cohort:
     """Return the cohort with the label of its batch as every participant's site.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Participants and their regional values (n participants x features).
+    batch : sequence of str
+        Columns that tell batches apart.
+
+    Returns
+    -------
+    Cohort
+        The cohort with the label of its batch as every participant's site.
 
     Raises
     ------
@@ -90,6 +108,11 @@ def reference_batch(cohort: Cohort, reference_site: str, choices: Choices) -> tu
     reference_site : str
     choices : Choices
 
+    Returns
+    -------
+    tuple (str, list of str)
+        The label of the reference batch, and a note when it had to be chosen.
+
     Raises
     ------
     InputError
@@ -117,7 +140,20 @@ def reference_batch(cohort: Cohort, reference_site: str, choices: Choices) -> tu
 
 
 def strata(cohort: Cohort, batch: Sequence[str]) -> list[tuple[str, np.ndarray]]:
-    """Return the parts that are harmonized apart: a name (empty for the whole) and rows."""
+    """Return the parts that are harmonized apart: a name (empty for the whole) and rows.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Participants and their regional values (n participants x features).
+    batch : sequence of str
+        Columns that tell batches apart.
+
+    Returns
+    -------
+    list of tuple (str, array)
+        The parts that are harmonized apart: a name (empty for the whole) and rows.
+    """
     if "sex" not in batch:
         return [("", np.arange(len(cohort.participants)))]
     sex = cohort.participants["sex"]
@@ -126,6 +162,20 @@ def strata(cohort: Cohort, batch: Sequence[str]) -> list[tuple[str, np.ndarray]]
 
 def fitted_part(cohort: Cohort, fit_groups: Sequence[str], patient_group: str | None = None) -> Cohort:
     """Return the cohort with everybody who may enter the fit as a control, and nobody else.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Participants and their regional values (n participants x features).
+    fit_groups : sequence of str
+        Groups that enter the fit.
+    patient_group : str or None, optional
+        Label of the patients.
+
+    Returns
+    -------
+    Cohort
+        The cohort with everybody who may enter the fit as a control, and nobody else.
 
     Raises
     ------

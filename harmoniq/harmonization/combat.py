@@ -50,7 +50,13 @@ class SiteHarmonizer(FittedHarmonizer[SiteModel]):
         self.protect = tuple(dict.fromkeys(self.protect))
 
     def options(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
+        """Return the constructor's keyword arguments.
+
+        Returns
+        -------
+        dict of str to object
+            The constructor's keyword arguments.
+        """
         return {
             "reference_site": self.reference_site,
             "protect": self.protect,
@@ -69,6 +75,11 @@ class SiteHarmonizer(FittedHarmonizer[SiteModel]):
         cohort : Cohort
             Of one metric. Patients are not looked at.
 
+        Returns
+        -------
+        Self
+            The object itself, with what was estimated.
+
         Raises
         ------
         InputError
@@ -86,6 +97,16 @@ class SiteHarmonizer(FittedHarmonizer[SiteModel]):
     @classmethod
     def load(cls, folder: str | Path) -> Self:
         """Read what `save` wrote.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder.
+
+        Returns
+        -------
+        Self
+            The object.
 
         Raises
         ------
@@ -107,7 +128,24 @@ class LinearMean(MeanModel):
     """Ordinary least squares of site intercepts and covariates."""
 
     def fit(self, one_hot: np.ndarray, columns: np.ndarray, values: np.ndarray, regions: np.ndarray) -> MeanFit | None:
-        """Return the fit, or None when the design lacks rank."""
+        """Return the fit, or None when the design lacks rank.
+
+        Parameters
+        ----------
+        one_hot : array
+            (n, sites) one column of 0 and 1 per site.
+        columns : array
+            Columns.
+        values : array
+            Values, one per participant, 1/s.
+        regions : array
+            (n, regions) values, 1/s.
+
+        Returns
+        -------
+        MeanFit or None
+            The fit, or None when the design lacks rank.
+        """
         design = np.column_stack([one_hot, columns])
         if not full_rank(design):
             return None

@@ -17,7 +17,18 @@ FEW_CONTROLS = 10
 
 
 def full_rank(design: np.ndarray) -> bool:
-    """Return whether the columns of a design matrix are independent, whatever their units."""
+    """Return whether the columns of a design matrix are independent, whatever their units.
+
+    Parameters
+    ----------
+    design : array
+        (n, p) design matrix.
+
+    Returns
+    -------
+    bool
+        Whether the columns of a design matrix are independent, whatever their units.
+    """
     if design.shape[0] < design.shape[1]:
         return False
     norm = np.linalg.norm(design, axis=0)
@@ -28,7 +39,21 @@ def full_rank(design: np.ndarray) -> bool:
 
 
 def within_share(x: np.ndarray, site: np.ndarray) -> float:
-    """Return the share of the sum of squares of `x` that lies within sites (the inverse of the variance inflation)."""
+    """Return the share of the sum of squares of `x` that lies within sites (the inverse of the variance inflation).
+
+    Parameters
+    ----------
+    x : array
+        (n, p) design matrix.
+    site : array
+        (n,) site of each participant.
+
+    Returns
+    -------
+    float
+        The share of the sum of squares of `x` that lies within sites (the inverse of the variance
+        inflation).
+    """
     total = ((x - x.mean()) ** 2).sum()
     within = sum(((x[site == s] - x[site == s].mean()) ** 2).sum() for s in np.unique(site))
     return float(within / total) if total > 0 else 1.0

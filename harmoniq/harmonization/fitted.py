@@ -29,19 +29,65 @@ class FittedModel(Protocol):
         ...
 
     def apply(self, cohort: Cohort) -> np.ndarray:
-        """Return the harmonized values in 1/s."""
+        """Return the harmonized values in 1/s.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        array
+            The harmonized values in 1/s.
+        """
         ...
 
     def zscores(self, cohort: Cohort) -> np.ndarray:
-        """Return Z-scores."""
+        """Return Z-scores.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        array
+            Z-scores.
+        """
         ...
 
     def outside_notes(self, cohort: Cohort) -> list[str]:
-        """Return notes on participants beyond the fit."""
+        """Return notes on participants beyond the fit.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        list of str
+            Notes on participants beyond the fit.
+        """
         ...
 
     def save(self, folder: str | Path, header: dict[str, Any]) -> Path:
-        """Write the parameters and `header`."""
+        """Write the parameters and `header`.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder.
+        header : dict of str to object
+            What the file says of itself.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+        """
         ...
 
 
@@ -91,14 +137,41 @@ class FittedHarmonizer(ABC, Generic[Model]):
 
     @abstractmethod
     def options(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments, as they are saved with the model."""
+        """Return the constructor's keyword arguments, as they are saved with the model.
+
+        Returns
+        -------
+        dict of str to object
+            The constructor's keyword arguments, as they are saved with the model.
+        """
 
     @abstractmethod
     def fit(self, cohort: Cohort) -> Self:
-        """Estimate the parameters from the controls of `cohort`."""
+        """Estimate the parameters from the controls of `cohort`.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        Self
+            The object itself, with what was estimated.
+        """
 
     def transform(self, cohort: Cohort) -> np.ndarray:
         """Return the harmonized values in 1/s, of the shape of ``cohort.values``.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        array
+            The harmonized values in 1/s, of the shape of ``cohort.values``.
 
         Warns
         -----
@@ -117,6 +190,16 @@ class FittedHarmonizer(ABC, Generic[Model]):
     def zscores(self, cohort: Cohort) -> np.ndarray:
         """Return Z-scores, shape (n_participants, n_features), as the model defines them.
 
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        array
+            Z-scores, shape (n_participants, n_features), as the model defines them.
+
         Raises
         ------
         InputError
@@ -131,7 +214,18 @@ class FittedHarmonizer(ABC, Generic[Model]):
         return model.zscores(cohort)
 
     def outside(self, cohort: Cohort) -> list[str]:
-        """Return notes on participants outside the controls' ages."""
+        """Return notes on participants outside the controls' ages.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        list of str
+            Notes on participants outside the controls' ages.
+        """
         return self._fitted().outside_notes(cohort)
 
     def adapt(self, cohort: Cohort, sites: Sequence[str]) -> tuple[Self, pd.DataFrame]:
@@ -143,6 +237,11 @@ class FittedHarmonizer(ABC, Generic[Model]):
             Of one metric, with controls of the new sites.
         sites : sequence of str
             Not in the model.
+
+        Returns
+        -------
+        tuple (Self, DataFrame)
+            A harmonizer that knows new sites too, from their controls, and how certain it is about them.
 
         Raises
         ------
@@ -161,6 +260,16 @@ class FittedHarmonizer(ABC, Generic[Model]):
         """Write ``model.json`` and the arrays beside it into `folder`; return it.
 
         They hold what was estimated, the range of age and how the fits went, but no value of any participant.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder.
+
+        Returns
+        -------
+        Path
+            The folder.
         """
         header = {"method": self.method, "engine": self.engine, "options": self.options()}
         return self._fitted().save(folder, header)

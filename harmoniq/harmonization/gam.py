@@ -40,7 +40,24 @@ class SmoothMean(MeanModel):
         self._turned = [_straight_and_bent(basis) for basis in bases.values()]
 
     def fit(self, one_hot: np.ndarray, columns: np.ndarray, values: np.ndarray, regions: np.ndarray) -> MeanFit | None:
-        """Return the fit, or None when sites, linear covariates and the straight lines of the smooths are collinear."""
+        """Return the fit, or None when sites, linear covariates and the straight lines of the smooths are collinear.
+
+        Parameters
+        ----------
+        one_hot : array
+            (n, sites) one column of 0 and 1 per site.
+        columns : array
+            Columns.
+        values : array
+            Values, one per participant, 1/s.
+        regions : array
+            (n, regions) values, 1/s.
+
+        Returns
+        -------
+        MeanFit or None
+            The fit, or None when sites, linear covariates and the straight lines of the smooths are collinear.
+        """
         ends = columns.shape[1] - np.cumsum([0, *(basis.size for basis in reversed(list(self.bases.values())))])[::-1]
         linear, splines = columns[:, : ends[0]], [columns[:, low:high] for low, high in pairwise(ends)]
         lines = [part @ line for part, (line, _) in zip(splines, self._turned)]
@@ -121,7 +138,13 @@ class CombatGam(SiteHarmonizer):
             raise InputError("must be positive", key="penalty", value=penalty)
 
     def options(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
+        """Return the constructor's keyword arguments.
+
+        Returns
+        -------
+        dict of str to object
+            The constructor's keyword arguments.
+        """
         penalty = None if self.penalty is None else self.penalty.tolist()
         return super().options() | {"smooth": self.smooth, "penalty": penalty}
 
@@ -133,6 +156,18 @@ class CombatGam(SiteHarmonizer):
 
 def smooth_bases(training: Training, smooth: Sequence[str]) -> dict[str, SplineBasis]:
     """Return the splines of the smooth covariates.
+
+    Parameters
+    ----------
+    training : Training
+        The controls that are fitted.
+    smooth : sequence of str
+        Covariates with a smooth effect.
+
+    Returns
+    -------
+    dict of str to SplineBasis
+        The splines of the smooth covariates.
 
     Raises
     ------

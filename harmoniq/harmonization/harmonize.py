@@ -54,7 +54,18 @@ class HarmonizedCohort:
     hbr_diagnostics: pd.DataFrame = field(default_factory=lambda: diagnostics_table([]))
 
     def of(self, method: str) -> Cohort:
-        """Return the cohort with the values of one method."""
+        """Return the cohort with the values of one method.
+
+        Parameters
+        ----------
+        method : str
+            Method's name.
+
+        Returns
+        -------
+        Cohort
+            The cohort with the values of one method.
+        """
         return self.cohort.with_values(self.values[method])
 
 
@@ -193,6 +204,20 @@ def _harmonize_part(
 
 def transform_part(harmonizer: Harmonizer, part: Cohort, *, outside_ages: str) -> tuple[np.ndarray, list[str]]:
     """Transform a cohort of one metric; return the values, and notes on who is extrapolated and what is lost.
+
+    Parameters
+    ----------
+    harmonizer : Harmonizer
+        Fitted harmonizer.
+    part : Cohort
+        Part of the cohort.
+    outside_ages : str
+        Flag or refuse.
+
+    Returns
+    -------
+    tuple (array, list of str)
+        The values, and notes on who is extrapolated and what is lost.
 
     Raises
     ------

@@ -52,11 +52,27 @@ class MeanModel(ABC):
             Without NaN.
         regions : numpy.ndarray of int
             Which regions of the training these are.
+
+        Returns
+        -------
+        MeanFit or None
+            The fit, or None when the design lacks rank.
         """
 
 
 def patterns(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield, for regions measured in the same controls, those controls' and those regions' positions."""
+    """Yield, for regions measured in the same controls, those controls' and those regions' positions.
+
+    Parameters
+    ----------
+    values : array
+        Values (n participants, features), 1/s.
+
+    Yields
+    ------
+    tuple (array, array)
+        One after the other.
+    """
     finite = np.isfinite(values)
     packed = np.packbits(finite, axis=0)
     _, first, inverse = np.unique(packed, axis=1, return_index=True, return_inverse=True)
@@ -183,7 +199,18 @@ def _size(values: np.ndarray) -> np.ndarray:
 
 
 def constant_regions(values: np.ndarray) -> np.ndarray:
-    """Return which regions have the same value in all controls, shape (p,)."""
+    """Return which regions have the same value in all controls, shape (p,).
+
+    Parameters
+    ----------
+    values : array
+        Values (n participants, features), 1/s.
+
+    Returns
+    -------
+    array
+        Which regions have the same value in all controls, shape (p,).
+    """
     finite = np.isfinite(values)
     high = np.where(finite, values, -np.inf).max(axis=0)
     low = np.where(finite, values, np.inf).min(axis=0)
@@ -229,7 +256,18 @@ def site_effects(
 
 
 def covariate_ranges(training: Training) -> dict[str, tuple[float, float]]:
-    """Return the controls' lowest and highest value of every numeric covariate; age in years."""
+    """Return the controls' lowest and highest value of every numeric covariate; age in years.
+
+    Parameters
+    ----------
+    training : Training
+        The controls that are fitted.
+
+    Returns
+    -------
+    dict of str to tuple (float, float)
+        The controls' lowest and highest value of every numeric covariate; age in years.
+    """
     ends = zip(training.columns.min(axis=0), training.columns.max(axis=0))
     return {name: (float(low), float(high)) for name, (low, high) in zip(training.covariates, ends) if name != "sex"}
 

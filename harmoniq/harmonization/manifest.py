@@ -45,7 +45,18 @@ class Manifest:
     version: str
 
     def write(self, folder: str | Path) -> Path:
-        """Write the file; return its path."""
+        """Write the file; return its path.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder of saved models.
+
+        Returns
+        -------
+        Path
+            Its path.
+        """
         content = asdict(self) | {"format": FORMAT, "unit": UNIT}
         write_json(Path(folder) / MANIFEST_FILE, content)
         return Path(folder) / MANIFEST_FILE
@@ -53,6 +64,16 @@ class Manifest:
     @classmethod
     def read(cls, folder: str | Path) -> "Manifest":
         """Read the file.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder of saved models.
+
+        Returns
+        -------
+        Manifest
+            The object.
 
         Raises
         ------
@@ -84,7 +105,28 @@ def write_manifest(
     reference: str,
     choices: Choices,
 ) -> Path:
-    """Describe the models of a harmonization; means over all fitted stand for the values, no participant's do."""
+    """Describe the models of a harmonization; means over all fitted stand for the values, no participant's do.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder of saved models.
+    parts : mapping of str to Cohort
+        Cohorts by name.
+    methods : sequence of str
+        Names of the methods.
+    reference_site : str
+        Reference site.
+    reference : str
+        Reference site; None: none.
+    choices : Choices
+        Choices of the harmonization.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+    """
     metrics = {}
     for metric, part in parts.items():
         fitted = fitted_part(part, choices.fit_groups)

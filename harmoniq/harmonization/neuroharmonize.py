@@ -41,6 +41,11 @@ _INSTALL = "pip install --no-deps neuroHarmonize==2.5.2 neuroCombat==0.2.12"
 def neuroharmonize() -> ModuleType:
     """Return ``neuroHarmonize.harmonizationLearn``, the module.
 
+    Returns
+    -------
+    ModuleType
+        ``neuroHarmonize.harmonizationLearn``, the module.
+
     Raises
     ------
     InputError
@@ -87,7 +92,13 @@ class NeuroHarmonize(SiteHarmonizer):
         self.seed = seed
 
     def options(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments."""
+        """Return the constructor's keyword arguments.
+
+        Returns
+        -------
+        dict of str to object
+            The constructor's keyword arguments.
+        """
         return super().options() | {"method": self.method, "seed": self.seed}
 
     def _estimate(self, training: Training) -> SiteModel:
@@ -216,6 +227,18 @@ def fixed_knots(learn: Any, basis: SplineBasis | None) -> Iterator[None]:
     """Give the age smooth the knots of all controls, also where a group of regions has fewer.
 
     For complete data they are the knots that neuroHarmonize places itself.
+
+    Parameters
+    ----------
+    learn : object
+        NeuroHarmonize's function that estimates.
+    basis : SplineBasis or None
+        Spline basis; None: linear.
+
+    Yields
+    ------
+    None
+        Nothing but the time in between.
     """
     original = learn.BSplines
 
@@ -232,7 +255,13 @@ def fixed_knots(learn: Any, basis: SplineBasis | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the engine's progress texts and NumPy's deprecation warnings from the user."""
+    """Keep the engine's progress texts and NumPy's deprecation warnings from the user.
+
+    Yields
+    ------
+    None
+        Nothing but the time in between.
+    """
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -240,7 +269,13 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def same_random_state() -> Iterator[None]:
-    """Give NumPy's global random state back as it was."""
+    """Give NumPy's global random state back as it was.
+
+    Yields
+    ------
+    None
+        Nothing but the time in between.
+    """
     state = np.random.get_state()  # noqa: NPY002
     try:
         yield

@@ -18,6 +18,11 @@ def import_engine(module: str, *, key: str, engine: str, install: str) -> Module
     install : str
         Command that installs it.
 
+    Returns
+    -------
+    ModuleType
+        The module of a reference engine.
+
     Raises
     ------
     InputError

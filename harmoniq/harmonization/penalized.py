@@ -72,7 +72,20 @@ def fit_penalized(
 
 
 def check_penalty(penalty: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the penalty as an array of `shape`."""
+    """Return the penalty as an array of `shape`.
+
+    Parameters
+    ----------
+    penalty : array
+        (p, p) penalty.
+    shape : tuple of int
+        Number of rows and columns.
+
+    Returns
+    -------
+    array
+        The penalty as an array of `shape`.
+    """
     return np.broadcast_to(np.asarray(penalty, dtype=np.float64), shape)
 
 

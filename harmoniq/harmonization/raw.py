@@ -40,6 +40,16 @@ class Raw:
     def fit(self, cohort: Cohort) -> Self:
         """Remember which sites and regions there are.
 
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        Self
+            The object itself, with what was estimated.
+
         Raises
         ------
         InputError
@@ -53,6 +63,16 @@ class Raw:
     def transform(self, cohort: Cohort) -> np.ndarray:
         """Return a copy of the values.
 
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        array
+            A copy of the values.
+
         Raises
         ------
         InputError
@@ -65,11 +85,38 @@ class Raw:
         return np.array(cohort.values, dtype=np.float64)
 
     def outside(self, cohort: Cohort) -> list[str]:
-        """Return no notes: nothing is extrapolated."""
+        """Return no notes: nothing is extrapolated.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        list of str
+            No notes: nothing is extrapolated.
+        """
         return []
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``model.json``; return the folder."""
+        """Write ``model.json``; return the folder.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        ValueError
+            Before the fit.
+        """
         if self._sites is None:
             raise ValueError("fit the harmonizer first")
         content = {
@@ -85,6 +132,16 @@ class Raw:
     @classmethod
     def load(cls, folder: str | Path) -> Self:
         """Read what `save` wrote.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder.
+
+        Returns
+        -------
+        Self
+            The object.
 
         Raises
         ------

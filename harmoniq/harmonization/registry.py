@@ -43,6 +43,11 @@ def make_harmonizer(
     hbr : HbrRun, optional
         How hbr is run: its own engine, folds and settings.
 
+    Returns
+    -------
+    Harmonizer
+        See `Harmonizer`.
+
     Raises
     ------
     InputError
@@ -74,7 +79,18 @@ def make_harmonizer(
 
 
 def check_method(method: str) -> None:
-    """Raise an InputError for a method that this version does not have."""
+    """Raise an InputError for a method that this version does not have.
+
+    Parameters
+    ----------
+    method : str
+        Method's name.
+
+    Raises
+    ------
+    InputError
+        For a method that this version does not have.
+    """
     if method not in METHODS:
         raise InputError(f"is not a method of this version, which has {', '.join(METHODS)}", key="method", value=method,
                          remedy="choose among them")  # fmt: skip
@@ -82,6 +98,16 @@ def check_method(method: str) -> None:
 
 def load_harmonizer(folder: str | Path) -> Harmonizer:
     """Load a saved harmonizer of whatever method and engine; neuroHarmonize need not be installed for its models.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder.
+
+    Returns
+    -------
+    Harmonizer
+        See `Harmonizer`.
 
     Raises
     ------

@@ -34,7 +34,22 @@ class ModelFiles:
     compressed: bool
 
     def write(self, folder: str | Path, content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
-        """Write both files, each whole or not at all, the arrays first; return the folder."""
+        """Write both files, each whole or not at all, the arrays first; return the folder.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder.
+        content : mapping of str to object
+            What to write.
+        arrays : mapping of str to array
+            Arrays to write.
+
+        Returns
+        -------
+        Path
+            The folder.
+        """
         save = np.savez_compressed if self.compressed else np.savez
         with atomic_path(Path(folder) / self.arrays_file) as temporary:
             save(temporary, allow_pickle=False, **arrays)
@@ -43,6 +58,16 @@ class ModelFiles:
 
     def read(self, folder: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return the content of ``model.json`` and the arrays.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder.
+
+        Returns
+        -------
+        tuple (dict of str to object, dict of str to array)
+            The content of ``model.json`` and the arrays.
 
         Raises
         ------
@@ -61,7 +86,23 @@ class ModelFiles:
 
 @contextmanager
 def damage_told(folder: str | Path) -> Iterator[None]:
-    """Turn whatever goes wrong in reading a model from its files into an InputError."""
+    """Turn whatever goes wrong in reading a model from its files into an InputError.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder.
+
+    Yields
+    ------
+    None
+        Nothing but the time in between.
+
+    Raises
+    ------
+    InputError
+        Where the saved model is damaged.
+    """
     try:
         yield
     except Exception as error:  # zipfile, zlib, numpy and the dataclasses each have their own

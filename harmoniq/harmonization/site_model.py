@@ -78,7 +78,18 @@ class SiteModel:
     notes: list[str] = field(default_factory=list)
 
     def covariate_mean(self, cohort: Cohort) -> np.ndarray:
-        """Return what age and sex explain, without the intercept, shape (n_participants, p), in 1/s."""
+        """Return what age and sex explain, without the intercept, shape (n_participants, p), in 1/s.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        array
+            What age and sex explain, without the intercept, shape (n_participants, p), in 1/s.
+        """
         columns = covariate_columns(cohort, self.covariates)
         return expand(columns, self.covariates, self.bases) @ self.coefficients
 
@@ -118,6 +129,11 @@ class SiteModel:
     def zscores(self, cohort: Cohort) -> np.ndarray:
         """Return deviations of the harmonized values from what is expected, in SDs of the reference site's residuals.
 
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
         Returns
         -------
         numpy.ndarray, shape (n_participants, n_features)
@@ -129,7 +145,18 @@ class SiteModel:
         return np.where(self.as_is[position], np.nan, score)
 
     def outside_notes(self, cohort: Cohort) -> list[str]:
-        """Return a note per covariate on participants beyond the controls' range, to whom its curve is extrapolated."""
+        """Return a note per covariate on participants beyond the controls' range, to whom its curve is extrapolated.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        list of str
+            A note per covariate on participants beyond the controls' range, to whom its curve is extrapolated.
+        """
         ids = cohort.participants["participant_id"].astype(str)
         notes = []
         for name, (low, high) in self.ranges.items():
@@ -144,7 +171,20 @@ class SiteModel:
         return notes
 
     def save(self, folder: str | Path, header: dict[str, Any]) -> Path:
-        """Write ``model.json`` (with `header`) and ``parameters.npz``; no participant's data is among them."""
+        """Write ``model.json`` (with `header`) and ``parameters.npz``; no participant's data is among them.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder.
+        header : dict of str to object
+            What the file says of itself.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+        """
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {f"knots_{name}": basis.knots for name, basis in self.bases.items()}
         content = header | {
@@ -160,6 +200,16 @@ class SiteModel:
     @classmethod
     def load(cls, folder: str | Path) -> tuple["SiteModel", dict[str, Any]]:
         """Read what `save` wrote; return the model and the content of ``model.json``.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder.
+
+        Returns
+        -------
+        tuple (SiteModel, dict of str to object)
+            The model and the content of ``model.json``.
 
         Raises
         ------

@@ -32,6 +32,11 @@ class SplineBasis:
         n_splines : int
             Number of B-splines with the first one; the basis has one column fewer. Inner knots that ties put onto
             each other or onto a bound are taken once or left out, and the basis is smaller by as many.
+
+        Returns
+        -------
+        SplineBasis
+            The object.
         """
         low, high = float(x.min()), float(x.max())
         inner = np.percentile(x, 100.0 * np.linspace(0.0, 1.0, n_splines - DEGREE + 1)[1:-1])
@@ -79,7 +84,13 @@ class SplineBasis:
         return values[:, 1:]
 
     def linear(self) -> np.ndarray:
-        """Return the coefficients of the straight line x - lower bound (Greville abscissae), shape (size,)."""
+        """Return the coefficients of the straight line x - lower bound (Greville abscissae), shape (size,).
+
+        Returns
+        -------
+        array
+            The coefficients of the straight line x - lower bound (Greville abscissae), shape (size,).
+        """
         t = self.knots
         greville = (t[1:-3] + t[2:-2] + t[3:-1]) / DEGREE
         return (greville - t[0])[1:]
@@ -89,6 +100,11 @@ class SplineBasis:
 
         Two Gauss points per interval integrate the products, which are quadratic there, exactly; so does the Simpson
         rule of statsmodels.
+
+        Returns
+        -------
+        array
+            The integral of the products of second derivatives, shape (size, size), unit of x to the power -3.
         """
         edges = np.unique(self.knots)
         half, middle = np.diff(edges) / 2.0, (edges[:-1] + edges[1:]) / 2.0

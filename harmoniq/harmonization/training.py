@@ -58,6 +58,18 @@ class Training:
 def covariate_columns(cohort: Cohort, names: Sequence[str]) -> np.ndarray:
     """Return covariates as numbers: age in years, sex as 0 (F) or 1 (M), shape (n_participants, n_names).
 
+    Parameters
+    ----------
+    cohort : Cohort
+        Participants and their regional values (n participants x features).
+    names : sequence of str
+        Names.
+
+    Returns
+    -------
+    array
+        Covariates as numbers: age in years, sex as 0 (F) or 1 (M), shape (n_participants, n_names).
+
     Raises
     ------
     InputError
@@ -96,6 +108,11 @@ def training_of(
         Which covariates are protected: columns of the participants.
     min_sites : int
         Sites that are needed: two to harmonize, one for a normative model.
+
+    Returns
+    -------
+    Training
+        See `Training`.
 
     Raises
     ------

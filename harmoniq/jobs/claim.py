@@ -64,12 +64,24 @@ class Claim:
 
 
 def holder_name() -> str:
-    """Say who this process is: host, process number, and the scheduler's job where there is one."""
+    """Say who this process is: host, process number, and the scheduler's job where there is one.
+
+    Returns
+    -------
+    str
+        Who this process is: host, process number, and the scheduler's job where there is one.
+    """
     job = slurm_job()
     return f"process {os.getpid()} on {socket.gethostname()}" + (f", job {job}" if job else "")
 
 
 def slurm_job() -> str:
-    """Return this process's job as Slurm writes it, ``12_3`` or ``12``; empty outside of Slurm."""
+    """Return this process's job as Slurm writes it, ``12_3`` or ``12``; empty outside of Slurm.
+
+    Returns
+    -------
+    str
+        This process's job as Slurm writes it, ``12_3`` or ``12``; empty outside of Slurm.
+    """
     array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID", "")

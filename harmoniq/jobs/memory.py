@@ -7,7 +7,13 @@ _PROC = Path("/proc")
 
 
 def tree_gb() -> float:
-    """Return the memory in GB of this process and all below it; pages that they share are counted once."""
+    """Return the memory in GB of this process and all below it; pages that they share are counted once.
+
+    Returns
+    -------
+    float
+        The memory in GB of this process and all below it; pages that they share are counted once.
+    """
     import psutil
 
     total = 0
@@ -26,7 +32,14 @@ def _proportional_bytes(pid: int) -> int:
 
 
 def oom_kills() -> int:
-    """Return how many processes of this one's control group the kernel has killed for want of memory; 0 if untold."""
+    """Return how many processes of this one's control group the kernel has killed for want of memory; 0 if untold.
+
+    Returns
+    -------
+    int
+        How many processes of this one's control group the kernel has killed for want of memory; 0 if
+        untold.
+    """
     try:
         lines = (_PROC / "self" / "cgroup").read_text().splitlines()
     except OSError:

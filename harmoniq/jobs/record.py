@@ -82,12 +82,31 @@ class Record:
 
 
 def status_dir(out_dir: Path) -> Path:
-    """Return the folder of the status files below a folder of results."""
+    """Return the folder of the status files below a folder of results.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+
+    Returns
+    -------
+    Path
+        The folder of the status files below a folder of results.
+    """
     return out_dir / "logs" / "status"
 
 
 def write_record(out_dir: Path, record: Record) -> None:
-    """Write a session's status file, whole; one that cannot be written does not stop the work it tells of."""
+    """Write a session's status file, whole; one that cannot be written does not stop the work it tells of.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+    record : Record
+        State of a session.
+    """
     from harmoniq.data.errors import InputError
 
     changed = dataclasses.replace(record, updated=time.time())
@@ -99,7 +118,18 @@ def write_record(out_dir: Path, record: Record) -> None:
 
 
 def read_records(out_dir: Path) -> dict[str, Record]:
-    """Return the records below a folder of results by label, sorted; files of other programs are passed over."""
+    """Return the records below a folder of results by label, sorted; files of other programs are passed over.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+
+    Returns
+    -------
+    dict of str to Record
+        The records below a folder of results by label, sorted; files of other programs are passed over.
+    """
     folder = status_dir(out_dir)
     if not folder.is_dir():
         return {}
@@ -110,7 +140,18 @@ def read_records(out_dir: Path) -> dict[str, Record]:
 
 
 def read_record(path: Path) -> Record | None:
-    """Return the record of a status file; None where there is none, or none that can be understood."""
+    """Return the record of a status file; None where there is none, or none that can be understood.
+
+    Parameters
+    ----------
+    path : Path
+        File.
+
+    Returns
+    -------
+    Record or None
+        The record of a status file; None where there is none, or none that can be understood.
+    """
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
         known = {field.name for field in dataclasses.fields(Record)}
@@ -120,7 +161,19 @@ def read_record(path: Path) -> Record | None:
 
 
 def queue_records(out_dir: Path, labels: Iterable[str], *, options: str, since: float) -> None:
-    """Write that sessions wait for the scheduler, unless they were started `since` (seconds since 1970) already."""
+    """Write that sessions wait for the scheduler, unless they were started `since` (seconds since 1970) already.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+    labels : iterable of str
+        Labels.
+    options : str
+        Options that make this run comparable with another.
+    since : float
+        Seconds since the epoch.
+    """
     from harmoniq.data.errors import InputError
     from harmoniq.jobs.claim import Claim
 

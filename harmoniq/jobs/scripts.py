@@ -22,7 +22,13 @@ class Resources:
     time: str
 
     def fields(self) -> dict[str, str]:
-        """Return the fields of a template, in each scheduler's unit."""
+        """Return the fields of a template, in each scheduler's unit.
+
+        Returns
+        -------
+        dict of str to str
+            The fields of a template, in each scheduler's unit.
+        """
         megabytes = int(self.mem_gb * 1024)
         seconds = time_seconds(self.time)
         hours, rest = divmod(seconds, 3600)
@@ -38,6 +44,17 @@ class Resources:
 
 def time_seconds(text: str) -> int:
     """Return the seconds of a time as Slurm writes it: ``minutes``, ``h:mm:ss``, ``m:ss`` or ``days-h[:mm[:ss]]``.
+
+    Parameters
+    ----------
+    text : str
+        Text.
+
+    Returns
+    -------
+    int
+        The seconds of a time as Slurm writes it: ``minutes``, ``h:mm:ss``, ``m:ss`` or
+        ``days-h[:mm[:ss]]``.
 
     Raises
     ------
@@ -68,6 +85,16 @@ def read_template(scheduler: str, level: str, folder: Path | None = None) -> str
         One of `SCHEDULERS`; ``participant`` or ``group``.
     folder : path, optional
         With templates of the user's own, under the same names.
+
+    Returns
+    -------
+    str
+        A template: the user's from `folder` where it lies there, otherwise ours.
+
+    Raises
+    ------
+    InputError
+        Where the folder of templates is not there.
     """
     name = f"{scheduler}-{level}.sh"
     if folder is not None:
@@ -80,6 +107,20 @@ def read_template(scheduler: str, level: str, folder: Path | None = None) -> str
 
 def fill(template: str, fields: Mapping[str, str], *, name: str) -> str:
     """Put fields into a template; lines that become empty are left out.
+
+    Parameters
+    ----------
+    template : str
+        Name of the template.
+    fields : mapping of str to str
+        What is filled in between two `@`.
+    name : str
+        Name.
+
+    Returns
+    -------
+    str
+        The filled template.
 
     Raises
     ------
@@ -99,11 +140,39 @@ def fill(template: str, fields: Mapping[str, str], *, name: str) -> str:
 
 
 def array_range(count: int, at_most: int | None, *, first: int = 0) -> str:
-    """Return the indices of an array of `count` tasks, at most `at_most` at a time: ``0-99%10``."""
+    """Return the indices of an array of `count` tasks, at most `at_most` at a time: ``0-99%10``.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    at_most : int or None
+        Tasks at a time; None: no limit.
+    first : int, optional
+        First index.
+
+    Returns
+    -------
+    str
+        The indices of an array of `count` tasks, at most `at_most` at a time: ``0-99%10``.
+    """
     return f"{first}-{first + count - 1}" + (f"%{at_most}" if at_most else "")
 
 
 def directives(scheduler: str, words: Sequence[str]) -> str:
-    """Return a scheduler's further options as lines of the script."""
+    """Return a scheduler's further options as lines of the script.
+
+    Parameters
+    ----------
+    scheduler : str
+        Slurm, pbs, sge or lsf.
+    words : sequence of str
+        Words of the command line.
+
+    Returns
+    -------
+    str
+        A scheduler's further options as lines of the script.
+    """
     mark = {"slurm": "#SBATCH", "pbs": "#PBS", "sge": "#$", "lsf": "#BSUB"}[scheduler]
     return "\n".join(f"{mark} {word}" for word in words)

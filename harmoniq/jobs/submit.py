@@ -11,6 +11,16 @@ from harmoniq.data.errors import InputError
 def sbatch(script: Path) -> str:
     """Submit a script; return the job's number.
 
+    Parameters
+    ----------
+    script : Path
+        Script.
+
+    Returns
+    -------
+    str
+        The job's number.
+
     Raises
     ------
     InputError
@@ -28,14 +38,26 @@ def sbatch(script: Path) -> str:
 
 
 def cancel(jobs: Sequence[str]) -> None:
-    """Take jobs back that have not started; those that run or have ended are left alone."""
+    """Take jobs back that have not started; those that run or have ended are left alone.
+
+    Parameters
+    ----------
+    jobs : sequence of str
+        Numbers of the jobs.
+    """
     if jobs:
         command = ["scancel", "--state=PENDING", *jobs]
         subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def array_limit() -> int:
-    """Return how many tasks an array may have: Slurm's ``MaxArraySize`` less one, 1000 where it does not say."""
+    """Return how many tasks an array may have: Slurm's ``MaxArraySize`` less one, 1000 where it does not say.
+
+    Returns
+    -------
+    int
+        How many tasks an array may have: Slurm's ``MaxArraySize`` less one, 1000 where it does not say.
+    """
     try:
         done = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False)
     except OSError:

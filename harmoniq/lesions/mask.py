@@ -58,6 +58,11 @@ def read_lesions(
     allow_empty : bool
         Whether no lesion at all is accepted.
 
+    Returns
+    -------
+    Lesions
+        See `Lesions`.
+
     Raises
     ------
     InputError
@@ -131,7 +136,22 @@ def move_lesions(lesions: Lesions, shape: tuple[int, ...], affine: NDArray, to_m
 
 
 def dilate(inside: Mask, voxel_sizes: NDArray, distance: float) -> Mask:
-    """Add every voxel whose center lies within `distance` mm of a lesion voxel's center."""
+    """Add every voxel whose center lies within `distance` mm of a lesion voxel's center.
+
+    Parameters
+    ----------
+    inside : array of bool
+        Voxels of the brain.
+    voxel_sizes : array
+        (3,) edges of a voxel, mm.
+    distance : float
+        Mm.
+
+    Returns
+    -------
+    array of bool
+        See `array of bool`.
+    """
     from scipy.ndimage import distance_transform_edt
 
     if distance <= 0 or not inside.any():
@@ -149,7 +169,23 @@ def dilate(inside: Mask, voxel_sizes: NDArray, distance: float) -> Mask:
 
 
 def share_in_brain(lesions: Lesions, brain: Image, to_mask: NDArray) -> float:
-    """Return which part of the lesions lies in a brain mask; `to_mask` leads from the brain's space to the mask's."""
+    """Return which part of the lesions lies in a brain mask; `to_mask` leads from the brain's space to the mask's.
+
+    Parameters
+    ----------
+    lesions : Lesions
+        Lesion mask on the grid of the map.
+    brain : Image
+        Brain mask.
+    to_mask : array
+        (4, 4) voxels of the map to voxels of the mask.
+
+    Returns
+    -------
+    float
+        Which part of the lesions lies in a brain mask; `to_mask` leads from the brain's space to the
+        mask's.
+    """
     to_brain = np.linalg.inv(lesions.affine) @ to_mask @ brain.affine
     back = np.linalg.inv(to_brain)
     voxels = np.floor(np.argwhere(lesions.inside) @ back[:3, :3].T + back[:3, 3] + 0.5).astype(np.intp)
@@ -168,6 +204,11 @@ def without_lesions(image: Image, mask: str | Path | None) -> Image:
         A map.
     mask : path, optional
         On the map's grid; None for no lesions.
+
+    Returns
+    -------
+    Image
+        A map whose lesion voxels are NaN: samples that touch one are then left out.
 
     Raises
     ------

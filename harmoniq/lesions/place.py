@@ -46,6 +46,11 @@ def place_mask(
     allow_empty : bool
         Whether no lesion at all is a plausible result.
 
+    Returns
+    -------
+    LesionMask
+        See `LesionMask`.
+
     Raises
     ------
     InputError
@@ -118,6 +123,11 @@ def spatial_reference(mask: Path, bids_dir: Path | None = None) -> Path | None:
         With a sidecar of the same name or without.
     bids_dir : path, optional
         The raw dataset, for ``bids:raw:...`` and relative paths.
+
+    Returns
+    -------
+    Path or None
+        The image that a mask's sidecar names as its space, None where it names none that is there.
 
     Raises
     ------

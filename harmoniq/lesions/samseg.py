@@ -24,6 +24,11 @@ def find_samseg(license_file: str | Path | None = None) -> FreeSurfer:
     license_file : path, optional
         Default: ``FS_LICENSE``, then ``license.txt`` and ``.license`` in ``FREESURFER_HOME``.
 
+    Returns
+    -------
+    FreeSurfer
+        The FreeSurfer of the environment, when it can run SAMSEG.
+
     Raises
     ------
     InputError
@@ -77,6 +82,24 @@ def samseg_arguments(t1: str | Path, flair: str | Path | None, out_dir: str | Pa
 
 def segment_lesions(freesurfer: FreeSurfer, t1: Path, flair: Path | None, out_dir: Path, *, threads: int = 1) -> Path:
     """Run SAMSEG; return ``seg.mgz``, on the grid of `t1`.
+
+    Parameters
+    ----------
+    freesurfer : FreeSurfer
+        FreeSurfer's installation.
+    t1 : Path
+        T1-weighted image.
+    flair : Path or None
+        FLAIR image; None: none.
+    out_dir : Path
+        Folder of the results.
+    threads : int, optional
+        Number of threads.
+
+    Returns
+    -------
+    Path
+        ``seg.mgz``, on the grid of `t1`.
 
     Raises
     ------

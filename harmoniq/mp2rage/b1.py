@@ -39,7 +39,20 @@ class TransmitField:
     affine: NDArray[np.float64]
 
     def on_grid(self, affine: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """Return the field on another grid; beyond its field of view it keeps the value at the edge."""
+        """Return the field on another grid; beyond its field of view it keeps the value at the edge.
+
+        Parameters
+        ----------
+        affine : array
+            (4, 4) voxels to mm.
+        shape : tuple of int
+            Size of the grid, voxels.
+
+        Returns
+        -------
+        array
+            The field on another grid; beyond its field of view it keeps the value at the edge.
+        """
         from scipy.ndimage import affine_transform
 
         voxels = np.linalg.inv(self.affine) @ affine
@@ -97,6 +110,11 @@ def load_b1(path: str | Path, scale: float | None = None, *, smooth_mm: float = 
         As `relative_b1` takes it.
     smooth_mm : float
         Standard deviation of the Gaussian.
+
+    Returns
+    -------
+    TransmitField
+        See `TransmitField`.
 
     Raises
     ------

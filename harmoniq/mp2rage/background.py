@@ -13,7 +13,18 @@ CORNER = 11
 
 
 def corner_noise(inv2: ArrayLike) -> float:
-    """Return the mean of the second inversion in the far corner of its last two axes: air, in a head image."""
+    """Return the mean of the second inversion in the far corner of its last two axes: air, in a head image.
+
+    Parameters
+    ----------
+    inv2 : array
+        Magnitude of the second inversion.
+
+    Returns
+    -------
+    float
+        The mean of the second inversion in the far corner of its last two axes: air, in a head image.
+    """
     return float(np.mean(np.asarray(inv2, dtype=np.float64)[:, -CORNER:, -CORNER:]))
 
 

@@ -122,7 +122,21 @@ def _read(lines: NDArray, at: NDArray, offset: int, found: NDArray) -> None:
 
 @compiled
 def interpolate(uni: NDArray, table: Cells, slack: float, r1: NDArray, outside: NDArray) -> None:
-    """Fill `r1`, which may be `uni` itself, and `outside` from the only table."""
+    """Fill `r1`, which may be `uni` itself, and `outside` from the only table.
+
+    Parameters
+    ----------
+    uni : array
+        Uniform image, -0.5 to 0.5.
+    table : Cells
+        (b1, n) or (n,) tabulated values.
+    slack : float
+        Tolerance at the table's ends, as a share of its range.
+    r1 : array
+        R1, 1/s.
+    outside : array
+        Where the table ends, written in place.
+    """
     low, high = np.full(_CHUNK, table.ends[0, 0]), np.full(_CHUNK, table.ends[0, 1])
     keys, at, found = np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.uint32), np.empty(_CHUNK, np.uint64)
     line = found.view(np.float32)
@@ -160,6 +174,23 @@ def interpolate_b1(
 
     The branch's ends are interpolated between neighboring tables, and R1 at one distance from them: so the tables'
     different ends leave no trace, and one cell serves both.
+
+    Parameters
+    ----------
+    uni : array
+        Uniform image, -0.5 to 0.5.
+    b1 : array
+        B1+ relative to nominal; None: 1 everywhere.
+    grid : array
+        (n,) values at which the table is known, rising.
+    tables : Cells
+        (b1, n) tabulated values.
+    slack : float
+        Tolerance at the table's ends, as a share of its range.
+    r1 : array
+        R1, 1/s.
+    outside : array
+        Where the table ends, written in place.
     """
     ends, width = tables.ends, np.uint32(tables.lines.size // tables.ends.shape[0])
     low, high = np.empty(_CHUNK, uni.dtype), np.empty(_CHUNK, uni.dtype)

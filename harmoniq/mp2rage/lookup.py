@@ -60,7 +60,18 @@ class LookupTable:
     t1_range: tuple[float, float]
 
     def r1(self, uni: ArrayLike) -> NDArray[np.float64]:
-        """Return R1 in 1/s at `uni`, clamped to the ends of the branch."""
+        """Return R1 in 1/s at `uni`, clamped to the ends of the branch.
+
+        Parameters
+        ----------
+        uni : array
+            Uniform image, -0.5 to 0.5.
+
+        Returns
+        -------
+        array
+            R1 in 1/s at `uni`, clamped to the ends of the branch.
+        """
         return np.interp(np.asarray(uni, dtype=np.float64), self.uni, 1.0 / self.t1)
 
 

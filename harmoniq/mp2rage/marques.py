@@ -119,6 +119,11 @@ def marques_job(timing: MP2RAGETiming, toolbox: Path, *, b1: bool) -> Job:
         Folder of the scripts.
     b1 : bool
         Whether ``input.mat`` has a map of the transmit field.
+
+    Returns
+    -------
+    Job
+        The job that reads ``input.mat`` and writes T1 in s to ``t1.mat``.
     """
     call: tuple[str, ...]
     if b1:
@@ -165,6 +170,15 @@ def write_input(path: Path, uniform: NDArray, b1: NDArray | None) -> None:
 
     With a transmit field the second dimension is made even by repeating its last plane: the scripts look at the
     middle one. Both are float64. Where the uniform image is not a number it becomes its lowest value.
+
+    Parameters
+    ----------
+    path : Path
+        File.
+    uniform : array
+        Uniform image.
+    b1 : array or None
+        B1+ relative to nominal; None: 1 everywhere.
     """
     from scipy.io import savemat
 

@@ -42,6 +42,20 @@ class RatioTable:
 def sa2rage_ratio(b1: ArrayLike, timing: MP2RAGETiming, t1: ArrayLike = AVERAGE_T1) -> NDArray[np.float64]:
     """Compute the ratio of the first image to the second; broadcast over `b1` (relative) and `t1` (s).
 
+    Parameters
+    ----------
+    b1 : array
+        B1+ relative to nominal; None: 1 everywhere.
+    timing : MP2RAGETiming
+        The sequence's timing (s, degrees).
+    t1 : array, optional
+        T1, s.
+
+    Returns
+    -------
+    array
+        S1 over S2, shaped as `b1` and `t1` broadcast.
+
     Notes
     -----
     Equations 1 to 4 of Eggenschwiler et al. 2012.
@@ -53,6 +67,18 @@ def sa2rage_ratio(b1: ArrayLike, timing: MP2RAGETiming, t1: ArrayLike = AVERAGE_
 
 def ratio_table(timing: MP2RAGETiming, t1: float = AVERAGE_T1) -> RatioTable:
     """Tabulate the ratio over the transmit field, and keep the branch around nominal over which it falls.
+
+    Parameters
+    ----------
+    timing : MP2RAGETiming
+        The sequence's timing (s, degrees).
+    t1 : float, optional
+        T1, s.
+
+    Returns
+    -------
+    RatioTable
+        See `RatioTable`.
 
     Raises
     ------

@@ -64,6 +64,16 @@ def fit_b1_files(
 def load_ratio(acquisition: SA2RAGE) -> tuple[NDArray[np.float32], NDArray[np.bool_], Image]:
     """Return the signed ratio of the first image to the second in tissue, where tissue is, and the first image.
 
+    Parameters
+    ----------
+    acquisition : SA2RAGE
+        The acquisition.
+
+    Returns
+    -------
+    tuple (array, array of bool, Image)
+        The signed ratio of the first image to the second in tissue, where tissue is, and the first image.
+
     Raises
     ------
     InputError

@@ -67,7 +67,18 @@ def sensitivity_table(timing: MP2RAGETiming, t1_values: Sequence[float] = (0.85,
 
 
 def largest_dependence(table: "pd.DataFrame") -> tuple[str, float]:
-    """Return the quantity on which R1 depends most in a sensitivity table, and its change in percent."""
+    """Return the quantity on which R1 depends most in a sensitivity table, and its change in percent.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Lookup table of R1, 1/s.
+
+    Returns
+    -------
+    tuple (str, float)
+        The quantity on which R1 depends most in a sensitivity table, and its change in percent.
+    """
     sizes = table.filter(regex="^t1_").abs().max(axis=1).to_numpy()
     largest = int(np.nanargmax(sizes))
     return str(table["quantity"].iloc[largest]), float(sizes[largest])

@@ -88,6 +88,16 @@ def load_uniform(acquisition: MP2RAGE) -> tuple[np.ndarray, Image]:
 
     It is computed from the magnitudes of both inversions, and their phases where they are there, when there is none.
 
+    Parameters
+    ----------
+    acquisition : MP2RAGE
+        The acquisition.
+
+    Returns
+    -------
+    tuple (array, Image)
+        The uniform image of an acquisition, -0.5 to 0.5, and an image on its grid.
+
     Raises
     ------
     InputError

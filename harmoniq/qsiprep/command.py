@@ -55,6 +55,16 @@ class Job:
 def is_combined(version: str) -> bool:
     """Say whether a version of QSIPrep reconstructs by itself, without QSIRecon.
 
+    Parameters
+    ----------
+    version : str
+        Version.
+
+    Returns
+    -------
+    bool
+        Whether a version of QSIPrep reconstructs by itself, without QSIRecon.
+
     Raises
     ------
     InputError
@@ -99,7 +109,18 @@ def qsiprep_arguments(version: str, job: Job) -> list[str]:
 
 
 def qsirecon_arguments(job: Job) -> list[str]:
-    """Return the arguments of QSIRecon; the job's ``bids_dir`` is then QSIPrep's output."""
+    """Return the arguments of QSIRecon; the job's ``bids_dir`` is then QSIPrep's output.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+
+    Returns
+    -------
+    list of str
+        The arguments of QSIRecon; the job's ``bids_dir`` is then QSIPrep's output.
+    """
     license_file = ["--fs-license-file", str(job.license_file)] if job.license_file is not None else []
     return [
         str(job.bids_dir), str(job.out_dir), "participant", "--participant-label", job.participant,

@@ -66,6 +66,11 @@ def place_bundles(
     seed : int
         Of the registration.
 
+    Returns
+    -------
+    Placement
+        See `Placement`.
+
     Raises
     ------
     InputError

@@ -45,6 +45,11 @@ class Runtime:
             Path on this machine to the path inside the container.
         writable : set of path
             Those of them that may be written to.
+
+        Returns
+        -------
+        list of str
+            The whole command.
         """
         if self.kind == "native":
             return [self.program, *arguments]
@@ -88,6 +93,11 @@ def find_runtime(tool: str, kind: str, image: str, version: str) -> Runtime:
         File of an Apptainer image, or name of a Docker image.
     version : str
         Of the tool; by default read from the image's name, for example ``qsiprep-0.18.0.sif``.
+
+    Returns
+    -------
+    Runtime
+        How a tool can be run here.
 
     Raises
     ------

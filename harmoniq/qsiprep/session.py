@@ -33,6 +33,11 @@ def process_session(
     qsiprep, qsirecon : Runtime
         As in `harmoniq.qsiprep.run.run_qsiprep`.
 
+    Returns
+    -------
+    tuple (mapping of str to Path, BundleSpace)
+        Files by bundle, and the space they are in.
+
     Raises
     ------
     InputError

@@ -24,7 +24,18 @@ _ENDINGS = (".mat", ".txt", ".tfm")
 
 
 def space_matrix(space: BundleSpace) -> NDArray[np.float64] | None:
-    """Return the matrix from points of the bundles to those of the T1-weighted image, None without a transform."""
+    """Return the matrix from points of the bundles to those of the T1-weighted image, None without a transform.
+
+    Parameters
+    ----------
+    space : BundleSpace
+        Space the bundles are in.
+
+    Returns
+    -------
+    array or None
+        The matrix from points of the bundles to those of the T1-weighted image, None without a transform.
+    """
     if space.transform is None:
         return None
     found = read_itk(space.transform)
@@ -89,7 +100,22 @@ def _anatomy_files(root: Path, subject: str, session: str | None) -> list[Path]:
 
 
 def share_inside(points: NDArray, mask: Image, *, margin_mm: float = 4.0) -> float:
-    """Return which part of points (n, 3), in the mask's space, lies in the mask or within a margin of it."""
+    """Return which part of points (n, 3), in the mask's space, lies in the mask or within a margin of it.
+
+    Parameters
+    ----------
+    points : array
+        (n, 3) points, mm.
+    mask : Image
+        Brain mask.
+    margin_mm : float, optional
+        Tolerance, mm.
+
+    Returns
+    -------
+    float
+        Which part of points (n, 3), in the mask's space, lies in the mask or within a margin of it.
+    """
     from scipy.ndimage import distance_transform_edt
 
     near = distance_transform_edt(mask.data <= 0, sampling=mask.voxel_sizes) <= margin_mm

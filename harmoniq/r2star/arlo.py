@@ -17,6 +17,15 @@ def arlo(signal: NDArray, times: NDArray, rate: NDArray) -> None:
 
     Over each triplet, S is the integral and D the fall from its first to its last echo, so S = T2* D. Pei et al. take
     T2* = sum(S (S + w D)) / sum(D (S + w D)) with w = d / 3, which is Simpson's weight of the last echo.
+
+    Parameters
+    ----------
+    signal : array
+        (voxels, echoes) magnitudes, in the image's unit.
+    times : array
+        (echoes,) echo times, s.
+    rate : array
+        R2*, 1/s.
     """
     weights = np.empty((times.size - 2, 3))
     for echo in range(times.size - 2):

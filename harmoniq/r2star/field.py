@@ -55,6 +55,17 @@ def field_gradients(
 ) -> NDArray[np.float32]:
     """Compute the main field's gradients along the voxel axes; see `estimate_field`.
 
+    Parameters
+    ----------
+    phase : array
+        (x, y, z, echoes) phases, radians.
+    magnitude : array
+        (x, y, z, echoes) magnitudes.
+    echo_times : array
+        (echoes,) echo times, s.
+    voxel_sizes : array
+        (3,) edges of a voxel, mm.
+
     Returns
     -------
     ndarray of float32, shape (3, ...)

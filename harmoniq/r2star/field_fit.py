@@ -164,6 +164,25 @@ def local_fit(
     Inputs are those of `pair_slopes`; outputs hold the planes (third axis) from `planes[0]` to before `planes[1]`.
     `scatter` is the variance of the slopes around the fit, (rad/s)^2, negative where there is no fit; `coherence` the
     mean quality of the pairs. The square of a gradient is lowered by DOUBT times its variance.
+
+    Parameters
+    ----------
+    slopes : array
+        (voxels, 3) differences of frequency between neighbors, Hz.
+    information : array
+        (voxels, 3) inverse variances of the slopes.
+    quality : array
+        (voxels,) share of neighbors that fit, 0 to 1.
+    ratios : array
+        (voxels, echoes) complex ratios of neighbors.
+    planes : tuple (int, int)
+        Axes of the plane.
+    gradients : array
+        (x, y, z, 3) gradients of the main field, T/m.
+    scatter : array
+        (voxels,) scatter about the line.
+    coherence : array
+        (voxels,) 0 to 1.
     """
     matrix, vector, right = np.zeros((UNKNOWNS, UNKNOWNS)), np.zeros(UNKNOWNS), np.zeros(UNKNOWNS)
     voxel, totals = np.zeros(3, np.int64), np.zeros(4)

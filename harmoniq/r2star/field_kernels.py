@@ -48,6 +48,20 @@ def phase_slope(theta: NDArray, weight: NDArray, times: NDArray) -> tuple[float,
     it needs three echoes. Returned are the slope (rad/s), its information (the inverse of its variance, in units of
     the variance of a phase of weight 1) and its quality: from 1 to 0 where phases are off the line by so much that they
     may be noise, whose wrapped slopes scatter more than linear theory says.
+
+    Parameters
+    ----------
+    theta : array
+        Parameters.
+    weight : array
+        (n,) weights.
+    times : array
+        (echoes,) echo times, s.
+
+    Returns
+    -------
+    tuple (float, float, float)
+        Slope (radians per s), its inverse variance, and how far the phases follow the line, 0 to 1.
     """
     count = times.size
     slope = _first_slope(theta, weight, times)
@@ -94,6 +108,23 @@ def pair_slopes(
 
     Inputs have shape (x, y, z, n_echo), outputs (x, y, z, 3), 0 where there is no neighbor or the first echo of both is
     below `smallest`. The variance of a phase difference is noise^2 (1/m1^2 + 1/m2^2), whose inverse is its weight.
+
+    Parameters
+    ----------
+    magnitude : array
+        (x, y, z, echoes) magnitudes.
+    phase : array
+        (x, y, z, echoes) phases, radians.
+    times : array
+        (echoes,) echo times, s.
+    smallest : float
+        Smallest weight that counts.
+    slopes : array
+        (voxels, 3) differences of frequency between neighbors, Hz.
+    information : array
+        (voxels, 3) inverse variances of the slopes.
+    quality : array
+        (voxels,) share of neighbors that fit, 0 to 1.
     """
     nx, ny, nz, count = magnitude.shape
     theta, weight = np.zeros(count), np.zeros(count)

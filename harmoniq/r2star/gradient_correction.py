@@ -63,7 +63,25 @@ def attenuation(
 
 
 def edge_frequencies(gradients: ArrayLike, voxel_sizes: ArrayLike) -> NDArray[np.float64]:
-    """Return the difference of the frequency between both ends of each voxel edge, in rad/s, shape (3, ...)."""
+    """Return the difference of the frequency between both ends of each voxel edge, in rad/s, shape (3, ...).
+
+    Parameters
+    ----------
+    gradients : array
+        (x, y, z, 3) gradients of the main field, T/m.
+    voxel_sizes : array
+        (3,) edges of a voxel, mm.
+
+    Returns
+    -------
+    array
+        The difference of the frequency between both ends of each voxel edge, in rad/s, shape (3, ...).
+
+    Raises
+    ------
+    InputError
+        Where there are not three axes.
+    """
     values = np.asarray(gradients, dtype=np.float64)
     sizes = np.asarray(voxel_sizes, dtype=np.float64)
     if values.shape[:1] != (3,) or sizes.shape != (3,):

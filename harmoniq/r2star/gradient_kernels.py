@@ -30,6 +30,17 @@ def fill_attenuation(edges: NDArray, times: NDArray, boxes: NDArray, factors: ND
 
     Along `boxes` it is that of a box, along the other axes that of encoding: an echo keeps its signal until the
     gradient has shifted it out of k-space.
+
+    Parameters
+    ----------
+    edges : array
+        (3,) edges of the voxel, m.
+    times : array
+        (echoes,) echo times, s.
+    boxes : array
+        (3,) whether an axis is a box.
+    factors : array
+        (voxels, echoes) share of the signal that dephasing leaves.
     """
     for voxel in range(edges.shape[0]):
         for echo in range(times.size):
@@ -45,7 +56,20 @@ def fill_attenuation(edges: NDArray, times: NDArray, boxes: NDArray, factors: ND
 
 @compiled
 def fill_weights(factors: NDArray, weights: NDArray) -> int:
-    """Fill one voxel's echo weights, which never rise; return how many are above 0."""
+    """Fill one voxel's echo weights, which never rise; return how many are above 0.
+
+    Parameters
+    ----------
+    factors : array
+        (voxels, echoes) share of the signal that dephasing leaves.
+    weights : array
+        Weights.
+
+    Returns
+    -------
+    int
+        How many are above 0.
+    """
     lowest, used = 1.0, 0
     for echo in range(factors.size):
         lowest = min(lowest, max((factors[echo] - NO_WEIGHT) / (FULL_WEIGHT - NO_WEIGHT), 0.0))
@@ -98,6 +122,24 @@ def attenuated_nlls(
     """Fit amplitude (at the first echo) and rate of factor exp(-rate t) by least squares.
 
     The amplitude is projected out, and steps that do not help are halved, as in `harmoniq.r2star.nlls`.
+
+    Parameters
+    ----------
+    signal : array
+        (voxels, echoes) magnitudes, in the image's unit.
+    times : array
+        (echoes,) echo times, s.
+    factors : array
+        (voxels, echoes) share of the signal that dephasing leaves.
+    weights : array
+        Weights.
+    limit : float
+        Largest R2*, 1/s.
+
+    Returns
+    -------
+    tuple (float, float)
+        Amplitude, in the signal's unit, and rate, 1/s.
     """
     here = min(max(_start(signal, times, factors, weights), 0.0), limit)
     c0, c1, c2, b0, b1 = _sums(signal, times, factors, weights, here)
@@ -129,7 +171,23 @@ def attenuated_nlls(
 
 @compiled
 def restore(signal: NDArray, times: NDArray, edges: NDArray, boxes: NDArray, limit: float, corrected: NDArray) -> None:
-    """Replace each voxel's signal (n, n_echo) by the one without attenuation, in place; see `restore_decay`."""
+    """Replace each voxel's signal (n, n_echo) by the one without attenuation, in place; see `restore_decay`.
+
+    Parameters
+    ----------
+    signal : array
+        (voxels, echoes) magnitudes, in the image's unit.
+    times : array
+        (echoes,) echo times, s.
+    edges : array
+        (3,) edges of the voxel, m.
+    boxes : array
+        (3,) whether an axis is a box.
+    limit : float
+        Largest R2*, 1/s.
+    corrected : array
+        Restored signal, written in place.
+    """
     count = times.size
     factors, weights = np.zeros((1, count)), np.zeros(count)
     for voxel in range(signal.shape[0]):

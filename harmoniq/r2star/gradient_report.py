@@ -34,7 +34,18 @@ class GradientReport:
 
 
 def tissue(first_echo: NDArray) -> NDArray[np.bool_]:
-    """Return where the first echo has a tenth of the image's top or more."""
+    """Return where the first echo has a tenth of the image's top or more.
+
+    Parameters
+    ----------
+    first_echo : array
+        (voxels,) magnitude of the first echo.
+
+    Returns
+    -------
+    array of bool
+        Where the first echo has a tenth of the image's top or more.
+    """
     values = first_echo[first_echo > 0]
     return first_echo >= _TISSUE * float(np.quantile(values, 0.99)) if values.size else np.zeros(first_echo.shape, bool)
 

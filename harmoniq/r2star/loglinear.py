@@ -16,7 +16,17 @@ TOLERANCE = 1e-7
 
 @compiled
 def loglinear(signal: NDArray, times: NDArray, rate: NDArray) -> None:
-    """Fill `rate` from an unweighted line through the logarithms; echoes at or below 0 are left out."""
+    """Fill `rate` from an unweighted line through the logarithms; echoes at or below 0 are left out.
+
+    Parameters
+    ----------
+    signal : array
+        (voxels, echoes) magnitudes, in the image's unit.
+    times : array
+        (echoes,) echo times, s.
+    rate : array
+        R2*, 1/s.
+    """
     for voxel in range(signal.shape[0]):
         n, st, sl, stt, stl = 0, 0.0, 0.0, 0.0, 0.0
         for echo in range(times.size):
@@ -34,7 +44,17 @@ def loglinear(signal: NDArray, times: NDArray, rate: NDArray) -> None:
 
 @compiled
 def iwls(signal: NDArray, times: NDArray, rate: NDArray) -> None:
-    """Fill `rate` from lines weighted by the squared fit of the round before; the first weights are the data's."""
+    """Fill `rate` from lines weighted by the squared fit of the round before; the first weights are the data's.
+
+    Parameters
+    ----------
+    signal : array
+        (voxels, echoes) magnitudes, in the image's unit.
+    times : array
+        (echoes,) echo times, s.
+    rate : array
+        R2*, 1/s.
+    """
     count = times.size
     logs, weights = np.empty(count), np.empty(count)
     for voxel in range(signal.shape[0]):

@@ -47,6 +47,19 @@ def nlls(signal: NDArray, times: NDArray, rate: NDArray, spacing: float, limit: 
     """Refine `rate`, which holds the start, between 0 and `limit`: by Newton's steps, and by Gauss-Newton's far away.
 
     A step that does not lower the sum of squares is halved; the loop ends when a step changes nothing.
+
+    Parameters
+    ----------
+    signal : array
+        (voxels, echoes) magnitudes, in the image's unit.
+    times : array
+        (echoes,) echo times, s.
+    rate : array
+        R2*, 1/s.
+    spacing : float
+        Spacing of the echoes, s.
+    limit : float
+        Largest R2*, 1/s.
     """
     lags = times - times[0]
     for voxel in range(signal.shape[0]):

@@ -13,6 +13,13 @@ def normalize(signal: NDArray, scale: NDArray) -> None:
     """Divide each voxel by its largest echo, in place, and keep that in `scale`.
 
     A voxel with an echo that is not finite, or without one above 0, becomes 0 with scale 0.
+
+    Parameters
+    ----------
+    signal : array
+        (voxels, echoes) magnitudes, in the image's unit.
+    scale : array
+        S0 that fits best, in the signal's unit.
     """
     for voxel in range(signal.shape[0]):
         largest = 0.0
@@ -29,7 +36,19 @@ def normalize(signal: NDArray, scale: NDArray) -> None:
 
 @compiled
 def project(signal: NDArray, times: NDArray, rate: NDArray, amplitude: NDArray) -> None:
-    """Fill `amplitude` with the best one in least squares at the first echo, given `rate`."""
+    """Fill `amplitude` with the best one in least squares at the first echo, given `rate`.
+
+    Parameters
+    ----------
+    signal : array
+        (voxels, echoes) magnitudes, in the image's unit.
+    times : array
+        (echoes,) echo times, s.
+    rate : array
+        R2*, 1/s.
+    amplitude : array
+        S0, in the signal's unit.
+    """
     for voxel in range(signal.shape[0]):
         above, below = 0.0, 0.0
         for echo in range(times.size):
@@ -55,6 +74,27 @@ def finish(
 
     `amplitude` at the first echo is taken where it is `given`, and otherwise filled as `project` does. With even
     spacing of the echoes (above 0) the exponentials are powers of one.
+
+    Parameters
+    ----------
+    signal : array
+        (voxels, echoes) magnitudes, in the image's unit.
+    times : array
+        (echoes,) echo times, s.
+    spacing : float
+        Spacing of the echoes, s.
+    scale : array
+        S0 that fits best, in the signal's unit.
+    rate : array
+        R2*, 1/s.
+    amplitude : array
+        S0, in the signal's unit.
+    given : bool
+        Whether S0 is given.
+    s0 : array
+        S0, in the signal's unit.
+    residual : array
+        (voxels,) sum of squared residuals.
     """
     count = times.size
     decay = np.ones(count)

@@ -19,7 +19,18 @@ SMALLEST_AMPLITUDE = 0.01
 
 @compiled
 def bessel(x: float) -> tuple[float, float]:
-    """Return log I0(x) and I1(x) / I0(x) for x at or above 0."""
+    """Return log I0(x) and I1(x) / I0(x) for x at or above 0.
+
+    Parameters
+    ----------
+    x : float
+        Argument of the Bessel functions.
+
+    Returns
+    -------
+    tuple (float, float)
+        Log I0(x) and I1(x) / I0(x) for x at or above 0.
+    """
     if x < 3.75:
         t = (x / 3.75) ** 2
         i0 = 1.0 + t * (
@@ -89,6 +100,21 @@ def rician(signal: NDArray, times: NDArray, rate: NDArray, amplitude: NDArray, n
     """Refine `rate` (between 0 and `limit`) and `amplitude` (at the first echo), which hold the start.
 
     `noise` is the standard deviation of the real and of the imaginary part, in the unit of `signal`.
+
+    Parameters
+    ----------
+    signal : array
+        (voxels, echoes) magnitudes, in the image's unit.
+    times : array
+        (echoes,) echo times, s.
+    rate : array
+        R2*, 1/s.
+    amplitude : array
+        S0, in the signal's unit.
+    noise : array
+        (voxels,) standard deviation of the noise.
+    limit : float
+        Largest R2*, 1/s.
     """
     for voxel in range(signal.shape[0]):
         if not amplitude[voxel] > 0.0:

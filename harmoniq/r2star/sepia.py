@@ -97,6 +97,11 @@ def sepia_method(method: str, echo_times: Sequence[float]) -> SepiaMethod:
     echo_times : sequence of float
         In s.
 
+    Returns
+    -------
+    SepiaMethod
+        SEPIA's method, checked against the echo times.
+
     Raises
     ------
     InputError
@@ -192,7 +197,30 @@ def fit_r2star_sepia(
 
 
 def fittable(signal: NDArray, method: SepiaMethod, like: Image, mask: Path | None) -> NDArray[np.bool_]:
-    """Return where there is a signal to fit: in the mask, not 0 in all echoes, and for a logarithm above 0 in each."""
+    """Return where there is a signal to fit: in the mask, not 0 in all echoes, and for a logarithm above 0 in each.
+
+    Parameters
+    ----------
+    signal : array
+        (voxels, echoes) magnitudes, in the image's unit.
+    method : SepiaMethod
+        Method's name.
+    like : Image
+        Image whose grid and affine are taken.
+    mask : Path or None
+        (x, y, z) voxels that count.
+
+    Returns
+    -------
+    array of bool
+        Where there is a signal to fit: in the mask, not 0 in all echoes, and for a logarithm above 0 in
+        each.
+
+    Raises
+    ------
+    InputError
+        Where no voxel has a signal.
+    """
     wanted: NDArray[np.bool_] = np.all(signal > 0, axis=-1) if method.positive else np.any(signal != 0, axis=-1)
     if mask is not None:
         image = load_image(mask, ndim=3)
@@ -206,7 +234,17 @@ def fittable(signal: NDArray, method: SepiaMethod, like: Image, mask: Path | Non
 
 
 def write_header(path: Path, echo_times: Sequence[float], like: Image) -> None:
-    """Write SEPIA's header: echo times in s, matrix, voxel size in mm, the field's direction in the image's axes."""
+    """Write SEPIA's header: echo times in s, matrix, voxel size in mm, the field's direction in the image's axes.
+
+    Parameters
+    ----------
+    path : Path
+        File.
+    echo_times : sequence of float
+        (echoes,) echo times, s.
+    like : Image
+        Image whose grid and affine are taken.
+    """
     from scipy.io import savemat
 
     times = np.asarray(echo_times, dtype=np.float64)
@@ -227,7 +265,24 @@ def write_header(path: Path, echo_times: Sequence[float], like: Image) -> None:
 
 
 def sepia_job(folder: Path, method: SepiaMethod, toolbox: Path, *, masked: bool) -> Job:
-    """Return the job that fits ``mag4D.nii`` with ``header.mat`` into the folder ``results``."""
+    """Return the job that fits ``mag4D.nii`` with ``header.mat`` into the folder ``results``.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder.
+    method : SepiaMethod
+        Method's name.
+    toolbox : Path
+        Folder of the toolbox.
+    masked : bool
+        Whether values are given in a mask only.
+
+    Returns
+    -------
+    Job
+        The job that fits ``mag4D.nii`` with ``header.mat`` into the folder ``results``.
+    """
     here = folder.absolute()
     mask = quote(here / _MASK) if masked else "''"
     body = (
@@ -247,6 +302,18 @@ def sepia_job(folder: Path, method: SepiaMethod, toolbox: Path, *, masked: bool)
 
 def read_result(path: Path, wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Read a map of SEPIA: 0 where nothing was fitted, and where SEPIA's value is not finite.
+
+    Parameters
+    ----------
+    path : Path
+        File.
+    wanted : array of bool
+        Name of the output that is looked for.
+
+    Returns
+    -------
+    array
+        (x, y, z) the map, in its own unit.
 
     Raises
     ------

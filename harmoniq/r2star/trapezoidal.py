@@ -13,6 +13,15 @@ def trapezoidal(signal: NDArray, times: NDArray, rate: NDArray) -> None:
     """Fill `rate` with (first - last) / (area under the echoes by the trapezoidal rule).
 
     Biased without noise, too: the result is (2 / d) tanh(R2* d / 2) for the echo spacing d.
+
+    Parameters
+    ----------
+    signal : array
+        (voxels, echoes) magnitudes, in the image's unit.
+    times : array
+        (echoes,) echo times, s.
+    rate : array
+        R2*, 1/s.
     """
     count = times.size
     for voxel in range(signal.shape[0]):

@@ -54,7 +54,18 @@ def acquisition_table(tables: Sequence[str | Path], sites: Mapping[str, str]) ->
 
 
 def acquisition_columns(table: pd.DataFrame) -> dict[str, str]:
-    """Describe the columns of a table from `acquisition_table`."""
+    """Describe the columns of a table from `acquisition_table`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table.
+
+    Returns
+    -------
+    dict of str to str
+        Descriptions by column.
+    """
     return {**ACQUISITION_COLUMNS, **{str(name): f"At {name}" for name in table.columns[2:]}}
 
 

@@ -120,6 +120,11 @@ def read_cortex_labels(files: Mapping[str, Path], facts: Path) -> CortexLabels:
         By hemisphere.
     facts : path
         ``labels.json``.
+
+    Returns
+    -------
+    CortexLabels
+        See `CortexLabels`.
     """
     about = read_json(facts)
     labels = {side: read_labels(file)[0].astype(np.int16) for side, file in files.items()}

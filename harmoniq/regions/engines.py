@@ -44,7 +44,18 @@ def check_engines(table: pd.DataFrame, allow_mixed: bool = False) -> list[str]:
 
 
 def engines_of(table: pd.DataFrame) -> dict[str, str]:
-    """Return, by metric and tissue ("R1 cGM"), what made the values; several engines are joined by a plus sign."""
+    """Return, by metric and tissue ("R1 cGM"), what made the values; several engines are joined by a plus sign.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table.
+
+    Returns
+    -------
+    dict of str to str
+        Engines by metric and tissue.
+    """
     if "engine" not in table:
         return {}
     parts = table.dropna(subset=["engine"]).groupby(["metric", "tissue"], sort=False)["engine"]

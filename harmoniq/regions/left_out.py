@@ -15,6 +15,11 @@ def without(table: pd.DataFrame, labels: Collection[str]) -> pd.DataFrame:
     labels : collection of str
         ``sub-X``, which means all of the participant's sessions, or ``sub-X_ses-Y``.
 
+    Returns
+    -------
+    DataFrame
+        A regional table without the rows of participants or sessions.
+
     Examples
     --------
     >>> table = pd.DataFrame({"participant_id": ["sub-1", "sub-1", "2"], "session_id": ["ses-a", "b", None]})
@@ -32,7 +37,20 @@ def without(table: pd.DataFrame, labels: Collection[str]) -> pd.DataFrame:
 
 
 def reason_of(participant: str, reasons: Mapping[str, str]) -> str | None:
-    """Return why a participant is left out: the participant's own reason, else those of the sessions."""
+    """Return why a participant is left out: the participant's own reason, else those of the sessions.
+
+    Parameters
+    ----------
+    participant : str
+        Participant's label, without `sub-`.
+    reasons : mapping of str to str
+        Reasons by participant.
+
+    Returns
+    -------
+    str or None
+        Why a participant is left out: the participant's own reason, else those of the sessions.
+    """
     if participant in reasons:
         return reasons[participant]
     said = [reason for label, reason in sorted(reasons.items()) if label.startswith(f"{participant}_ses-")]

@@ -22,6 +22,11 @@ def load(path: str | Path, *, constant: bool = False) -> tuple[NDArray[np.float3
     constant : bool, optional
         Whether an image of one value is allowed, as a mask may be.
 
+    Returns
+    -------
+    tuple (array, array)
+        The object.
+
     Raises
     ------
     InputError
@@ -38,7 +43,20 @@ def load(path: str | Path, *, constant: bool = False) -> tuple[NDArray[np.float3
 
 
 def to_sitk(data: ArrayLike, affine: NDArray) -> Any:
-    """Return a SimpleITK image of `data` (i, j, k order, RAS affine) with the same points in LPS."""
+    """Return a SimpleITK image of `data` (i, j, k order, RAS affine) with the same points in LPS.
+
+    Parameters
+    ----------
+    data : array
+        Values.
+    affine : array
+        (4, 4) voxels to mm.
+
+    Returns
+    -------
+    object
+        A SimpleITK image of `data` (i, j, k order, RAS affine) with the same points in LPS.
+    """
     import SimpleITK as sitk  # noqa: N813
 
     image = sitk.GetImageFromArray(np.ascontiguousarray(np.asarray(data).T))

@@ -39,7 +39,20 @@ class Problem:
         self._cache: dict[float, Any] = {}
 
     def start(self, shift_ras: NDArray, turns: tuple[float, ...] = (0.0, 0.0, 0.0)) -> Any:
-        """Return the transform that turns about the center of the fixed mask and then shifts by `shift_ras`."""
+        """Return the transform that turns about the center of the fixed mask and then shifts by `shift_ras`.
+
+        Parameters
+        ----------
+        shift_ras : array
+            (3,) shift, mm.
+        turns : tuple of float, optional
+            Angles to start from, degrees.
+
+        Returns
+        -------
+        object
+            The transform that turns about the center of the fixed mask and then shifts by `shift_ras`.
+        """
         import SimpleITK as sitk  # noqa: N813
 
         transform = sitk.Euler3DTransform()
@@ -49,7 +62,18 @@ class Problem:
         return transform
 
     def starts(self, shift_ras: NDArray) -> list[Any]:
-        """Return the headers' geometry and the best other starts, by the metric on the coarsest level."""
+        """Return the headers' geometry and the best other starts, by the metric on the coarsest level.
+
+        Parameters
+        ----------
+        shift_ras : array
+            (3,) shift, mm.
+
+        Returns
+        -------
+        list of object
+            The headers' geometry and the best other starts, by the metric on the coarsest level.
+        """
         width, samples = COARSE[0]
         fixed, moving = self._images(width)
         ranked: list[tuple[float, int, Any]] = []
@@ -65,7 +89,20 @@ class Problem:
         return [self.start(np.zeros(3))] + [start for _, _, start in sorted(ranked)[:BEST_STARTS]]
 
     def run(self, start: Any, levels: tuple[tuple[float, int], ...]) -> tuple[Any, float, int] | None:
-        """Optimize from `start`; return transform, metric and iterations, or None where the images do not meet."""
+        """Optimize from `start`; return transform, metric and iterations, or None where the images do not meet.
+
+        Parameters
+        ----------
+        start : object
+            Transform to start from.
+        levels : tuple of tuple (float, int)
+            Smoothing (mm) and shrinking per level.
+
+        Returns
+        -------
+        tuple (object, float, int) or None
+            Transform, metric and iterations, or None where the images do not meet.
+        """
         import SimpleITK as sitk  # noqa: N813
 
         transform, metric, iterations = sitk.Euler3DTransform(start), np.nan, 0

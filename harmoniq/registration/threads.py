@@ -12,6 +12,16 @@ def one_itk_thread(function: Callable[P, R]) -> Callable[P, R]:
     """Run a function with ITK's global number of threads at 1, and restore it afterwards.
 
     ``ImageRegistrationMethod.SetNumberOfThreads(1)`` alone leaves the metric on ITK's thread pool.
+
+    Parameters
+    ----------
+    function : callable
+        Function to wrap.
+
+    Returns
+    -------
+    callable
+        The function, wrapped.
     """
 
     @wraps(function)

@@ -29,6 +29,11 @@ def brain_axes(figure: Any, place: Any, view: str) -> Any:
     figure : matplotlib.figure.FigureBase
     place : matplotlib.gridspec.SubplotSpec
     view : str
+
+    Returns
+    -------
+    object
+        Axes for a view: of the cortex (``lateral``, ``medial``) with depth, of the bundles flat.
     """
     return figure.add_subplot(place, projection=None if view in VIEWS else "3d")
 

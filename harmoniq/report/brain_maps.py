@@ -21,7 +21,19 @@ _OF_BUNDLES: Final = ("left", "above", "right")
 
 
 def left_areas(atlas: str = "auto") -> NDArray[np.int16] | None:
-    """Return the Brodmann number of fsaverage5's left vertices, 0 or below outside; None where the atlas is absent."""
+    """Return the Brodmann number of fsaverage5's left vertices, 0 or below outside; None where the atlas is absent.
+
+    Parameters
+    ----------
+    atlas : str, optional
+        Atlas' name.
+
+    Returns
+    -------
+    array or None
+        The Brodmann number of fsaverage5's left vertices, 0 or below outside; None where the atlas is
+        absent.
+    """
     from harmoniq.surface.atlas import find_atlas
 
     try:
@@ -31,14 +43,33 @@ def left_areas(atlas: str = "auto") -> NDArray[np.int16] | None:
 
 
 def diverging() -> Colormap:
-    """Return the color map of signed values: blue to brown over white, told apart with any color vision."""
+    """Return the color map of signed values: blue to brown over white, told apart with any color vision.
+
+    Returns
+    -------
+    Colormap
+        The color map of signed values: blue to brown over white, told apart with any color vision.
+    """
     from cmcrameri import cm
 
     return cm.vik
 
 
 def vertex_values(areas: NDArray[np.int16], values: Mapping[str, float]) -> NDArray[np.float64]:
-    """Return the value of each vertex, (n,): that of its area, NaN where it has none."""
+    """Return the value of each vertex, (n,): that of its area, NaN where it has none.
+
+    Parameters
+    ----------
+    areas : array
+        (n,) area of each vertex.
+    values : mapping of str to float
+        Values, one per participant, 1/s.
+
+    Returns
+    -------
+    array
+        The value of each vertex, (n,): that of its area, NaN where it has none.
+    """
     out = np.full(len(areas), np.nan)
     for region, value in values.items():
         if region.startswith("BA"):

@@ -35,6 +35,11 @@ def clinical_figures(tables: GroupTables, *, alpha: float, atlas: str = "auto") 
         Of the adjusted p-values.
     atlas : str
         ``auto``, or the folder of the Brodmann atlas.
+
+    Returns
+    -------
+    list of Drawn
+        The figures that were drawn.
     """
     return [*_scorecard(tables), *_patients(tables, alpha, atlas)]
 

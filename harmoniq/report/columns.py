@@ -118,5 +118,16 @@ MEANINGS: Final[dict[str, str]] = {
 
 
 def describe(columns: Iterable[str]) -> dict[str, str]:
-    """Return the meaning of each column; one that is not known is described by its name."""
+    """Return the meaning of each column; one that is not known is described by its name.
+
+    Parameters
+    ----------
+    columns : iterable of str
+        Columns.
+
+    Returns
+    -------
+    dict of str to str
+        The meaning of each column; one that is not known is described by its name.
+    """
     return {str(name): MEANINGS.get(str(name), str(name).replace("_", " ")) for name in columns}

@@ -17,7 +17,22 @@ _HEMISPHERE_COLORS: Final = {"L": OKABE_ITO["blue"], "R": OKABE_ITO["orange"]}
 
 
 def relative_depth(hemisphere: Hemisphere, kind: DepthKind, value: float) -> NDArray[np.float64]:
-    """Return where samples lie on the line from each white vertex (0) to its pial vertex (1); NaN without a line."""
+    """Return where samples lie on the line from each white vertex (0) to its pial vertex (1); NaN without a line.
+
+    Parameters
+    ----------
+    hemisphere : Hemisphere
+        Hemisphere.
+    kind : DepthKind
+        Kind.
+    value : float
+        Value.
+
+    Returns
+    -------
+    array
+        Where samples lie on the line from each white vertex (0) to its pial vertex (1); NaN without a line.
+    """
     line = hemisphere.pial - hemisphere.white
     length = np.einsum("ij,ij->i", line, line)
     along = np.einsum("ij,ij->i", points_at(hemisphere, kind=kind, value=value) - hemisphere.white, line)
@@ -38,6 +53,11 @@ def figure_depths(
         Tissue to hemisphere to `relative_depth`.
     names : mapping
         Tissue to how its depth is defined.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     figure = Figure(figsize=(PAGE_WIDTH, 2.7), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -83,6 +103,11 @@ def figure_areas(counts: Mapping[str, Mapping[str, int]], few: int, excluded: Ma
         Areas with fewer are marked.
     excluded : mapping
         Hemisphere to the share of its cortical surface that has no area.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     areas: Sequence[str] = list(next(iter(counts.values())))
     order = sorted(areas, key=lambda area: min(side[area] for side in counts.values()))

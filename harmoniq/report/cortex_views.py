@@ -54,7 +54,20 @@ class View(NamedTuple):
 
 @lru_cache(maxsize=6)
 def view(side: str, name: str) -> View:
-    """Return a view of a hemisphere: ``lateral``, ``medial`` or ``flat``."""
+    """Return a view of a hemisphere: ``lateral``, ``medial`` or ``flat``.
+
+    Parameters
+    ----------
+    side : str
+        L or R.
+    name : str
+        Name.
+
+    Returns
+    -------
+    View
+        A view of a hemisphere: ``lateral``, ``medial`` or ``flat``.
+    """
     from scipy.spatial import cKDTree
 
     kind, axes = _VIEWS[side][name]
@@ -91,7 +104,20 @@ def _read(side: str, kind: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]
 
 
 def paint(seen: View, values: NDArray) -> NDArray[np.float64]:
-    """Return the values in a view, NaN outside the surface and where there is no value."""
+    """Return the values in a view, NaN outside the surface and where there is no value.
+
+    Parameters
+    ----------
+    seen : View
+        View of the surface.
+    values : array
+        Values, one per participant, 1/s.
+
+    Returns
+    -------
+    array
+        The values in a view, NaN outside the surface and where there is no value.
+    """
     given = np.asarray(values, dtype=np.float64)[seen.vertices]
     weights = np.where(np.isfinite(given), seen.weights, 0.0)
     total = weights.sum(axis=-1)
@@ -103,7 +129,20 @@ def paint(seen: View, values: NDArray) -> NDArray[np.float64]:
 
 
 def borders(seen: View, labels: NDArray) -> NDArray[np.bool_]:
-    """Return the pixels in a view at which one area ends and another begins."""
+    """Return the pixels in a view at which one area ends and another begins.
+
+    Parameters
+    ----------
+    seen : View
+        View of the surface.
+    labels : array
+        (n,) area of each vertex.
+
+    Returns
+    -------
+    array of bool
+        The pixels in a view at which one area ends and another begins.
+    """
     outside = int(np.min(labels)) - 1
     area = np.where(seen.vertices[..., 0] >= 0, np.asarray(labels)[seen.vertices[..., 0]], outside)
     edge = np.zeros(area.shape, dtype=bool)
@@ -126,6 +165,11 @@ def figure_cortex(
     labels : mapping
         Hemisphere to the area of each of these vertices; -1 is the medial wall.
     title : str
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     shapes = [view(side, name).vertices.shape[:2] for side, name in PANELS]
     # The flat cortex is larger than the inflated one, and no more important.

@@ -16,7 +16,18 @@ _BIAS = (
 
 
 def diagnostics_section(tables: GroupTables) -> Section:
-    """Return the section; without blocks where neither table was written or has rows."""
+    """Return the section; without blocks where neither table was written or has rows.
+
+    Parameters
+    ----------
+    tables : GroupTables
+        Tables of the group level, by name.
+
+    Returns
+    -------
+    Section
+        The section; without blocks where neither table was written or has rows.
+    """
     blocks: list[object] = []
     checks = tables.get("harmonization_diagnostics")
     if checks is not None and len(checks):
@@ -41,6 +52,12 @@ def bias_summary(bias: pd.DataFrame) -> pd.DataFrame:
     ----------
     bias : pandas.DataFrame
         As ``held_out_bias.tsv``.
+
+    Returns
+    -------
+    DataFrame
+        The root mean square over regions of the biases, and the mean of both eta², per metric, tissue and
+        site.
     """
     parts = []
     for (metric, tissue, data, site), rows in bias.groupby(["metric", "tissue", "data", "site"], sort=False):

@@ -109,6 +109,18 @@ def kernel_density(values: np.ndarray, grid: np.ndarray) -> np.ndarray | None:
     """Return the Gaussian kernel density estimate at `grid`, with Scott's bandwidth sd n^(-1/5).
 
     None for fewer than three values or where all are equal.
+
+    Parameters
+    ----------
+    values : array
+        Values, one per participant, 1/s.
+    grid : array
+        (n,) values at which the density is wanted.
+
+    Returns
+    -------
+    array or None
+        The Gaussian kernel density estimate at `grid`, with Scott's bandwidth sd n^(-1/5).
     """
     values = values[np.isfinite(values)]
     if values.size < 3 or np.ptp(values) == 0:

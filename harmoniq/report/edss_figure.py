@@ -26,6 +26,12 @@ def edss_panels(edss: pd.DataFrame, partial: pd.DataFrame) -> pd.DataFrame:
         ``metric tissue region beta p_fdr adj_r2``.
     partial : pandas.DataFrame
         ``participant_id metric tissue region z edss_adjusted``.
+
+    Returns
+    -------
+    DataFrame
+        The points of the panels with each region's beta, adjusted p and adjusted R², most significant
+        first.
     """
     both = partial.merge(edss[[*_KEYS, "beta", "p_fdr", "adj_r2"]], on=_KEYS)
     return both.sort_values("p_fdr", kind="stable").reset_index(drop=True)

@@ -82,6 +82,11 @@ def figure_engine_scatter(
         R1 or R2star.
     names : tuple of str
         What the native and the reference engine are called.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     inside = np.ones(native.shape, bool) if mask is None else mask > 0
     both = inside & (native > 0) & (reference > 0)

@@ -106,7 +106,18 @@ def save_figure(figure: Figure, folder: str | Path, name: str, data: pd.DataFram
 
 @styled
 def figure_bytes(figure: Figure) -> bytes:
-    """Return a figure as the bytes of a PNG."""
+    """Return a figure as the bytes of a PNG.
+
+    Parameters
+    ----------
+    figure : Figure
+        Figure.
+
+    Returns
+    -------
+    bytes
+        A figure as the bytes of a PNG.
+    """
     _freeze_layout(figure)
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})

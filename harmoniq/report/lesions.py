@@ -84,7 +84,23 @@ def _outline(piece: NDArray) -> NDArray[np.bool_]:
 def draw_lesions(
     in_map: str | Path, mask: str | Path, brain: str | Path, out: Path, *, metric: str, title: str
 ) -> None:
-    """Draw the outlines of what is left out over a map, from files of one grid to a PNG; see `figure_lesions`."""
+    """Draw the outlines of what is left out over a map, from files of one grid to a PNG; see `figure_lesions`.
+
+    Parameters
+    ----------
+    in_map : str or Path
+        Map to show.
+    mask : str or Path
+        (x, y, z) voxels that count.
+    brain : str or Path
+        Brain mask.
+    out : Path
+        Where the result goes.
+    metric : str
+        R1 or R2star.
+    title : str
+        Title.
+    """
     image, excluded, inside = (load_image(path, ndim=3) for path in (in_map, mask, brain))
     same_grid(image, excluded)
     same_grid(image, inside)
@@ -103,6 +119,11 @@ def lesion_section(rows: Sequence[Mapping[str, Any]], left_out: pd.DataFrame | N
         The regional table, for the counts per tissue.
     said : sequence of str
         Sentences about sessions whose lesions are not left out.
+
+    Returns
+    -------
+    Section
+        The section of normal-appearing tissue.
     """
     blocks: list[object] = []
     if rows:

@@ -25,14 +25,36 @@ SCALES: Final = {"R1": MapScale("lipari", 1.6, "R1 (1/s)"), "R2star": MapScale("
 
 
 def color_map(metric: str) -> Colormap:
-    """Return the metric's color map, turned round, with black for what is no value."""
+    """Return the metric's color map, turned round, with black for what is no value.
+
+    Parameters
+    ----------
+    metric : str
+        R1 or R2star.
+
+    Returns
+    -------
+    Colormap
+        The metric's color map, turned round, with black for what is no value.
+    """
     from cmcrameri import cm
 
     return cm.cmaps[f"{SCALES[metric].name}_r"].with_extremes(bad="black")
 
 
 def color_norm(metric: str) -> FuncNorm:
-    """Return the metric's scale from 0 to its top: linear up to top / e, and logarithmic above."""
+    """Return the metric's scale from 0 to its top: linear up to top / e, and logarithmic above.
+
+    Parameters
+    ----------
+    metric : str
+        R1 or R2star.
+
+    Returns
+    -------
+    FuncNorm
+        The metric's scale from 0 to its top: linear up to top / e, and logarithmic above.
+    """
     knee = SCALES[metric].top / math.e
 
     def forward(rate: NDArray) -> NDArray:

@@ -129,6 +129,11 @@ def figure_registration_overlay(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        Where the two images differ in shape.
     """
     if moved.shape != reference.shape:
         raise ValueError(f"shape {moved.shape} of the moved image is not {reference.shape} of the reference")

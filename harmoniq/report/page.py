@@ -48,7 +48,7 @@ def write_page(
         ``done``, ``failed``, ``partial`` or nothing: a badge beside the heading.
     template : str
         Of the project's templates.
-    further : object
+    **further : object
         What else that template needs.
 
     Returns

@@ -86,6 +86,12 @@ def covariance_ellipse(points: np.ndarray, **style: Any) -> Ellipse:
         At least three.
     **style
         For `matplotlib.patches.Ellipse`.
+
+    Returns
+    -------
+    Ellipse
+        The ellipse that holds 95 % of a bivariate normal distribution with the mean and covariance of
+        `points`.
     """
     variances, axes = np.linalg.eigh(np.cov(points, rowvar=False))
     minor, major = 2.0 * np.sqrt(np.clip(variances, 0, None) * _CHI2_95)

@@ -91,6 +91,20 @@ def least_squares_band(x: np.ndarray, y: np.ndarray, grid: np.ndarray) -> tuple[
     """Return the least-squares line at `grid` and the half width of its pointwise 95 % confidence band.
 
     The band is t(0.975, n - 2) s sqrt(1/n + (x0 - mean)² / Sxx).
+
+    Parameters
+    ----------
+    x : array
+        (n,) values on the horizontal axis.
+    y : array
+        (n,) values on the vertical axis.
+    grid : array
+        The image's grid.
+
+    Returns
+    -------
+    tuple (array, array)
+        The least-squares line at `grid` and the half width of its pointwise 95 % confidence band.
     """
     from scipy.special import stdtrit
 

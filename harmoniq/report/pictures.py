@@ -142,6 +142,11 @@ def on_grid(image: Image, path: Path, transform: Path | None) -> NDArray[np.floa
         Mask or map.
     transform : path, optional
         ITK text, from points of its space to the image's; none where they share one.
+
+    Returns
+    -------
+    array
+        Another image on the grid of an image, for a picture or a table.
     """
     from scipy.ndimage import affine_transform
 

@@ -12,7 +12,25 @@ PLANES = (("sagittal", 0, 1, 2, "P", "A"), ("coronal", 1, 0, 2, "L", "R"), ("axi
 
 
 def canonical(volume: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the volume with axes to the right, anterior and superior, and the voxel sizes in mm in that order."""
+    """Return the volume with axes to the right, anterior and superior, and the voxel sizes in mm in that order.
+
+    Parameters
+    ----------
+    volume : array
+        (x, y, z) values.
+    affine : array
+        (4, 4) voxels to mm.
+
+    Returns
+    -------
+    tuple (array, array)
+        The volume with axes to the right, anterior and superior, and the voxel sizes in mm in that order.
+
+    Raises
+    ------
+    ValueError
+        For a volume that has not three dimensions.
+    """
     if volume.ndim != 3:
         raise ValueError(f"a volume of three dimensions is wanted, not {volume.ndim}")
     turn = nib.orientations.io_orientation(affine)
@@ -23,13 +41,39 @@ def canonical(volume: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def foreground(data: np.ndarray) -> np.ndarray:
-    """Return where there is signal: above a tenth of the brightest percent."""
+    """Return where there is signal: above a tenth of the brightest percent.
+
+    Parameters
+    ----------
+    data : array
+        Values.
+
+    Returns
+    -------
+    array
+        Where there is signal: above a tenth of the brightest percent.
+    """
     finite = np.where(np.isfinite(data), data, 0.0)
     return finite > 0.1 * np.quantile(finite, 0.99)
 
 
 def bounding_box(shown: np.ndarray, zooms: np.ndarray, margin: float = 6.0) -> tuple[slice, ...]:
-    """Return what holds everything shown and `margin` mm around it: empty space would make the head small."""
+    """Return what holds everything shown and `margin` mm around it: empty space would make the head small.
+
+    Parameters
+    ----------
+    shown : array
+        (x, y) slice that is shown.
+    zooms : array
+        Edges of the voxel, mm.
+    margin : float, optional
+        Space around, as a share.
+
+    Returns
+    -------
+    tuple of slice
+        What holds everything shown and `margin` mm around it: empty space would make the head small.
+    """
     found = []
     for axis, zoom in enumerate(zooms):
         inside = np.flatnonzero(shown.any(axis=tuple(other for other in range(3) if other != axis)))
@@ -43,7 +87,26 @@ def bounding_box(shown: np.ndarray, zooms: np.ndarray, margin: float = 6.0) -> t
 def plane_grid(
     shape: tuple[int, ...], zooms: np.ndarray, slices: int, title: str, *, right: float
 ) -> tuple[Figure, np.ndarray]:
-    """Return a black figure and its panels, a row per plane, the rows as high as their slices."""
+    """Return a black figure and its panels, a row per plane, the rows as high as their slices.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Size of the grid, voxels.
+    zooms : array
+        Edges of the voxel, mm.
+    slices : int
+        Number of slices.
+    title : str
+        Title.
+    right : float
+        Right edge.
+
+    Returns
+    -------
+    tuple (Figure, array)
+        A black figure and its panels, a row per plane, the rows as high as their slices.
+    """
     size = np.array(shape) * zooms
     heights = [size[vertical] / size[horizontal] for _, _, horizontal, vertical, _, _ in PLANES]
     width, left, head = 10.0, 0.005, 0.4
@@ -61,7 +124,22 @@ def plane_grid(
 
 
 def slice_positions(grid: Any, shown: np.ndarray, slices: int) -> list[tuple[Any, tuple[int, int]]]:
-    """Pair each panel with a plane and a slice within the middle 80 % of what is shown."""
+    """Pair each panel with a plane and a slice within the middle 80 % of what is shown.
+
+    Parameters
+    ----------
+    grid : object
+        The image's grid.
+    shown : array
+        (x, y) slice that is shown.
+    slices : int
+        Number of slices.
+
+    Returns
+    -------
+    list of tuple (object, tuple (int, int))
+        The axes of each panel, and plane and index of its slice.
+    """
     pairs = []
     for row, plane in enumerate(range(3)):
         others = tuple(axis for axis in range(3) if axis != plane)
@@ -74,13 +152,49 @@ def slice_positions(grid: Any, shown: np.ndarray, slices: int) -> list[tuple[Any
 
 
 def extent_of(data_shape: tuple[int, int], zooms: np.ndarray, plane: int) -> tuple[float, float, float, float]:
-    """Return the place of a slice in mm: left, right, bottom, top, the first voxel's corner at the origin."""
+    """Return the place of a slice in mm: left, right, bottom, top, the first voxel's corner at the origin.
+
+    Parameters
+    ----------
+    data_shape : tuple (int, int)
+        Rows and columns of the slice.
+    zooms : array
+        Edges of the voxel, mm.
+    plane : int
+        Axis across the slice, 0 to 2.
+
+    Returns
+    -------
+    tuple (float, float, float, float)
+        The place of a slice in mm: left, right, bottom, top, the first voxel's corner at the origin.
+    """
     _, _, horizontal, vertical, _, _ = PLANES[plane]
     return 0.0, data_shape[0] * zooms[horizontal], 0.0, data_shape[1] * zooms[vertical]
 
 
 def show_slice(ax: Any, data: np.ndarray, zooms: np.ndarray, plane: int, index: int, **style: Any) -> Any:
-    """Show a slice and the letters of its sides; return the image, for the color bar."""
+    """Show a slice and the letters of its sides; return the image, for the color bar.
+
+    Parameters
+    ----------
+    ax : object
+        Axes to draw on.
+    data : array
+        Values.
+    zooms : array
+        Edges of the voxel, mm.
+    plane : int
+        Axis across the slice, 0 to 2.
+    index : int
+        Index of the slice.
+    **style : object
+        Options of matplotlib.
+
+    Returns
+    -------
+    object
+        The image, for the color bar.
+    """
     from matplotlib import colormaps
 
     piece = np.take(data, index, axis=plane)
@@ -98,7 +212,19 @@ def show_slice(ax: Any, data: np.ndarray, zooms: np.ndarray, plane: int, index: 
 
 
 def overlay(ax: Any, outline: np.ndarray, zooms: np.ndarray, plane: int) -> None:
-    """Paint pixels orange over a slice."""
+    """Paint pixels orange over a slice.
+
+    Parameters
+    ----------
+    ax : object
+        Axes to draw on.
+    outline : array
+        (n, 2) line.
+    zooms : array
+        Edges of the voxel, mm.
+    plane : int
+        Axis across the slice, 0 to 2.
+    """
     paint = np.zeros((*outline.T.shape, 4), dtype=np.float32)
     paint[outline.T] = (0.902, 0.624, 0.0, 0.95)
     ax.imshow(paint, origin="lower", interpolation="nearest", extent=extent_of(outline.shape, zooms, plane))

@@ -95,6 +95,11 @@ def _color(method: str) -> str:
 def site_effect_summary(site_effects: pd.DataFrame) -> pd.DataFrame:
     """Return mean and standard deviation over the regions, per metric, tissue and data.
 
+    Parameters
+    ----------
+    site_effects : DataFrame
+        Table of the site effects.
+
     Returns
     -------
     pandas.DataFrame

@@ -28,7 +28,20 @@ _TITLES: Final = {
 
 
 def scorecard_section(tables: GroupTables, figures: Mapping[str, ReportFigure]) -> Section:
-    """Return every published figure beside the one computed here, with sample sizes and what differs."""
+    """Return every published figure beside the one computed here, with sample sizes and what differs.
+
+    Parameters
+    ----------
+    tables : GroupTables
+        Tables of the group level, by name.
+    figures : mapping of str to ReportFigure
+        Figures by name.
+
+    Returns
+    -------
+    Section
+        Every published figure beside the one computed here, with sample sizes and what differs.
+    """
     card = tables.get("scorecard")
     if card is None:
         return Section("scorecard", "Scorecard", [])
@@ -58,7 +71,18 @@ def scorecard_section(tables: GroupTables, figures: Mapping[str, ReportFigure]) 
 
 
 def readings_section(tables: GroupTables) -> Section:
-    """Return what the other reading changes where the paper can be read in two ways."""
+    """Return what the other reading changes where the paper can be read in two ways.
+
+    Parameters
+    ----------
+    tables : GroupTables
+        Tables of the group level, by name.
+
+    Returns
+    -------
+    Section
+        What the other reading changes where the paper can be read in two ways.
+    """
     table = tables.get("alternatives")
     if table is None:
         return Section("readings", "Two readings", [])
@@ -81,7 +105,18 @@ def readings_section(tables: GroupTables) -> Section:
 
 
 def exclusion_blocks(tables: GroupTables) -> list[object]:
-    """Return who was left out and why."""
+    """Return who was left out and why.
+
+    Parameters
+    ----------
+    tables : GroupTables
+        Tables of the group level, by name.
+
+    Returns
+    -------
+    list of object
+        Who was left out and why.
+    """
     frame = tables.frames.get("excluded")
     if frame is None:
         return []
@@ -91,7 +126,22 @@ def exclusion_blocks(tables: GroupTables) -> list[object]:
 
 
 def rerun_section(command: str, versions: Mapping[str, object], paragraphs: list[str]) -> Section:
-    """Return how the results can be made again, and the references for a manuscript."""
+    """Return how the results can be made again, and the references for a manuscript.
+
+    Parameters
+    ----------
+    command : str
+        The command, as it was given.
+    versions : mapping of str to object
+        Versions by program.
+    paragraphs : list of str
+        Paragraphs of the text.
+
+    Returns
+    -------
+    Section
+        How the results can be made again, and the references for a manuscript.
+    """
     blocks: list[object] = []
     if command:
         blocks += [

@@ -77,7 +77,18 @@ class SiteStyle(NamedTuple):
 
 
 def styled(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a drawing function under the project's style, and leave matplotlib's own settings alone."""
+    """Run a drawing function under the project's style, and leave matplotlib's own settings alone.
+
+    Parameters
+    ----------
+    function : callable
+        Function to wrap.
+
+    Returns
+    -------
+    callable
+        The function, wrapped.
+    """
 
     @wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -88,7 +99,18 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def site_styles(sites: Iterable[str]) -> dict[str, SiteStyle]:
-    """Give each site its color and marker, by its place in the sorted list of all sites."""
+    """Give each site its color and marker, by its place in the sorted list of all sites.
+
+    Parameters
+    ----------
+    sites : iterable of str
+        Sites.
+
+    Returns
+    -------
+    dict of str to SiteStyle
+        Style by site.
+    """
     return {
         site: SiteStyle(
             OKABE_ITO[_SITE_CYCLE[i % len(_SITE_CYCLE)]],
@@ -99,27 +121,79 @@ def site_styles(sites: Iterable[str]) -> dict[str, SiteStyle]:
 
 
 def metric_label(metric: str) -> str:
-    """Return the axis label of a metric, with its unit."""
+    """Return the axis label of a metric, with its unit.
+
+    Parameters
+    ----------
+    metric : str
+        R1 or R2star.
+
+    Returns
+    -------
+    str
+        The axis label of a metric, with its unit.
+    """
     return f"{METRIC_TITLES.get(metric, metric)} (1/s)"
 
 
 def in_order(found: Iterable[str], order: Sequence[str]) -> list[str]:
-    """Return what was found, in the study's order; unknown labels come last, sorted."""
+    """Return what was found, in the study's order; unknown labels come last, sorted.
+
+    Parameters
+    ----------
+    found : iterable of str
+        Sites that occur.
+    order : sequence of str
+        Names in their order.
+
+    Returns
+    -------
+    list of str
+        What was found, in the study's order; unknown labels come last, sorted.
+    """
     present = set(found)
     return [name for name in order if name in present] + sorted(present - set(order))
 
 
 def records(frame: pd.DataFrame) -> list[Any]:
-    """Return the rows of a table as named tuples."""
+    """Return the rows of a table as named tuples.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Table.
+
+    Returns
+    -------
+    list of object
+        The rows of a table as named tuples.
+    """
     return list(frame.itertuples(index=False))
 
 
 def metric_word(metric: object) -> str:
-    """Return a metric's name in plain text: R1 or R2*."""
+    """Return a metric's name in plain text: R1 or R2*.
+
+    Parameters
+    ----------
+    metric : object
+        R1 or R2star.
+
+    Returns
+    -------
+    str
+        A metric's name in plain text: R1 or R2*.
+    """
     return METRIC_WORDS.get(str(metric), str(metric))
 
 
 def panel_letters(axes: Iterable[Any]) -> None:
-    """Write a, b, c ... at the upper left of each panel."""
+    """Write a, b, c ... at the upper left of each panel.
+
+    Parameters
+    ----------
+    axes : iterable of object
+        Axes to tidy.
+    """
     for i, ax in enumerate(axes):
         ax.set_title(chr(ord("a") + i), loc="left", fontweight="bold")

@@ -38,6 +38,11 @@ def surface_section(
     compared : mapping, optional
         Session's label to the values beside those along an existing subject's surfaces, as
         ``*_desc-engines_surfaces.tsv`` holds them.
+
+    Returns
+    -------
+    Section
+        The section on the embedded engine's surfaces; it is empty where it made none.
     """
     if not quality:
         return Section("surfaces", "Surfaces", [])
@@ -77,7 +82,18 @@ def _comparison_blocks(session: str, table: pd.DataFrame) -> list[object]:
 
 
 def problems(figures: Mapping[str, Any]) -> list[str]:
-    """Return what of a hemisphere's figures wants a look."""
+    """Return what of a hemisphere's figures wants a look.
+
+    Parameters
+    ----------
+    figures : mapping of str to object
+        Figures by name.
+
+    Returns
+    -------
+    list of str
+        What of a hemisphere's figures wants a look.
+    """
     found = [
         f"{name.replace('_', ' ')} is {figures[name]}, not {wanted}"
         for name, wanted in _WHOLE.items()

@@ -49,6 +49,11 @@ def figure_bundles(
         Of the figure.
     mask : ndarray of bool, optional
         Of the brain, on the map's grid: what lies outside is dark.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     from matplotlib.lines import Line2D
 

@@ -13,6 +13,11 @@ def to_toml(settings: Mapping[str, Any]) -> str:
     settings : mapping
         As `harmoniq.settings.load.as_dict` returns them. Where the datasets lie is left out: their paths are relative
         to another file.
+
+    Returns
+    -------
+    str
+        Settings as a TOML file that ``--config`` takes.
     """
     kept = {name: table for name, table in settings.items() if isinstance(table, Mapping) and name != "datasets"}
     lines: list[str] = []

@@ -51,6 +51,11 @@ def load_settings(
     overrides : mapping of mapping, optional
         ``{table: {key: value}}`` from command-line flags; None values are passed over.
 
+    Returns
+    -------
+    Settings
+        The settings of a run.
+
     Raises
     ------
     InputError
@@ -70,7 +75,18 @@ def load_settings(
 
 
 def as_dict(settings: Settings) -> dict[str, Any]:
-    """Return the settings as plain dictionaries and lists, to be dumped beside the results."""
+    """Return the settings as plain dictionaries and lists, to be dumped beside the results.
+
+    Parameters
+    ----------
+    settings : Settings
+        The run's settings.
+
+    Returns
+    -------
+    dict of str to object
+        The settings as plain dictionaries and lists, to be dumped beside the results.
+    """
     return _plain({field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)})
 
 

@@ -56,7 +56,13 @@ class Anatomy:
     lesions: tuple[Lesion, ...] = ()
 
     def surfaces(self) -> Mapping[str, SubjectSurfaces]:
-        """Return 'L' and 'R' to the subject's cortical surfaces."""
+        """Return 'L' and 'R' to the subject's cortical surfaces.
+
+        Returns
+        -------
+        mapping of str to SubjectSurfaces
+            'L' and 'R' to the subject's cortical surfaces.
+        """
         return {
             side: SubjectSurfaces(
                 self.deformation.push(cortex.white), self.deformation.push(cortex.pial), cortex.faces, cortex.area
@@ -65,7 +71,13 @@ class Anatomy:
         }
 
     def centrelines(self) -> Mapping[str, NDArray[np.float64]]:
-        """Return each bundle's centre line (n, 3) in the subject's RAS mm."""
+        """Return each bundle's centre line (n, 3) in the subject's RAS mm.
+
+        Returns
+        -------
+        mapping of str to array
+            Each bundle's centre line (n, 3) in the subject's RAS mm.
+        """
         return {tube.name: self.deformation.push(tube.points) for tube in self.template.tubes}
 
 

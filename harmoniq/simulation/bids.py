@@ -50,7 +50,22 @@ TRUTH_COLUMNS: dict[str, Any] = {
 
 
 def dataset_description(name: str, *, derivative: bool, seed: int) -> dict[str, Any]:
-    """Return the content of ``dataset_description.json``."""
+    """Return the content of ``dataset_description.json``.
+
+    Parameters
+    ----------
+    name : str
+        Name.
+    derivative : bool
+        Whether it is a derivative dataset.
+    seed : int
+        Of all that is random.
+
+    Returns
+    -------
+    dict of str to object
+        The content of ``dataset_description.json``.
+    """
     return {
         "Name": name,
         "BIDSVersion": BIDS_VERSION,
@@ -101,15 +116,60 @@ def write_dataset_files(
 
 
 def raw_path(root: Path, participant: str, folder: str, ending: str) -> Path:
-    """Return where a raw file goes, for example ``sub-A/anat/sub-A_UNIT1.nii.gz``."""
+    """Return where a raw file goes, for example ``sub-A/anat/sub-A_UNIT1.nii.gz``.
+
+    Parameters
+    ----------
+    root : Path
+        Dataset's folder.
+    participant : str
+        Participant's label, without `sub-`.
+    folder : str
+        Folder.
+    ending : str
+        How the name ends.
+
+    Returns
+    -------
+    Path
+        Where a raw file goes, for example ``sub-A/anat/sub-A_UNIT1.nii.gz``.
+    """
     return root / participant / folder / f"{participant}_{ending}"
 
 
 def truth_map_path(root: Path, participant: str, ending: str) -> Path:
-    """Return where a true map or transform goes, for example ``sourcedata/truth/maps/sub-A_R1map.nii.gz``."""
+    """Return where a true map or transform goes, for example ``sourcedata/truth/maps/sub-A_R1map.nii.gz``.
+
+    Parameters
+    ----------
+    root : Path
+        Dataset's folder.
+    participant : str
+        Participant's label, without `sub-`.
+    ending : str
+        How the name ends.
+
+    Returns
+    -------
+    Path
+        Where a true map or transform goes, for example ``sourcedata/truth/maps/sub-A_R1map.nii.gz``.
+    """
     return root / MAPS_DIR / f"{participant}_{ending}"
 
 
 def lesion_mask_path(root: Path, participant: str) -> Path:
-    """Return where a patient's lesion mask goes."""
+    """Return where a patient's lesion mask goes.
+
+    Parameters
+    ----------
+    root : Path
+        Dataset's folder.
+    participant : str
+        Participant's label, without `sub-`.
+
+    Returns
+    -------
+    Path
+        Where a patient's lesion mask goes.
+    """
     return root / LESIONS_DIR / participant / "anat" / f"{participant}_label-lesion_mask.nii.gz"

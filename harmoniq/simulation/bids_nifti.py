@@ -23,11 +23,23 @@ class NiftiStream:
         self._deflate = zlib.compressobj(1, zlib.DEFLATED, 31, 9, zlib.Z_RLE)
 
     def write(self, raw: bytes) -> None:
-        """Append bytes."""
+        """Append bytes.
+
+        Parameters
+        ----------
+        raw : bytes
+            Bytes of the image.
+        """
         self._file.write(self._deflate.compress(raw))
 
     def append(self, volume: NDArray) -> None:
-        """Append one volume with axes (z, y, x), or several with axes (n, z, y, x)."""
+        """Append one volume with axes (z, y, x), or several with axes (n, z, y, x).
+
+        Parameters
+        ----------
+        volume : array
+            (x, y, z) values.
+        """
         self.write(np.ascontiguousarray(volume, dtype=self._dtype).tobytes())
 
     def close(self) -> None:
@@ -61,6 +73,11 @@ def open_nifti(
         What a stored number is multiplied by.
     repetition_time : float, optional
         In s, for 4-D files.
+
+    Yields
+    ------
+    NiftiStream
+        One after the other.
     """
     from nibabel.nifti1 import Nifti1Header
 
@@ -83,7 +100,24 @@ def open_nifti(
 
 
 def write_nifti(path: Path, affine: NDArray, volume: NDArray, *, slope: float = 1.0) -> Path:
-    """Write one volume with axes (z, y, x), in its own data type; see `open_nifti`."""
+    """Write one volume with axes (z, y, x), in its own data type; see `open_nifti`.
+
+    Parameters
+    ----------
+    path : Path
+        File.
+    affine : array
+        (4, 4) voxels to mm.
+    volume : array
+        (x, y, z) values.
+    slope : float, optional
+        Factor of the stored integers.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+    """
     with open_nifti(path, affine, volume.shape[::-1], volume.dtype, slope=slope) as stream:
         stream.append(volume)
     return path

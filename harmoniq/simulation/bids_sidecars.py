@@ -31,12 +31,44 @@ def _trains(protocol: MP2RAGEProtocol) -> Sidecar:
 
 
 def inversion_sidecar(site: SiteProtocol, inversion: int, *, phase: bool) -> Sidecar:
-    """Return the sidecar of one inversion (1 or 2) of MP2RAGE."""
+    """Return the sidecar of one inversion (1 or 2) of MP2RAGE.
+
+    Parameters
+    ----------
+    site : SiteProtocol
+        The site's protocol.
+    inversion : int
+        1 or 2.
+    phase : bool
+        Whether it is a phase image.
+
+    Returns
+    -------
+    Sidecar
+        The sidecar of one inversion (1 or 2) of MP2RAGE.
+    """
     return _common(site) | _train(site.mp2rage, "MP2RAGE", inversion, phase=phase)
 
 
 def saturation_sidecar(site: SiteProtocol, image: int, participant: str, *, phase: bool) -> Sidecar:
-    """Return the sidecar of one image (1 or 2) of SA2RAGE."""
+    """Return the sidecar of one image (1 or 2) of SA2RAGE.
+
+    Parameters
+    ----------
+    site : SiteProtocol
+        The site's protocol.
+    image : int
+        Image.
+    participant : str
+        Participant's label, without `sub-`.
+    phase : bool
+        Whether it is a phase image.
+
+    Returns
+    -------
+    Sidecar
+        The sidecar of one image (1 or 2) of SA2RAGE.
+    """
     return _common(site) | _train(site.sa2rage, "SA2RAGE", image, phase=phase) | _intended(participant)
 
 
@@ -53,12 +85,38 @@ def _train(protocol: MP2RAGEProtocol, name: str, image: int, *, phase: bool) -> 
 
 
 def uniform_sidecar(site: SiteProtocol) -> Sidecar:
-    """Return the sidecar of UNIT1."""
+    """Return the sidecar of UNIT1.
+
+    Parameters
+    ----------
+    site : SiteProtocol
+        The site's protocol.
+
+    Returns
+    -------
+    Sidecar
+        The sidecar of UNIT1.
+    """
     return _common(site) | {"SeriesDescription": "mp2rage_UNI", "PulseSequenceType": "MP2RAGE", **_trains(site.mp2rage)}
 
 
 def echo_sidecar(site: SiteProtocol, echo: int, *, phase: bool) -> Sidecar:
-    """Return the sidecar of one echo (from 1) of the multi-echo GRE."""
+    """Return the sidecar of one echo (from 1) of the multi-echo GRE.
+
+    Parameters
+    ----------
+    site : SiteProtocol
+        The site's protocol.
+    echo : int
+        Number of the echo, from 1.
+    phase : bool
+        Whether it is a phase image.
+
+    Returns
+    -------
+    Sidecar
+        The sidecar of one echo (from 1) of the multi-echo GRE.
+    """
     assert site.megre is not None
     content = _common(site) | {
         "SeriesDescription": "megre" + ("_PHS" if phase else ""),
@@ -71,7 +129,18 @@ def echo_sidecar(site: SiteProtocol, echo: int, *, phase: bool) -> Sidecar:
 
 
 def flair_sidecar(site: SiteProtocol) -> Sidecar:
-    """Return the sidecar of FLAIR."""
+    """Return the sidecar of FLAIR.
+
+    Parameters
+    ----------
+    site : SiteProtocol
+        The site's protocol.
+
+    Returns
+    -------
+    Sidecar
+        The sidecar of FLAIR.
+    """
     flair = site.flair
     return _common(site) | {
         "SeriesDescription": "flair",
@@ -84,7 +153,20 @@ def flair_sidecar(site: SiteProtocol) -> Sidecar:
 
 
 def transmit_sidecar(site: SiteProtocol, participant: str) -> Sidecar:
-    """Return the sidecar of the B1+ map, in percent of the nominal flip angle."""
+    """Return the sidecar of the B1+ map, in percent of the nominal flip angle.
+
+    Parameters
+    ----------
+    site : SiteProtocol
+        The site's protocol.
+    participant : str
+        Participant's label, without `sub-`.
+
+    Returns
+    -------
+    Sidecar
+        The sidecar of the B1+ map, in percent of the nominal flip angle.
+    """
     content = {
         "SeriesDescription": "b1map",
         "Units": "percent",
@@ -98,7 +180,20 @@ def _intended(participant: str) -> Sidecar:
 
 
 def diffusion_sidecar(site: SiteProtocol, lines: int) -> Sidecar:
-    """Return the sidecar of the diffusion images; `lines` is their number of phase-encoding lines."""
+    """Return the sidecar of the diffusion images; `lines` is their number of phase-encoding lines.
+
+    Parameters
+    ----------
+    site : SiteProtocol
+        The site's protocol.
+    lines : int
+        Number of phase-encoding lines.
+
+    Returns
+    -------
+    Sidecar
+        The sidecar of the diffusion images; `lines` is their number of phase-encoding lines.
+    """
     assert site.dwi is not None
     dwi: DWIProtocol = site.dwi
     common = _common(site) | {"MRAcquisitionType": "2D"}

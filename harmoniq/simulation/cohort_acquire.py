@@ -26,7 +26,19 @@ _B1_STEP, _B1_NOISE = 0.1, 0.5
 
 
 def acquire_mp2rage(head: Head, site: SiteProtocol, root: Path, *, flair: bool) -> None:
-    """Scan MP2RAGE, and FLAIR in the same grid; write them with the true maps and a patient's lesion mask."""
+    """Scan MP2RAGE, and FLAIR in the same grid; write them with the true maps and a patient's lesion mask.
+
+    Parameters
+    ----------
+    head : Head
+        The simulated head.
+    site : SiteProtocol
+        The site's protocol.
+    root : Path
+        Dataset's folder.
+    flair : bool
+        Whether to make a FLAIR.
+    """
     from harmoniq.simulation.flair_images import FLAIRScan
     from harmoniq.simulation.mp2rage_images import MP2RAGEScan
 
@@ -83,7 +95,20 @@ def _write_lesions(head: Head, share: NDArray[np.float32], grid: Grid, root: Pat
 
 
 def lesion_share(head: Head, grid: Grid) -> NDArray[np.float32]:
-    """Return the share of each voxel (x, y, z) that lesions fill; only boxes around the lesions are painted."""
+    """Return the share of each voxel (x, y, z) that lesions fill; only boxes around the lesions are painted.
+
+    Parameters
+    ----------
+    head : Head
+        The simulated head.
+    grid : Grid
+        The image's grid.
+
+    Returns
+    -------
+    array
+        The share of each voxel (x, y, z) that lesions fill; only boxes around the lesions are painted.
+    """
     from harmoniq.simulation.rasterize import tissue_fractions
 
     share = np.zeros(grid.shape, dtype=np.float32)
@@ -104,7 +129,17 @@ def lesion_share(head: Head, grid: Grid) -> NDArray[np.float32]:
 
 
 def acquire_megre(head: Head, site: SiteProtocol, root: Path) -> None:
-    """Scan the multi-echo GRE after the head has moved; write it and the true motion."""
+    """Scan the multi-echo GRE after the head has moved; write it and the true motion.
+
+    Parameters
+    ----------
+    head : Head
+        The simulated head.
+    site : SiteProtocol
+        The site's protocol.
+    root : Path
+        Dataset's folder.
+    """
     from harmoniq.simulation.megre_images import MEGREScan
 
     assert site.megre is not None
@@ -127,7 +162,17 @@ def acquire_megre(head: Head, site: SiteProtocol, root: Path) -> None:
 
 
 def acquire_b1(head: Head, site: SiteProtocol, root: Path) -> None:
-    """Map B1+ coarsely, in percent of the nominal flip angle; 0 outside the head."""
+    """Map B1+ coarsely, in percent of the nominal flip angle; 0 outside the head.
+
+    Parameters
+    ----------
+    head : Head
+        The simulated head.
+    site : SiteProtocol
+        The site's protocol.
+    root : Path
+        Dataset's folder.
+    """
     from harmoniq.simulation.fields import sample_fields
     from harmoniq.simulation.rasterize import tissue_fractions
 
@@ -144,7 +189,17 @@ def acquire_b1(head: Head, site: SiteProtocol, root: Path) -> None:
 
 
 def acquire_sa2rage(head: Head, site: SiteProtocol, root: Path) -> None:
-    """Scan SA2RAGE, from which B1+ is computed: magnitude and phase of both images."""
+    """Scan SA2RAGE, from which B1+ is computed: magnitude and phase of both images.
+
+    Parameters
+    ----------
+    head : Head
+        The simulated head.
+    site : SiteProtocol
+        The site's protocol.
+    root : Path
+        Dataset's folder.
+    """
     from harmoniq.simulation.mp2rage_images import scan_mp2rage
 
     grid = head.grid("sa2rage", site.sa2rage.voxel_size, flip_x=True)
@@ -159,7 +214,17 @@ def acquire_sa2rage(head: Head, site: SiteProtocol, root: Path) -> None:
 
 
 def acquire_dwi(head: Head, site: SiteProtocol, root: Path) -> None:
-    """Scan diffusion volume by volume."""
+    """Scan diffusion volume by volume.
+
+    Parameters
+    ----------
+    head : Head
+        The simulated head.
+    site : SiteProtocol
+        The site's protocol.
+    root : Path
+        Dataset's folder.
+    """
     from harmoniq.simulation.dwi_directions import fsl_directions, gradient_table
     from harmoniq.simulation.dwi_images import DWIScan
     from harmoniq.simulation.dwi_tissue import diffusion_tissue

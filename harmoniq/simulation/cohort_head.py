@@ -54,26 +54,87 @@ class Head:
     motion: NDArray[np.float64]
 
     def noise_seed(self, image: str) -> int:
-        """Return the seed of one image's noise."""
+        """Return the seed of one image's noise.
+
+        Parameters
+        ----------
+        image : str
+            Name of the image, part of the random stream's name.
+
+        Returns
+        -------
+        int
+            The seed of one image's noise.
+        """
         return derived_seed(self.seed, self.label, image)
 
     def generator(self, purpose: str) -> np.random.Generator:
-        """Return the random numbers for one purpose."""
+        """Return the random numbers for one purpose.
+
+        Parameters
+        ----------
+        purpose : str
+            What the random numbers are for.
+
+        Returns
+        -------
+        random.Generator
+            The random numbers for one purpose.
+        """
         return generator(self.seed, self.label, purpose)
 
     def grid(self, image: str, voxel_size: ArrayLike, *, flip_x: bool = False) -> Grid:
-        """Return a slightly oblique grid around the head, in the scanner's coordinates during MP2RAGE."""
+        """Return a slightly oblique grid around the head, in the scanner's coordinates during MP2RAGE.
+
+        Parameters
+        ----------
+        image : str
+            Name of the image, part of the random stream's name.
+        voxel_size : array
+            Edge of a voxel, mm.
+        flip_x : bool, optional
+            Whether the first axis is mirrored.
+
+        Returns
+        -------
+        Grid
+            A slightly oblique grid around the head, in the scanner's coordinates during MP2RAGE.
+        """
         degrees = self.generator(f"grid {image}").uniform(-4, 4, 3)
         return oblique_grid(self.center, self.radii, voxel_size, degrees, flip_x=flip_x)
 
     def moved_grid(self, image: str, voxel_size: ArrayLike) -> Grid:
-        """Return a grid around the head where it lies during the multi-echo GRE."""
+        """Return a grid around the head where it lies during the multi-echo GRE.
+
+        Parameters
+        ----------
+        image : str
+            Name of the image, part of the random stream's name.
+        voxel_size : array
+            Edge of a voxel, mm.
+
+        Returns
+        -------
+        Grid
+            A grid around the head where it lies during the multi-echo GRE.
+        """
         center = (self.motion @ [*self.center, 1.0])[:3]
         degrees = self.generator(f"grid {image}").uniform(-4, 4, 3)
         return oblique_grid(center, self.radii, voxel_size, degrees, flip_x=True)
 
     def slabs(self, grid: Grid) -> Iterator[ParameterSlab]:
-        """Yield the tissue's parameters in a grid of the head's coordinates; sinuses and ear canals are empty."""
+        """Yield the tissue's parameters in a grid of the head's coordinates; sinuses and ear canals are empty.
+
+        Parameters
+        ----------
+        grid : Grid
+            The image's grid.
+
+        Yields
+        ------
+        ParameterSlab
+            The tissue's parameters in a grid of the head's coordinates; sinuses and ear canals are empty.
+        """
         factors = np.array(sub_voxels(grid))
         for slab in parameter_slabs(self.anatomy, self.values, grid.affine, grid.shape, sub_voxels(grid)):
             for x, y, z, radius in self.fields.dipoles[:, [0, 1, 2, 4]]:
@@ -82,7 +143,18 @@ class Head:
 
 
 def sub_voxels(grid: Grid) -> tuple[int, int, int]:
-    """Return into how many parts each edge of a voxel is split: parts of half the smallest edge, 0.5 mm at least."""
+    """Return into how many parts each edge of a voxel is split: parts of half the smallest edge, 0.5 mm at least.
+
+    Parameters
+    ----------
+    grid : Grid
+        The image's grid.
+
+    Returns
+    -------
+    tuple (int, int, int)
+        Into how many parts each edge of a voxel is split: parts of half the smallest edge, 0.5 mm at least.
+    """
     part = max(_FINEST_MM, grid.voxel_size.min() / 2)
     x, y, z = (max(1, int(edge / part + 0.5 + 1e-9)) for edge in grid.voxel_size)
     return (x, y, z)
@@ -152,7 +224,18 @@ def make_head(
 
 
 def tissue_values(regional: Mapping[tuple[str, str], NDArray[np.float64]]) -> TissueValues:
-    """Return the values that are painted: the participant's R1 and R2*, and typical proton densities."""
+    """Return the values that are painted: the participant's R1 and R2*, and typical proton densities.
+
+    Parameters
+    ----------
+    regional : mapping of tuple (str to str), array
+        True values by metric and tissue, 1/s.
+
+    Returns
+    -------
+    TissueValues
+        The values that are painted: the participant's R1 and R2*, and typical proton densities.
+    """
     r1, r2star = (
         property_values(name, cgm=regional[metric, "cGM"], swm=regional[metric, "sWM"], bundles=regional[metric, "WM"])
         for name, metric in (("r1", "R1"), ("r2star", "R2star"))

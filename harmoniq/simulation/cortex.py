@@ -48,6 +48,11 @@ def load_cortex(labels: Mapping[str, ArrayLike]) -> dict[str, Hemisphere]:
     labels : mapping
         'L' and 'R' to the Brodmann number of each vertex of fsaverage5; 0 and -1 where there is none.
 
+    Returns
+    -------
+    dict of str to Hemisphere
+        Both sides of the template's cortex.
+
     Raises
     ------
     InputError
@@ -77,6 +82,21 @@ def thicken(
     """Move both surfaces apart along their normals until the cortex is `minimum_mm` thick.
 
     Both move by half: moving the pial surface alone makes opposite banks of narrow sulci cross.
+
+    Parameters
+    ----------
+    white : array
+        (n, 3) white surface, mm.
+    pial : array
+        (n, 3) pial surface, mm.
+    faces : array
+        (f, 3) vertices of each triangle.
+    cortex : array of bool
+        (n,) vertices of the cortex.
+    minimum_mm : float, optional
+        Thickness that there is at least, mm.
+    iterations : int, optional
+        How often.
 
     Returns
     -------

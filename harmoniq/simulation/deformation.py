@@ -50,12 +50,37 @@ class Deformation:
             raise InputError("the deformation folds or nearly so", key="amplitude", remedy="use smaller amplitudes")
 
     def pull(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Return where points of the subject (..., 3), mm, lie in the template."""
+        """Return where points of the subject (..., 3), mm, lie in the template.
+
+        Parameters
+        ----------
+        points : array
+            (n, 3) points, mm.
+
+        Returns
+        -------
+        array
+            Where points of the subject (..., 3), mm, lie in the template.
+        """
         x = np.asarray(points, dtype=np.float64)
         return x @ self.matrix.T + self.offset + np.sin(x @ self.wave.T + self.phase) @ self.amplitude
 
     def push(self, points: ArrayLike, tolerance_mm: float = 1e-5, max_iterations: int = 200) -> NDArray[np.float64]:
         """Return where points of the template (..., 3), mm, lie in the subject: the inverse of `pull`.
+
+        Parameters
+        ----------
+        points : array
+            (n, 3) points, mm.
+        tolerance_mm : float, optional
+            When to stop, mm.
+        max_iterations : int, optional
+            How often at most.
+
+        Returns
+        -------
+        array
+            Where points of the template (..., 3), mm, lie in the subject: the inverse of `pull`.
 
         Raises
         ------
@@ -74,14 +99,31 @@ class Deformation:
         raise InputError("the deformation could not be inverted", remedy="use smaller amplitudes")
 
     def jacobian(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Return the gradient of `pull`, d template_i / d subject_j, (..., 3, 3)."""
+        """Return the gradient of `pull`, d template_i / d subject_j, (..., 3, 3).
+
+        Parameters
+        ----------
+        points : array
+            (n, 3) points, mm.
+
+        Returns
+        -------
+        array
+            The gradient of `pull`, d template_i / d subject_j, (..., 3, 3).
+        """
         x = np.asarray(points, dtype=np.float64)
         cosines = np.cos(x @ self.wave.T + self.phase)
         return self.matrix + np.einsum("...m,mi,mj->...ij", cosines, self.amplitude, self.wave)
 
 
 def identity_deformation() -> Deformation:
-    """Return the deformation under which the subject is the template."""
+    """Return the deformation under which the subject is the template.
+
+    Returns
+    -------
+    Deformation
+        The deformation under which the subject is the template.
+    """
     return Deformation(np.eye(3), np.zeros(3), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0))
 
 
@@ -98,6 +140,11 @@ def random_deformation(rng: np.random.Generator, amplitude_mm: float = 3.0, mode
         Largest sum of the waves' displacements, mm.
     modes : int
         Number of plane waves.
+
+    Returns
+    -------
+    Deformation
+        See `Deformation`.
     """
     from scipy.spatial.transform import Rotation
 

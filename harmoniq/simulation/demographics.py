@@ -36,7 +36,13 @@ PARTICIPANT_DESCRIPTIONS: Final[dict[str, dict[str, object]]] = {
 
 @cache
 def demographic_defaults() -> dict[str, Any]:
-    """Return the published demographics, as they stand in ``simulation/data/effects_demographics.toml``."""
+    """Return the published demographics, as they stand in ``simulation/data/effects_demographics.toml``.
+
+    Returns
+    -------
+    dict of str to object
+        The published demographics, as they stand in ``simulation/data/effects_demographics.toml``.
+    """
     text = (files("harmoniq.simulation") / "data" / "effects_demographics.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
@@ -85,7 +91,19 @@ def simulate_participants(
 
 
 def measures_r2star(participants: pd.DataFrame) -> np.ndarray:
-    """Return who has R2*, a boolean mask of shape (participants,); everybody where the column ``megre`` is absent."""
+    """Return who has R2*, a boolean mask of shape (participants,); everybody where the column ``megre`` is absent.
+
+    Parameters
+    ----------
+    participants : DataFrame
+        Participants.tsv.
+
+    Returns
+    -------
+    array
+        Who has R2*, a boolean mask of shape (participants,); everybody where the column ``megre`` is
+        absent.
+    """
     if "megre" not in participants:
         return np.ones(len(participants), dtype=bool)
     return (participants["megre"].astype(str).str.lower() == "true").to_numpy()

@@ -16,17 +16,49 @@ class Grid:
     shape: tuple[int, int, int]
 
     def axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return the coordinates of the nodes along x, y and z."""
+        """Return the coordinates of the nodes along x, y and z.
+
+        Returns
+        -------
+        tuple (array, array, array)
+            The coordinates of the nodes along x, y and z.
+        """
         x, y, z = (o + self.spacing * np.arange(n, dtype=np.float64) for o, n in zip(self.origin, self.shape))
         return x, y, z
 
     def indices(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the fractional indices of points (..., 3)."""
+        """Return the fractional indices of points (..., 3).
+
+        Parameters
+        ----------
+        points : array
+            (n, 3) points, mm.
+
+        Returns
+        -------
+        array
+            The fractional indices of points (..., 3).
+        """
         return (np.asarray(points) - np.array(self.origin)) / self.spacing
 
 
 def grid_over(low: NDArray[np.float64], high: NDArray[np.float64], spacing: float) -> Grid:
-    """Return the grid of a spacing that covers a box given by two corners, mm."""
+    """Return the grid of a spacing that covers a box given by two corners, mm.
+
+    Parameters
+    ----------
+    low : array
+        (3,) lower corner, mm.
+    high : array
+        (3,) upper corner, mm.
+    spacing : float
+        Edge of a cell, mm.
+
+    Returns
+    -------
+    Grid
+        The grid of a spacing that covers a box given by two corners, mm.
+    """
     shape = tuple(int(n) for n in np.ceil((np.asarray(high) - np.asarray(low)) / spacing) + 1)
     return Grid(tuple(float(v) for v in low), float(spacing), shape)  # type: ignore[arg-type]
 
@@ -201,6 +233,22 @@ def distance_to_surface(
     """Return the distance of points (n, 3) to a mesh's faces, mm.
 
     The faces whose centroids are nearest to a point are tried; with triangles of similar size that is exact.
+
+    Parameters
+    ----------
+    points : array
+        (n, 3) points, mm.
+    vertices : array
+        (n, 3) coordinates, mm.
+    faces : array
+        (f, 3) vertices of each triangle.
+    candidates : int, optional
+        Nearest candidates that are tried.
+
+    Returns
+    -------
+    array
+        The distance of points (n, 3) to a mesh's faces, mm.
     """
     from scipy.spatial import cKDTree
 

@@ -48,6 +48,18 @@ def gradient_table(protocol: DWIProtocol, rng: np.random.Generator) -> tuple[NDA
     """Return b-values (s/mm²), shape (n,), and directions in scanner coordinates, shape (n, 3), zero at b = 0.
 
     Shells are mixed in a random order; the volumes without diffusion weighting come first and at regular intervals.
+
+    Parameters
+    ----------
+    protocol : DWIProtocol
+        The sequence's protocol.
+    rng : random.Generator
+        Random numbers.
+
+    Returns
+    -------
+    tuple (array, array)
+        B-values (s/mm²), shape (n,), and directions in scanner coordinates, shape (n, 3), zero at b = 0.
     """
     b_values: list[float] = []
     directions: list[NDArray] = []

@@ -16,6 +16,18 @@ def diffusion_tissue(anatomy: Anatomy, grid: Grid) -> DiffusionTissue:
     """Return the fractions of a diffusion grid in the head's coordinates.
 
     Where two bundles cross, white matter is shared equally between them.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+        Geometry of the head.
+    grid : Grid
+        The image's grid.
+
+    Returns
+    -------
+    DiffusionTissue
+        The fractions of a diffusion grid in the head's coordinates.
     """
     parts = tissue_fractions(anatomy, grid.affine, grid.shape)
     index, direction = fibre_map(anatomy, grid.affine, grid.shape)

@@ -22,13 +22,30 @@ _CURVATURE_YEARS: Final = 30.0
 
 @cache
 def effect_defaults() -> dict[str, Any]:
-    """Return the hyper-parameters of the truth, as they stand in ``simulation/data/effects.toml``."""
+    """Return the hyper-parameters of the truth, as they stand in ``simulation/data/effects.toml``.
+
+    Returns
+    -------
+    dict of str to object
+        The hyper-parameters of the truth, as they stand in ``simulation/data/effects.toml``.
+    """
     text = (files("harmoniq.simulation") / "data" / "effects.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 
 def tissue_regions(tissue: str) -> tuple[str, ...]:
-    """Return the regions of a tissue, in the study's order."""
+    """Return the regions of a tissue, in the study's order.
+
+    Parameters
+    ----------
+    tissue : str
+        CGM, sWM or WM.
+
+    Returns
+    -------
+    tuple of str
+        The regions of a tissue, in the study's order.
+    """
     return BUNDLES if tissue == "WM" else BRODMANN_AREAS
 
 

@@ -14,7 +14,7 @@ def named_generator(seed: int, *names: str) -> np.random.Generator:
     ----------
     seed : int
         0 or above.
-    names : str
+    *names : str
         What the numbers are for, for example a metric, a tissue and a site.
 
     Returns
@@ -34,6 +34,16 @@ def named_generator(seed: int, *names: str) -> np.random.Generator:
 def checked_seed(seed: int) -> int:
     """Return the seed as an integer.
 
+    Parameters
+    ----------
+    seed : int
+        Of all that is random.
+
+    Returns
+    -------
+    int
+        The seed as an integer.
+
     Raises
     ------
     InputError
@@ -49,10 +59,35 @@ def spread_ranks(count: int, generator: np.random.Generator) -> np.ndarray:
 
     Quantiles at these points have nearly the distribution's mean and spread at every seed, where independent draws
     over 18 bundles would miss them by a quarter.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    generator : random.Generator
+        Random numbers.
+
+    Returns
+    -------
+    array
+        The mid-ranks (0.5, 1.5, ...) / count in random order, shape (count,).
     """
     return (generator.permutation(count) + 0.5) / count
 
 
 def stratified_uniform(count: int, generator: np.random.Generator) -> np.ndarray:
-    """Return uniform numbers in [0, 1), one from each of `count` equal strata, in random order, shape (count,)."""
+    """Return uniform numbers in [0, 1), one from each of `count` equal strata, in random order, shape (count,).
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    generator : random.Generator
+        Random numbers.
+
+    Returns
+    -------
+    array
+        Uniform numbers in [0, 1), one from each of `count` equal strata, in random order, shape (count,).
+    """
     return (generator.permutation(count) + generator.random(count)) / max(count, 1)

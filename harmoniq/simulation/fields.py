@@ -103,14 +103,44 @@ def draw_fields(
 
 @njit(inline="always")
 def quadratic(u, v, w, c):
-    """Return a polynomial of second degree with the coefficients of `HeadFields`."""
+    """Return a polynomial of second degree with the coefficients of `HeadFields`.
+
+    Parameters
+    ----------
+    u : array or number
+        Coordinate in the tube's frame.
+    v : array or number
+        Coordinate in the tube's frame.
+    w : array or number
+        Coordinate in the tube's frame.
+    c : array or number
+        Coefficients.
+    """
     linear = c[0] + c[1] * u + c[2] * v + c[3] * w
     return linear + c[4] * u * u + c[5] * v * v + c[6] * w * w + c[7] * u * v + c[8] * u * w + c[9] * v * w
 
 
 @njit(inline="always")
 def main_field(x, y, z, center, radii, main, dipoles):
-    """Return the main field's error in rad/s and its gradient in rad/s/mm at one point of the head."""
+    """Return the main field's error in rad/s and its gradient in rad/s/mm at one point of the head.
+
+    Parameters
+    ----------
+    x : array or number
+        Coordinate, mm.
+    y : array or number
+        Coordinate, mm.
+    z : array or number
+        Coordinate, mm.
+    center : array or number
+        Center, mm.
+    radii : array or number
+        (k,) radii, mm.
+    main : array or number
+        Main field's axis.
+    dipoles : array or number
+        (k, 7) centers, moments and radii.
+    """
     u, v, w = (x - center[0]) / radii[0], (y - center[1]) / radii[1], (z - center[2]) / radii[2]
     field = quadratic(u, v, w, main)
     gx = (main[1] + 2 * main[4] * u + main[7] * v + main[8] * w) / radii[0]

@@ -61,7 +61,13 @@ class FLAIRScan:
         self.scale = FULL_SCALE / (8.0 * reference)
 
     def add(self, slab: ParameterSlab) -> None:
-        """Measure one slab of the head."""
+        """Measure one slab of the head.
+
+        Parameters
+        ----------
+        slab : ParameterSlab
+            Slab of true parameters.
+        """
         f, p = self.fields, self.protocol
         _scan(
             slab.r1, slab.r2star, slab.pd, slab.k0, slab.k1, self.grid.affine, f.center, f.radii, f.receive,
@@ -71,7 +77,24 @@ class FLAIRScan:
 
 
 def flair_signal(r1: float, density: float, r2star: float, protocol: FLAIRProtocol) -> float:
-    """Return the signal's magnitude for R1 and R2* (1/s) and a proton density relative to water."""
+    """Return the signal's magnitude for R1 and R2* (1/s) and a proton density relative to water.
+
+    Parameters
+    ----------
+    r1 : float
+        R1, 1/s.
+    density : float
+        Proton density, 0 to 1.
+    r2star : float
+        R2*, 1/s.
+    protocol : FLAIRProtocol
+        The sequence's protocol.
+
+    Returns
+    -------
+    float
+        The signal's magnitude for R1 and R2* (1/s) and a proton density relative to water.
+    """
     recovered = 1 - 2 * np.exp(-protocol.inversion_time * r1) + np.exp(-protocol.repetition_time * r1)
     return float(density * abs(recovered) * np.exp(-protocol.echo_time * R2_OF_R2STAR * r2star))
 

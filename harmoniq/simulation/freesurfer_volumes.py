@@ -51,7 +51,18 @@ _INTENSITY: Final = {
 
 
 def conformed_affine(c_ras: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return vox2ras of FreeSurfer's conformed space: 256^3, 1 mm, LIA, with its centre at `c_ras` (mm)."""
+    """Return vox2ras of FreeSurfer's conformed space: 256^3, 1 mm, LIA, with its centre at `c_ras` (mm).
+
+    Parameters
+    ----------
+    c_ras : array
+        (3,) center, mm.
+
+    Returns
+    -------
+    array
+        Vox2ras of FreeSurfer's conformed space: 256^3, 1 mm, LIA, with its centre at `c_ras` (mm).
+    """
     affine = np.array([[-1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
     affine[:3, 3] = np.asarray(c_ras) - affine[:3, :3] @ np.full(3, SIZE / 2)
     return affine
@@ -71,6 +82,11 @@ def conformed_volumes(
         Number of the parcel (1..) of each vertex, left and right; 0 for none.
     t1 : nibabel image, optional
         A T1-weighted image in the subject's scanner space; without it one is painted.
+
+    Returns
+    -------
+    dict of str to array
+        The arrays of the files of ``mri/``, by name without suffix.
     """
     template = anatomy.template
     bundles = np.full(len(template.bundle_sets), _INTENSITY["deep_wm"])
@@ -106,7 +122,17 @@ def conformed_volumes(
 
 
 def save_volumes(volumes: dict[str, NDArray[Any]], affine: NDArray[np.float64], folder: Path) -> None:
-    """Write arrays as .mgz files in the conformed space."""
+    """Write arrays as .mgz files in the conformed space.
+
+    Parameters
+    ----------
+    volumes : dict of str to array
+        Volumes by name.
+    affine : array
+        (4, 4) voxels to mm.
+    folder : Path
+        Folder.
+    """
     from nibabel.freesurfer import MGHImage
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -64,6 +64,11 @@ def deep_structures(grid: Grid, depth: NDArray[np.float32]) -> NDArray[np.uint8]
         In the template's RAS mm.
     depth : array of the grid's shape
         Distance to the nearest cortex, mm; the structures keep 3 mm from it.
+
+    Returns
+    -------
+    array
+        The deep nuclei and ventricles as tissue classes on a grid; 0 elsewhere.
     """
     x, y, z = np.meshgrid(*(axis.astype(np.float32) for axis in grid.axes()), indexing="ij", sparse=True)
     classes = np.zeros(grid.shape, np.uint8)
@@ -83,7 +88,19 @@ def deep_structures(grid: Grid, depth: NDArray[np.float32]) -> NDArray[np.uint8]
 
 
 def paint_balls(volume: NDArray[np.integer], grid: Grid, balls: NDArray[np.float64], value: int) -> None:
-    """Set nodes inside balls (x, y, z, radius; mm) to a value; unsigned 32-bit volumes take it as a bit to be added."""
+    """Set nodes inside balls (x, y, z, radius; mm) to a value; unsigned 32-bit volumes take it as a bit to be added.
+
+    Parameters
+    ----------
+    volume : array
+        (x, y, z) values.
+    grid : Grid
+        The image's grid.
+    balls : array
+        (k, 4) centers and radii, mm.
+    value : int
+        Value.
+    """
     bits = volume.dtype == np.uint32
     for x, y, z, radius in balls:
         centre = grid.indices(np.array([x, y, z]))
@@ -104,7 +121,20 @@ def _interpolate_chain(balls: NDArray[np.float64], step_mm: float) -> NDArray[np
 
 
 def sample_mni(name: str, grid: Grid) -> NDArray[np.float32]:
-    """Return one of nilearn's MNI152 maps ('gm', 'wm') on a grid of the template, as a probability."""
+    """Return one of nilearn's MNI152 maps ('gm', 'wm') on a grid of the template, as a probability.
+
+    Parameters
+    ----------
+    name : str
+        Name.
+    grid : Grid
+        The image's grid.
+
+    Returns
+    -------
+    array
+        One of nilearn's MNI152 maps ('gm', 'wm') on a grid of the template, as a probability.
+    """
     import nibabel
     from scipy.ndimage import affine_transform
 
@@ -129,6 +159,11 @@ def hindbrain(
         Nodes that lie clear of the cerebral cortex.
     gm, wm : arrays
         The MNI152 tissue maps on the grid.
+
+    Returns
+    -------
+    array
+        Cerebellum and brainstem as tissue classes on a grid; 0 elsewhere.
     """
     from scipy.ndimage import binary_opening, label
 
@@ -157,6 +192,11 @@ def head_shells(grid: Grid, brain: NDArray[np.bool_]) -> NDArray[np.uint8]:
     grid : Grid
     brain : array of bool
         Cerebrum, cerebellum and brainstem on the grid.
+
+    Returns
+    -------
+    array
+        CSF, skull, muscle, scalp and air around a brain, as tissue classes.
     """
     from scipy.ndimage import distance_transform_edt, gaussian_filter, zoom
 

@@ -139,6 +139,31 @@ def paint(  # type: ignore[no-untyped-def]
     `fields` are white and pial distance, label, tissue and head; `grids` their origins and spacings; `warp` the
     deformation's arrays; `ramp` its two distances and two widths; `numbers` the first bundle's and the first cortical
     row, the deep white matter's, and air's; `balls` the lesions (x, y, z, radius) and `lesion` their factor and addend.
+
+    Parameters
+    ----------
+    block : array or number
+        Sub-voxels of a block.
+    start : array or number
+        Start.
+    steps : array or number
+        Steps per axis.
+    fields : array or number
+        B1+, receive field and off-resonance on the grid.
+    grids : array or number
+        Grids, voxels.
+    warp : array or number
+        Displacement field, mm.
+    table : array or number
+        Table.
+    ramp : array or number
+        Ramp across the surface.
+    numbers : array or number
+        Random numbers.
+    balls : array or number
+        (k, 4) centers and radii, mm.
+    lesion : array or number
+        Whether the voxel is a lesion.
     """
     matrix, offset, amplitude, wave, phase = warp
     modes, size = amplitude.shape[0], fields[3].shape

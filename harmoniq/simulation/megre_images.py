@@ -71,7 +71,13 @@ class MEGREScan:
         self.scale = FULL_SCALE / (1.8 * float(steady_state(2.0, protocol)))
 
     def add(self, slab: ParameterSlab) -> None:
-        """Measure one slab of the head."""
+        """Measure one slab of the head.
+
+        Parameters
+        ----------
+        slab : ParameterSlab
+            Slab of true parameters.
+        """
         f, p, out = self.fields, self.protocol, self.images
         angle = np.deg2rad(p.flip_angle)
         _scan(
@@ -90,7 +96,28 @@ def scan_megre(
     seed: int,
     snr: float = SNR,
 ) -> MEGREImages:
-    """Measure a head whose parameters come in slabs that cover `grid`; see `MEGREScan`."""
+    """Measure a head whose parameters come in slabs that cover `grid`; see `MEGREScan`.
+
+    Parameters
+    ----------
+    slabs : iterable of ParameterSlab
+        Slabs of true parameters, one after the other.
+    protocol : MEGREProtocol
+        The sequence's protocol.
+    fields : HeadFields
+        B1+, receive field and off-resonance on the grid.
+    grid : Grid
+        The image's grid.
+    seed : int
+        Of all that is random.
+    snr : float, optional
+        Signal-to-noise ratio of white matter.
+
+    Returns
+    -------
+    MEGREImages
+        See `MEGREImages`.
+    """
     scan = MEGREScan(protocol, fields, grid, seed=seed, snr=snr)
     for slab in slabs:
         scan.add(slab)
@@ -101,6 +128,18 @@ def steady_state(r1: float, protocol: MEGREProtocol) -> float:
     """Return the transverse magnetization of a spoiled GRE at TE 0, relative to equilibrium.
 
     Ernst and Anderson 1966, doi:10.1063/1.1719961: sin a (1 - E1) / (1 - cos a E1), with E1 = exp(-TR R1).
+
+    Parameters
+    ----------
+    r1 : float
+        R1, 1/s.
+    protocol : MEGREProtocol
+        The sequence's protocol.
+
+    Returns
+    -------
+    float
+        The transverse magnetization of a spoiled GRE at TE 0, relative to equilibrium.
     """
     angle, e1 = np.deg2rad(protocol.flip_angle), np.exp(-protocol.repetition_time * r1)
     return float(np.sin(angle) * (1 - e1) / (1 - np.cos(angle) * e1))

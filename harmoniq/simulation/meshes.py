@@ -43,6 +43,11 @@ def read_fsaverage5(hemisphere: str, kind: str) -> tuple[NDArray[np.float64], ND
 def bundled_folder() -> Path:
     """Return the folder of the templates that nilearn ships.
 
+    Returns
+    -------
+    Path
+        The folder of the templates that nilearn ships.
+
     Raises
     ------
     InputError
@@ -56,14 +61,41 @@ def bundled_folder() -> Path:
 
 
 def face_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the unit normals of the faces (m, 3), outward for FreeSurfer's orientation."""
+    """Return the unit normals of the faces (m, 3), outward for FreeSurfer's orientation.
+
+    Parameters
+    ----------
+    vertices : array
+        (n, 3) coordinates, mm.
+    faces : array
+        (f, 3) vertices of each triangle.
+
+    Returns
+    -------
+    array
+        The unit normals of the faces (m, 3), outward for FreeSurfer's orientation.
+    """
     a, b, c = (vertices[faces[:, corner]] for corner in range(3))
     normals = np.cross(b - a, c - a)
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
 def vertex_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return FreeSurfer's vertex normals (n, 3): the normalised sum of the unit face normals, not weighted by area."""
+    """Return FreeSurfer's vertex normals (n, 3): the normalised sum of the unit face normals, not weighted by area.
+
+    Parameters
+    ----------
+    vertices : array
+        (n, 3) coordinates, mm.
+    faces : array
+        (f, 3) vertices of each triangle.
+
+    Returns
+    -------
+    array
+        FreeSurfer's vertex normals (n, 3): the normalised sum of the unit face normals, not weighted by
+        area.
+    """
     normals = face_normals(vertices, faces)
     total = np.zeros_like(vertices)
     for corner in range(3):
@@ -73,14 +105,40 @@ def vertex_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> N
 
 
 def vertex_areas(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return a third of the area of the faces around each vertex (n,), mm2."""
+    """Return a third of the area of the faces around each vertex (n,), mm2.
+
+    Parameters
+    ----------
+    vertices : array
+        (n, 3) coordinates, mm.
+    faces : array
+        (f, 3) vertices of each triangle.
+
+    Returns
+    -------
+    array
+        A third of the area of the faces around each vertex (n,), mm2.
+    """
     a, b, c = (vertices[faces[:, corner]] for corner in range(3))
     area = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
     return np.bincount(faces.ravel(), np.repeat(area / 3.0, 3), len(vertices)).astype(np.float64)
 
 
 def neighbours_mean(faces: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of `values` (n,) or (n, c) over each vertex's neighbours on a closed mesh."""
+    """Return the mean of `values` (n,) or (n, c) over each vertex's neighbours on a closed mesh.
+
+    Parameters
+    ----------
+    faces : array
+        (f, 3) vertices of each triangle.
+    values : array
+        Values, one per participant, 1/s.
+
+    Returns
+    -------
+    array
+        The mean of `values` (n,) or (n, c) over each vertex's neighbours on a closed mesh.
+    """
     from scipy.sparse import csr_array
 
     n = len(values)
@@ -91,7 +149,20 @@ def neighbours_mean(faces: NDArray[np.int64], values: NDArray[np.float64]) -> ND
 
 
 def mean_curvature(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return a mean curvature per vertex (1/mm), positive in sulci as in FreeSurfer, from the umbrella operator."""
+    """Return a mean curvature per vertex (1/mm), positive in sulci as in FreeSurfer, from the umbrella operator.
+
+    Parameters
+    ----------
+    vertices : array
+        (n, 3) coordinates, mm.
+    faces : array
+        (f, 3) vertices of each triangle.
+
+    Returns
+    -------
+    array
+        A mean curvature per vertex (1/mm), positive in sulci as in FreeSurfer, from the umbrella operator.
+    """
     normals = vertex_normals(vertices, faces)
     towards = neighbours_mean(faces, vertices) - vertices
     edge = np.linalg.norm(vertices[faces[:, 0]] - vertices[faces[:, 1]], axis=1)
@@ -108,6 +179,22 @@ def cortical_thickness(
 
     The mean of the distance from the white vertex to the pial surface and of that from the pial vertex to the white
     surface, at most 5 mm (Fischl and Dale 2000, PNAS 97:11050).
+
+    Parameters
+    ----------
+    white : array
+        (n, 3) white surface, mm.
+    pial : array
+        (n, 3) pial surface, mm.
+    faces : array
+        (f, 3) vertices of each triangle.
+    candidates : int, optional
+        Nearest candidates that are tried.
+
+    Returns
+    -------
+    array
+        FreeSurfer's thickness per vertex (n,), mm.
     """
     from harmoniq.simulation.distance import distance_to_surface
 

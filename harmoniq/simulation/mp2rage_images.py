@@ -54,7 +54,18 @@ class MP2RAGEImages:
 
 
 def empty_images(shape: tuple[int, int, int]) -> MP2RAGEImages:
-    """Return images of zeros for a grid of `shape` (x, y, z)."""
+    """Return images of zeros for a grid of `shape` (x, y, z).
+
+    Parameters
+    ----------
+    shape : tuple (int, int, int)
+        Size of the grid, voxels.
+
+    Returns
+    -------
+    MP2RAGEImages
+        Images of zeros for a grid of `shape` (x, y, z).
+    """
     kinds = (np.uint16, np.int16, np.uint16, np.int16, np.uint16, np.float32, np.float32)
     return MP2RAGEImages(*(np.zeros(shape[::-1], dtype=kind) for kind in kinds))
 
@@ -88,7 +99,13 @@ class MP2RAGEScan:
         self.scale = FULL_SCALE / (1.8 * float(max(abs(signal) for signal in fat)))
 
     def add(self, slab: ParameterSlab) -> None:
-        """Measure one slab of the head."""
+        """Measure one slab of the head.
+
+        Parameters
+        ----------
+        slab : ParameterSlab
+            Slab of true parameters.
+        """
         f, out = self.fields, self.images
         _scan(
             slab.r1, slab.r2star, slab.pd, slab.k0, slab.k1, self.grid.affine, f.center, f.radii, f.transmit, f.receive,
@@ -106,7 +123,28 @@ def scan_mp2rage(
     seed: int,
     snr: float = SNR,
 ) -> MP2RAGEImages:
-    """Measure a head whose parameters come in slabs that cover `grid`; see `MP2RAGEScan`."""
+    """Measure a head whose parameters come in slabs that cover `grid`; see `MP2RAGEScan`.
+
+    Parameters
+    ----------
+    slabs : iterable of ParameterSlab
+        Slabs of true parameters, one after the other.
+    protocol : MP2RAGEProtocol
+        The sequence's protocol.
+    fields : HeadFields
+        B1+, receive field and off-resonance on the grid.
+    grid : Grid
+        The image's grid.
+    seed : int
+        Of all that is random.
+    snr : float, optional
+        Signal-to-noise ratio of white matter.
+
+    Returns
+    -------
+    MP2RAGEImages
+        See `MP2RAGEImages`.
+    """
     scan = MP2RAGEScan(protocol, fields, grid, seed=seed, snr=snr)
     for slab in slabs:
         scan.add(slab)

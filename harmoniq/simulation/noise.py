@@ -17,7 +17,13 @@ _QUANTILES = 65536
 
 @cache
 def normal_table() -> NDArray[np.float32]:
-    """Return 65,536 equally likely values of a standard normal variable."""
+    """Return 65,536 equally likely values of a standard normal variable.
+
+    Returns
+    -------
+    array
+        65,536 equally likely values of a standard normal variable.
+    """
     from scipy.special import ndtri
 
     values = ndtri((np.arange(_QUANTILES) + 0.5) / _QUANTILES)
@@ -26,7 +32,15 @@ def normal_table() -> NDArray[np.float32]:
 
 @njit(inline="always")
 def mix(seed, counter):
-    """Return 64 random bits for a seed and a counter."""
+    """Return 64 random bits for a seed and a counter.
+
+    Parameters
+    ----------
+    seed : array or number
+        Of all that is random.
+    counter : array or number
+        Position in the random stream.
+    """
     z = uint64(seed) + uint64(counter) * uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> uint64(27))) * uint64(0x94D049BB133111EB)
@@ -35,7 +49,17 @@ def mix(seed, counter):
 
 @njit(inline="always")
 def pick(bits, which, table):
-    """Return the normal value that the `which`-th 16 of 64 bits stand for."""
+    """Return the normal value that the `which`-th 16 of 64 bits stand for.
+
+    Parameters
+    ----------
+    bits : array or number
+        Random bits.
+    which : array or number
+        Which of the two numbers.
+    table : array or number
+        Table.
+    """
     return table[(bits >> uint64(16 * which)) & uint64(0xFFFF)]
 
 
@@ -48,6 +72,11 @@ def derived_seed(seed: int, *names: str) -> int:
         The run's seed.
     *names : str
         The purpose, for example the participant and the sequence.
+
+    Returns
+    -------
+    int
+        A 63-bit seed for one purpose, the same on every machine.
     """
     words = [zlib.crc32(name.encode()) for name in names]
     high, low = np.random.SeedSequence([seed, *words]).generate_state(2)
@@ -55,5 +84,18 @@ def derived_seed(seed: int, *names: str) -> int:
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:
-    """Return numpy's generator for one purpose, seeded as `derived_seed` says."""
+    """Return numpy's generator for one purpose, seeded as `derived_seed` says.
+
+    Parameters
+    ----------
+    seed : int
+        Of all that is random.
+    *names : str
+        Names.
+
+    Returns
+    -------
+    random.Generator
+        Numpy's generator for one purpose, seeded as `derived_seed` says.
+    """
     return np.random.default_rng(derived_seed(seed, *names))

@@ -13,7 +13,15 @@ PHASE_STEP = math.pi / 2048
 
 @njit(inline="always")
 def angle(y, x):
-    """Return atan2(y, x) to 2e-5 rad, a hundredth of a stored step (minimax polynomial of odd degree 11)."""
+    """Return atan2(y, x) to 2e-5 rad, a hundredth of a stored step (minimax polynomial of odd degree 11).
+
+    Parameters
+    ----------
+    y : array or number
+        (n,) values.
+    x : array or number
+        (n,) or (n, p) values of the predictors.
+    """
     ax, ay = abs(x), abs(y)
     larger, smaller = max(ax, ay), min(ax, ay)
     if larger == 0.0:
@@ -34,12 +42,30 @@ def angle(y, x):
 
 @njit(inline="always")
 def magnitude_step(re, im, scale):
-    """Return the stored magnitude of a complex signal."""
+    """Return the stored magnitude of a complex signal.
+
+    Parameters
+    ----------
+    re : array or number
+        Real part.
+    im : array or number
+        Imaginary part.
+    scale : array or number
+        Standard deviation of the noise.
+    """
     return min(4095, int(math.sqrt(re * re + im * im) * scale + 0.5))
 
 
 @njit(inline="always")
 def phase_step(re, im):
-    """Return the stored phase of a complex signal, -2048 to 2047."""
+    """Return the stored phase of a complex signal, -2048 to 2047.
+
+    Parameters
+    ----------
+    re : array or number
+        Real part.
+    im : array or number
+        Imaginary part.
+    """
     step = math.floor(angle(im, re) * (2048 / np.pi) + 0.5)
     return -2048 if step > 2047 else step

@@ -101,7 +101,13 @@ class SimulationPlan:
         return PATIENTS if self.patients is None else self.patients
 
     def record(self) -> dict[str, Any]:
-        """Return what decides the dataset's content, for its record: all but where it lies."""
+        """Return what decides the dataset's content, for its record: all but where it lies.
+
+        Returns
+        -------
+        dict of str to object
+            What decides the dataset's content, for its record: all but where it lies.
+        """
         content = asdict(self)
         if not self.tables_only:
             content |= {"subjects_per_site": self.controls, "patients": self.cases}
@@ -111,6 +117,11 @@ class SimulationPlan:
 
 def check_folder(plan: SimulationPlan) -> None:
     """Refuse a folder that holds anything but an unfinished or finished run of the same plan.
+
+    Parameters
+    ----------
+    plan : SimulationPlan
+        What to simulate.
 
     Raises
     ------

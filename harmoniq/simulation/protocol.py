@@ -32,7 +32,20 @@ class MP2RAGEProtocol:
     voxel_size: VoxelSize
 
     def signals(self, t1: ArrayLike, b1: ArrayLike = 1.0) -> tuple[NDArray, NDArray]:
-        """Return the signals of both trains at T1 (s) and relative B1+, which are broadcast."""
+        """Return the signals of both trains at T1 (s) and relative B1+, which are broadcast.
+
+        Parameters
+        ----------
+        t1 : array
+            T1-weighted image.
+        b1 : array, optional
+            B1+ relative to nominal; None: 1 everywhere.
+
+        Returns
+        -------
+        tuple (array, array)
+            The signals of both trains at T1 (s) and relative B1+, which are broadcast.
+        """
         return inversion_signals(t1, self.timing, b1)
 
 
@@ -41,7 +54,20 @@ class SA2RAGEProtocol(MP2RAGEProtocol):
     """SA2RAGE: MP2RAGE with a pulse of nominally 90 degrees that saturates in place of the inversion."""
 
     def signals(self, t1: ArrayLike, b1: ArrayLike = 1.0) -> tuple[NDArray, NDArray]:
-        """Return the signals of both trains at T1 (s) and relative B1+, which are broadcast."""
+        """Return the signals of both trains at T1 (s) and relative B1+, which are broadcast.
+
+        Parameters
+        ----------
+        t1 : array
+            T1-weighted image.
+        b1 : array, optional
+            B1+ relative to nominal; None: 1 everywhere.
+
+        Returns
+        -------
+        tuple (array, array)
+            The signals of both trains at T1 (s) and relative B1+, which are broadcast.
+        """
         return inversion_signals(t1, self.timing, b1, efficiency=-np.cos(np.asarray(b1) * np.pi / 2))
 
 

@@ -23,7 +23,18 @@ class Grid:
 
 
 def rotation(degrees: ArrayLike) -> NDArray[np.float64]:
-    """Return the rotation by angles about x, then y, then z (in degrees), shape (3, 3)."""
+    """Return the rotation by angles about x, then y, then z (in degrees), shape (3, 3).
+
+    Parameters
+    ----------
+    degrees : array
+        (3,) angles of rotation.
+
+    Returns
+    -------
+    array
+        The rotation by angles about x, then y, then z (in degrees), shape (3, 3).
+    """
     (cx, cy, cz), (sx, sy, sz) = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
@@ -32,7 +43,22 @@ def rotation(degrees: ArrayLike) -> NDArray[np.float64]:
 
 
 def rigid(degrees: ArrayLike, shift: ArrayLike, center: ArrayLike) -> NDArray[np.float64]:
-    """Return the rigid motion that turns about `center` and then shifts (mm), shape (4, 4)."""
+    """Return the rigid motion that turns about `center` and then shifts (mm), shape (4, 4).
+
+    Parameters
+    ----------
+    degrees : array
+        (3,) angles of rotation.
+    shift : array
+        (3,) shift, mm.
+    center : array
+        Center of the grid, mm.
+
+    Returns
+    -------
+    array
+        The rigid motion that turns about `center` and then shifts (mm), shape (4, 4).
+    """
     motion = np.eye(4)
     motion[:3, :3] = rotation(degrees)
     motion[:3, 3] = np.asarray(center) + np.asarray(shift) - motion[:3, :3] @ np.asarray(center)
@@ -40,7 +66,20 @@ def rigid(degrees: ArrayLike, shift: ArrayLike, center: ArrayLike) -> NDArray[np
 
 
 def random_motion(rng: np.random.Generator, center: ArrayLike) -> NDArray[np.float64]:
-    """Draw how the head moves from one scan to the next: 1 to 3 degrees and 1 to 3 mm in a random direction."""
+    """Draw how the head moves from one scan to the next: 1 to 3 degrees and 1 to 3 mm in a random direction.
+
+    Parameters
+    ----------
+    rng : random.Generator
+        Random numbers.
+    center : array
+        Center of the grid, mm.
+
+    Returns
+    -------
+    array
+        (4, 4) rigid transform, mm.
+    """
     axis, direction = (_unit(rng.standard_normal(3)) for _ in range(2))
     return rigid(rng.uniform(1, 3) * axis, rng.uniform(1, 3) * direction, center)
 
@@ -88,7 +127,18 @@ def oblique_grid(
 
 
 def itk_text(ras_transform: NDArray) -> str:
-    """Write a transform of RAS points (4 x 4, mm) as an ITK text file, whose points are LPS."""
+    """Write a transform of RAS points (4 x 4, mm) as an ITK text file, whose points are LPS.
+
+    Parameters
+    ----------
+    ras_transform : array
+        (4, 4) motion, mm.
+
+    Returns
+    -------
+    str
+        Content of the file.
+    """
     flip = np.diag([-1.0, -1.0, 1.0, 1.0])
     lps = flip @ ras_transform @ flip
     numbers = " ".join(f"{value:.12g}" for value in [*lps[:3, :3].ravel(), *lps[:3, 3]])

@@ -87,7 +87,20 @@ def parameter_slabs(
 
 
 def block_mean(array: NDArray[np.float32], supersample: int | tuple[int, int, int]) -> NDArray[np.float32]:
-    """Return the mean over the blocks of sub-positions: from (nx * f0, ny * f1, nz * f2) to (nx, ny, nz)."""
+    """Return the mean over the blocks of sub-positions: from (nx * f0, ny * f1, nz * f2) to (nx, ny, nz).
+
+    Parameters
+    ----------
+    array : array
+        (x, y, z) values.
+    supersample : int or tuple (int, int, int)
+        Sub-voxels per axis.
+
+    Returns
+    -------
+    array
+        The mean over the blocks of sub-positions: from (nx * f0, ny * f1, nz * f2) to (nx, ny, nz).
+    """
     f0, f1, f2 = _factors(supersample)
     n0, n1, n2 = array.shape
     return array.reshape(n0 // f0, f0, n1 // f1, f1, n2 // f2, f2).mean(axis=(1, 3, 5), dtype=np.float32)
@@ -101,6 +114,24 @@ def truth_map(
     supersample: int | tuple[int, int, int] = 2,
 ) -> dict[str, NDArray[np.float32]]:
     """Return the true maps of a grid: the box averages of R1, R2* and PD, by the names of PROPERTIES.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+        Geometry of the head.
+    values : TissueValues
+        Values, one per participant, 1/s.
+    affine : array
+        (4, 4) voxels to mm.
+    shape : tuple (int, int, int)
+        Size of the grid, voxels.
+    supersample : int or tuple (int, int, int), optional
+        Sub-voxels per axis.
+
+    Returns
+    -------
+    dict of str to array
+        The true maps of a grid: the box averages of R1, R2* and PD, by the names of PROPERTIES.
 
     Raises
     ------
@@ -121,6 +152,17 @@ def tissue_fractions(
     supersample: int | tuple[int, int, int] = 2,
 ) -> dict[str, NDArray[np.float32]]:
     """Return the share of each voxel that is CSF, grey matter, white matter, lesion, or in the head at all.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+        Geometry of the head.
+    affine : array
+        (4, 4) voxels to mm.
+    shape : tuple (int, int, int)
+        Size of the grid, voxels.
+    supersample : int or tuple (int, int, int), optional
+        Sub-voxels per axis.
 
     Returns
     -------
@@ -175,6 +217,11 @@ def paint_table(
         In lesions a value becomes ``value * factor + add``.
     hard : bool
         Whether the white surface is an edge instead of a ramp.
+
+    Returns
+    -------
+    list of array
+        A volume per column of a table, at the voxels' centres without partial volume.
 
     Raises
     ------

@@ -137,12 +137,38 @@ def region_rows(values: pd.DataFrame, participants: pd.DataFrame, seed: int) -> 
 
 
 def write_participants(participants: pd.DataFrame, folder: str | Path) -> Path:
-    """Write ``participants.tsv`` and its sidecar as BIDS has them; return the path."""
+    """Write ``participants.tsv`` and its sidecar as BIDS has them; return the path.
+
+    Parameters
+    ----------
+    participants : DataFrame
+        Participants.tsv.
+    folder : str or Path
+        Folder.
+
+    Returns
+    -------
+    Path
+        The path.
+    """
     return write_tsv(participants, Path(folder) / "participants.tsv", columns=PARTICIPANT_DESCRIPTIONS, digits=_DIGITS)
 
 
 def write_effects(effects: pd.DataFrame, path: str | Path) -> Path:
-    """Write the planted effects and their sidecar; return the path."""
+    """Write the planted effects and their sidecar; return the path.
+
+    Parameters
+    ----------
+    effects : DataFrame
+        Planted effects per region.
+    path : str or Path
+        File.
+
+    Returns
+    -------
+    Path
+        The path.
+    """
     return write_tsv(effects, path, columns={**EFFECT_DESCRIPTIONS, **_site_descriptions(effects)}, digits=_DIGITS)
 
 

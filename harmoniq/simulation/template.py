@@ -78,6 +78,11 @@ def load_template(labels: Mapping[str, ArrayLike], cache_dir: str | Path | None 
     cache_dir : path, optional
         Default ``~/.cache/harmoniq``. A cache that cannot be written is done without.
 
+    Returns
+    -------
+    Template
+        The template, from the cache where it has been built before (some 25 s otherwise).
+
     Raises
     ------
     InputError
@@ -104,7 +109,23 @@ def load_template(labels: Mapping[str, ArrayLike], cache_dir: str | Path | None 
 
 
 def build_template(cortex: Mapping[str, Hemisphere]) -> Template:
-    """Compute all fields of the template from its cortex."""
+    """Compute all fields of the template from its cortex.
+
+    Parameters
+    ----------
+    cortex : mapping of str to Hemisphere
+        Hemispheres by side.
+
+    Returns
+    -------
+    Template
+        See `Template`.
+
+    Raises
+    ------
+    RuntimeError
+        Where more combinations of bundles meet than 8 bits can tell apart.
+    """
     points = np.concatenate([side.pial for side in cortex.values()])
     low, high = points.min(axis=0) - _MARGIN_MM, points.max(axis=0) + _MARGIN_MM
     low[2] = -62.0  # the corticospinal tracts go down into the brainstem

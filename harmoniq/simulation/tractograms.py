@@ -20,6 +20,16 @@ _WALL_MM: Final = 1.4
 def pyafq_name(bundle: str) -> str:
     """Return pyAFQ's name of a bundle.
 
+    Parameters
+    ----------
+    bundle : str
+        Name of the bundle.
+
+    Returns
+    -------
+    str
+        PyAFQ's name of a bundle.
+
     Raises
     ------
     InputError

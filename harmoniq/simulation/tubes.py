@@ -38,7 +38,20 @@ class Tube:
 
 
 def resample(points: NDArray[np.float64], step_mm: float = _STEP_MM) -> NDArray[np.float64]:
-    """Return points at equal arc lengths of about `step_mm` along a cubic spline through `points`."""
+    """Return points at equal arc lengths of about `step_mm` along a cubic spline through `points`.
+
+    Parameters
+    ----------
+    points : array
+        (n, 3) points, mm.
+    step_mm : float, optional
+        Distance of the points, mm.
+
+    Returns
+    -------
+    array
+        Points at equal arc lengths of about `step_mm` along a cubic spline through `points`.
+    """
     from scipy.interpolate import CubicSpline
 
     knots = np.concatenate([[0.0], np.cumsum(np.sqrt(np.linalg.norm(np.diff(points, axis=0), axis=1)))])
@@ -60,6 +73,11 @@ def relax_tubes(depth: NDArray[np.float32], grid: Grid, iterations: int = 150) -
         Distance to the edge of white matter, mm, negative outside.
     grid : Grid
     iterations : int
+
+    Returns
+    -------
+    list of Tube
+        The 18 tubes after they have moved to where there is room.
     """
     from scipy.ndimage import gaussian_filter1d
 
@@ -114,7 +132,22 @@ def _repulsion(lines: list[NDArray[np.float64]], reach_mm: float) -> list[NDArra
 
 
 def sample(volume: NDArray[np.floating], grid: Grid, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a volume's trilinear values at points (n, 3), mm."""
+    """Return a volume's trilinear values at points (n, 3), mm.
+
+    Parameters
+    ----------
+    volume : array
+        (x, y, z) values.
+    grid : Grid
+        The image's grid.
+    points : array
+        (n, 3) points, mm.
+
+    Returns
+    -------
+    array
+        A volume's trilinear values at points (n, 3), mm.
+    """
     from scipy.ndimage import map_coordinates
 
     return map_coordinates(volume, grid.indices(points).T, order=1, mode="nearest", output=np.float64)

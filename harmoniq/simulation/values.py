@@ -95,7 +95,13 @@ class TissueValues:
     pd: PropertyValues
 
     def properties(self) -> tuple[PropertyValues, PropertyValues, PropertyValues]:
-        """Return the three properties in the order of `PROPERTIES`."""
+        """Return the three properties in the order of `PROPERTIES`.
+
+        Returns
+        -------
+        tuple (PropertyValues, PropertyValues, PropertyValues)
+            The three properties in the order of `PROPERTIES`.
+        """
         r1, r2star, pd = (getattr(self, field.name) for field in fields(self))
         return r1, r2star, pd
 
@@ -124,6 +130,11 @@ def property_values(
     lesion_factor : float, optional
         Default from `LESION_FACTORS`.
 
+    Returns
+    -------
+    PropertyValues
+        The values of one property, with defaults for what is not given.
+
     Raises
     ------
     InputError
@@ -144,5 +155,11 @@ def property_values(
 
 
 def default_values() -> TissueValues:
-    """Return typical values at 3 T, the same in all areas and bundles."""
+    """Return typical values at 3 T, the same in all areas and bundles.
+
+    Returns
+    -------
+    TissueValues
+        Typical values at 3 T, the same in all areas and bundles.
+    """
     return TissueValues(*(property_values(name) for name in PROPERTIES))

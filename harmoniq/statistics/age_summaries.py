@@ -59,6 +59,11 @@ def peak_age_summary(models: pd.DataFrame) -> pd.DataFrame:
 def peak_age_correlation(models: pd.DataFrame) -> pd.DataFrame:
     """Correlate the regions' peak ages between each two methods, over regions kept with both (section 2.5.2).
 
+    Parameters
+    ----------
+    models : DataFrame
+        Age models, one row per region and method.
+
     Returns
     -------
     pandas.DataFrame
@@ -77,6 +82,11 @@ def peak_age_correlation(models: pd.DataFrame) -> pd.DataFrame:
 
 def rmse_change(models: pd.DataFrame) -> pd.DataFrame:
     """Return by how many percent the RMSE falls from raw, over regions (section 2.5.3).
+
+    Parameters
+    ----------
+    models : DataFrame
+        Age models, one row per region and method.
 
     Returns
     -------

@@ -29,6 +29,11 @@ def harmonized_table(cohort: Cohort, values: Mapping[str, np.ndarray]) -> tuple[
     cohort : Cohort
     values : mapping of str to numpy.ndarray, shape (n_participants, n_features)
         By method; one that is absent is missing throughout.
+
+    Returns
+    -------
+    tuple (DataFrame, ColumnDescriptions)
+        ``regions_harmonized.tsv`` and what its columns mean.
     """
     columns: ColumnDescriptions = {"participant_id": "Participant", **FEATURE_COLUMNS}
     missing = np.full(cohort.values.shape, np.nan)
@@ -46,6 +51,11 @@ def zscore_table(cohort: Cohort, scores: Mapping[str, np.ndarray]) -> pd.DataFra
     cohort : Cohort
     scores : mapping of str to numpy.ndarray, shape (n_participants, n_features)
         By method; may be empty.
+
+    Returns
+    -------
+    DataFrame
+        ``zscores.tsv`` of one model: HBR where there is one, else ComBat-GAM, else ComBat.
     """
     method = next((name for name in ("hbr", "gam", "combat") if name in scores), None)
     if method is None:

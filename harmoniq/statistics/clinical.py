@@ -67,6 +67,15 @@ def clinical(cohort: Cohort, values: Values, options: Mapping[str, Any]) -> Clin
 def selected_regions(cohort: Cohort, values: Values, options: Mapping[str, Any]) -> tuple[np.ndarray, str | None]:
     """Return the regions that differ between the groups in the harmonized comparison, and on whose scale.
 
+    Parameters
+    ----------
+    cohort : Cohort
+        Participants and their regional values (n participants x features).
+    values : array
+        Values, one per participant, 1/s.
+    options : mapping of str to object
+        The command line's options as text.
+
     Returns
     -------
     numpy.ndarray of bool, shape (n_features,)

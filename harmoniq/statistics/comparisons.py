@@ -13,7 +13,18 @@ COMPARISONS = ("cross_site", "within_site", "harmonized")
 
 
 def comparison_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of the study's settings that say who is compared, as `comparison_rows` takes them."""
+    """Return those of the study's settings that say who is compared, as `comparison_rows` takes them.
+
+    Parameters
+    ----------
+    options : mapping of str to object
+        The command line's options as text.
+
+    Returns
+    -------
+    dict of str to object
+        Those of the study's settings that say who is compared, as `comparison_rows` takes them.
+    """
     return {
         "reference_site": options["reference_site"],
         "patient_group": options["patient_group"],
@@ -92,6 +103,11 @@ def overlapping_sites(
     ----------
     age, site : numpy.ndarray, shape (n,)
     controls, patients : numpy.ndarray of bool, shape (n,)
+
+    Returns
+    -------
+    dict of str to float
+        Share by site, 0 to 1.
     """
     theirs = age[patients]
     out = {}
@@ -104,6 +120,13 @@ def overlapping_sites(
 
 def check_reference(people: pd.DataFrame, reference_site: str) -> None:
     """Refuse a reference site that nobody comes from.
+
+    Parameters
+    ----------
+    people : DataFrame
+        One row per participant.
+    reference_site : str
+        Reference site.
 
     Raises
     ------

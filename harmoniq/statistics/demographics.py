@@ -55,7 +55,18 @@ def demographics(cohort: Cohort, *, patient_group: str = "MS") -> pd.DataFrame:
 
 
 def demographics_columns(table: pd.DataFrame) -> ColumnDescriptions:
-    """Describe the columns of a table from `demographics`, whose names depend on the sites."""
+    """Describe the columns of a table from `demographics`, whose names depend on the sites.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table.
+
+    Returns
+    -------
+    ColumnDescriptions
+        See `ColumnDescriptions`.
+    """
     out: ColumnDescriptions = {"description": "What the row tells; SD: standard deviation, IQR: quartiles"}
     for name in [str(name) for name in table.columns[1:]]:
         site, _, group = name.rpartition("_")

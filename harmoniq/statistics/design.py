@@ -36,6 +36,11 @@ def age_design(age: np.ndarray, sex: np.ndarray, *, quadratic: bool = True) -> A
         ``F`` or ``M``.
     quadratic : bool
         With age squared.
+
+    Returns
+    -------
+    AgeDesign
+        See `AgeDesign`.
     """
     center, scale = float(age.mean()), float(age.std()) or 1.0
     scaled = (age - center) / scale
@@ -44,12 +49,34 @@ def age_design(age: np.ndarray, sex: np.ndarray, *, quadratic: bool = True) -> A
 
 
 def site_indicators(site: np.ndarray) -> np.ndarray:
-    """Return one column of zeros and ones per site, shape (n, n_sites), sites sorted."""
+    """Return one column of zeros and ones per site, shape (n, n_sites), sites sorted.
+
+    Parameters
+    ----------
+    site : array
+        (n,) site of each participant.
+
+    Returns
+    -------
+    array
+        One column of zeros and ones per site, shape (n, n_sites), sites sorted.
+    """
     return (site[:, None] == np.unique(site)[None, :]).astype(float)
 
 
 def independent_columns(matrix: np.ndarray) -> np.ndarray:
-    """Return the mask of columns that are no linear combination of those before them, as R drops aliased terms."""
+    """Return the mask of columns that are no linear combination of those before them, as R drops aliased terms.
+
+    Parameters
+    ----------
+    matrix : array
+        (rows, columns) matrix.
+
+    Returns
+    -------
+    array
+        The mask of columns that are no linear combination of those before them, as R drops aliased terms.
+    """
     keep = np.zeros(matrix.shape[1], dtype=bool)
     basis = np.empty((matrix.shape[0], 0))
     for k, column in enumerate(matrix.T):

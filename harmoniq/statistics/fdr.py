@@ -10,6 +10,11 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     ----------
     p : numpy.ndarray, shape (m,)
         NaN where there was no test; such entries stay NaN and do not count.
+
+    Returns
+    -------
+    array
+        (n,) adjusted p-values; missing ones stay missing.
     """
     from scipy.stats import false_discovery_control
 

@@ -99,7 +99,28 @@ def harmonization_diagnostics(
 
 
 def check_row(check: str, value: float, limit: float, *, over: bool, message: str, **about: str) -> dict[str, Any]:
-    """Return a row; it warns where the value is over (or, with `over` false, under) the limit."""
+    """Return a row; it warns where the value is over (or, with `over` false, under) the limit.
+
+    Parameters
+    ----------
+    check : str
+        Name of the check.
+    value : float
+        Value.
+    limit : float
+        Value beyond which the check warns.
+    over : bool
+        Whether to look beyond the limit.
+    message : str
+        What to say.
+    **about : str
+        What the check is about.
+
+    Returns
+    -------
+    dict of str to object
+        A row; it warns where the value is over (or, with `over` false, under) the limit.
+    """
     flag = bool(value > limit) if over else bool(value < limit)
     return {"check": check, **about, "value": float(value), "limit": limit, "flag": flag, "message": message}
 
@@ -206,7 +227,21 @@ def _singular(effects: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def flagged_notes(table: pd.DataFrame, *, most: int = 8) -> list[str]:
-    """Return a note per kind of check that warns, naming the first cases; the sites' stand in the fits' own notes."""
+    """Return a note per kind of check that warns, naming the first cases; the sites' stand in the fits' own notes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table.
+    most : int, optional
+        How many at most.
+
+    Returns
+    -------
+    list of str
+        A note per kind of check that warns, naming the first cases; the sites' stand in the fits' own
+        notes.
+    """
     notes = []
     said = table["check"].isin(["over_correction", "reference_unchanged", "leakage_patients", "leakage_held_out",
                                 "duplicates"])  # fmt: skip

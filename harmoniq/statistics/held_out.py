@@ -178,7 +178,23 @@ def cross_validated(
 
 
 def stratified_folds(cohort: Cohort, folds: int, seed: int) -> np.ndarray:
-    """Return the fold of every participant, shape (n,): shares of each site and sex, whatever the order of the rows."""
+    """Return the fold of every participant, shape (n,): shares of each site and sex, whatever the order of the rows.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Participants and their regional values (n participants x features).
+    folds : int
+        Number of folds.
+    seed : int
+        Of all that is random.
+
+    Returns
+    -------
+    array
+        The fold of every participant, shape (n,): shares of each site and sex, whatever the order of the
+        rows.
+    """
     people = cohort.participants
     order = np.argsort(people["participant_id"].astype(str).to_numpy(), kind="stable")
     drawn = np.empty(len(people))

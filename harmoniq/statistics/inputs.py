@@ -15,6 +15,13 @@ Values = Mapping[str, np.ndarray]
 def check(cohort: Cohort, values: Values) -> None:
     """Refuse arrays of another shape and participants without age, sex or site.
 
+    Parameters
+    ----------
+    cohort : Cohort
+        Participants and their regional values (n participants x features).
+    values : array
+        Values by method, each (n participants, features), 1/s.
+
     Raises
     ------
     InputError
@@ -38,6 +45,18 @@ def check(cohort: Cohort, values: Values) -> None:
 def controls_only(cohort: Cohort, values: Values) -> tuple[Cohort, dict[str, np.ndarray]]:
     """Return the controls and their values, checked.
 
+    Parameters
+    ----------
+    cohort : Cohort
+        Participants and their regional values (n participants x features).
+    values : array
+        Values by method, each (n participants, features), 1/s.
+
+    Returns
+    -------
+    tuple (Cohort, dict of str to array)
+        The controls and their values, checked.
+
     Raises
     ------
     InputError
@@ -55,13 +74,39 @@ def controls_only(cohort: Cohort, values: Values) -> tuple[Cohort, dict[str, np.
 
 
 def blocks(features: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Yield each metric and tissue with the positions of its features, in their order of appearance."""
+    """Yield each metric and tissue with the positions of its features, in their order of appearance.
+
+    Parameters
+    ----------
+    features : DataFrame
+        One row per feature: metric, tissue, region.
+
+    Yields
+    ------
+    tuple (str, str, array)
+        Each metric and tissue with the positions of its features, in their order of appearance.
+    """
     for (metric, tissue), part in features.groupby(["metric", "tissue"], sort=False):
         yield str(metric), str(tissue), part.index.to_numpy()
 
 
 def feature_table(features: pd.DataFrame, by_label: Mapping[str, Mapping[str, Any]], label: str) -> pd.DataFrame:
-    """Return one row per feature and label (data or comparison), features first, with the columns given for each."""
+    """Return one row per feature and label (data or comparison), features first, with the columns given for each.
+
+    Parameters
+    ----------
+    features : DataFrame
+        One row per feature: metric, tissue, region.
+    by_label : mapping of str to mapping of str to object
+        Entries by participant and session.
+    label : str
+        What to call it.
+
+    Returns
+    -------
+    DataFrame
+        One row per feature and label (data or comparison), features first, with the columns given for each.
+    """
     parts = []
     for name, columns in by_label.items():
         part = features[["metric", "tissue", "region"]].copy()

@@ -50,6 +50,11 @@ def least_squares(design: np.ndarray, responses: np.ndarray) -> LinearFit:
     design : numpy.ndarray, shape (n, k)
     responses : numpy.ndarray, shape (n, p)
         Finite.
+
+    Returns
+    -------
+    LinearFit
+        See `LinearFit`.
     """
     n, k = design.shape
     keep = independent_columns(design)
@@ -69,6 +74,16 @@ def missingness_groups(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndar
     """Yield (rows, columns), as positions, of the columns that share the same finite rows.
 
     Columns without a finite value are not yielded.
+
+    Parameters
+    ----------
+    values : array
+        Responses (n,) or (n, k).
+
+    Yields
+    ------
+    tuple (array, array)
+        (rows, columns), as positions, of the columns that share the same finite rows.
     """
     finite = np.isfinite(values)
     groups: dict[bytes, list[int]] = {}
@@ -81,5 +96,16 @@ def missingness_groups(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndar
 
 
 def is_constant(values: np.ndarray) -> np.ndarray:
-    """Return which columns do not vary beyond rounding, shape (p,)."""
+    """Return which columns do not vary beyond rounding, shape (p,).
+
+    Parameters
+    ----------
+    values : array
+        Responses (n,) or (n, k).
+
+    Returns
+    -------
+    array
+        Which columns do not vary beyond rounding, shape (p,).
+    """
     return np.ptp(values, axis=0) <= CONSTANT_TOLERANCE * np.abs(values).max(axis=0)

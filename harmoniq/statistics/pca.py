@@ -74,7 +74,18 @@ def pca(cohort: Cohort, values: Values) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def components(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the scores (n, 2) and shares of variance (2,) of standardized columns; NaN where there are none."""
+    """Return the scores (n, 2) and shares of variance (2,) of standardized columns; NaN where there are none.
+
+    Parameters
+    ----------
+    values : array
+        Values, one per participant, 1/s.
+
+    Returns
+    -------
+    tuple (array, array)
+        The scores (n, 2) and shares of variance (2,) of standardized columns; NaN where there are none.
+    """
     n = values.shape[0]
     scores, shares = np.full((n, 2), np.nan), np.full(2, np.nan)
     if n < 3:

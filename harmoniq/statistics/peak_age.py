@@ -7,6 +7,18 @@ def peak(slope: np.ndarray, curvature: np.ndarray) -> np.ndarray:
     """Return -b1 / (2 b2), where b1 age + b2 age^2 has its maximum or minimum.
 
     Chen et al. 2026, equation 5, which prints no minus sign.
+
+    Parameters
+    ----------
+    slope : array
+        Coefficient of age.
+    curvature : array
+        Coefficient of age squared.
+
+    Returns
+    -------
+    array
+        -b1 / (2 b2), where b1 age + b2 age^2 has its maximum or minimum.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         return -slope / (2 * curvature)
@@ -21,6 +33,11 @@ def delta_se(slope: np.ndarray, curvature: np.ndarray, covariance: np.ndarray) -
         b1 and b2.
     covariance : numpy.ndarray, shape (p, 2, 2)
         Of (b1, b2).
+
+    Returns
+    -------
+    array
+        The standard error of the peak by the delta method.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         gradient = np.stack([-1 / (2 * curvature), slope / (2 * curvature**2)], axis=-1)
@@ -31,6 +48,20 @@ def paper_se(slope: np.ndarray, curvature: np.ndarray, covariance: np.ndarray) -
     """Return the standard error of equation 6, which takes the two coefficients for uncorrelated.
 
     They are not: b1 and b2 of an uncentered age correlate by about -0.98, so this is much larger than `delta_se`.
+
+    Parameters
+    ----------
+    slope : array
+        Coefficient of age.
+    curvature : array
+        Coefficient of age squared.
+    covariance : array
+        Covariance of the two coefficients.
+
+    Returns
+    -------
+    array
+        The standard error of equation 6, which takes the two coefficients for uncorrelated.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         first = covariance[:, 0, 0] / (2 * curvature) ** 2

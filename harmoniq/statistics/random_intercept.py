@@ -61,6 +61,11 @@ def site_spectrum(fixed: np.ndarray, indicators: np.ndarray, values: np.ndarray)
         From `harmoniq.statistics.design.site_indicators`.
     values : numpy.ndarray, shape (n, p)
         Finite.
+
+    Returns
+    -------
+    SiteSpectrum
+        See `SiteSpectrum`.
     """
     q, _ = np.linalg.qr(fixed[:, independent_columns(fixed)])
 
@@ -79,6 +84,11 @@ def site_spectrum(fixed: np.ndarray, indicators: np.ndarray, values: np.ndarray)
 
 def intraclass_correlation(spectrum: SiteSpectrum) -> tuple[np.ndarray, np.ndarray]:
     """Estimate var(site) / (var(site) + var(residual)) by REML.
+
+    Parameters
+    ----------
+    spectrum : SiteSpectrum
+        The site effect's spectral form.
 
     Returns
     -------

@@ -81,6 +81,16 @@ def scorecard(
 def parse_value(text: str) -> tuple[bool, float]:
     """Return whether a published figure is an upper bound, and its number (NaN where there is none).
 
+    Parameters
+    ----------
+    text : str
+        Published figure as printed.
+
+    Returns
+    -------
+    tuple (bool, float)
+        Whether a published figure is an upper bound, and its number (NaN where there is none).
+
     Examples
     --------
     >>> parse_value("<0.01"), parse_value("-0.56")
@@ -95,6 +105,18 @@ def parse_value(text: str) -> tuple[bool, float]:
 
 def parse_spread(text: str, value: float) -> tuple[float, float] | None:
     """Return the interval of a published spread: ``low to high``, or plus and minus one number; None of words.
+
+    Parameters
+    ----------
+    text : str
+        Published figure as printed.
+    value : float
+        Value.
+
+    Returns
+    -------
+    tuple (float, float) or None
+        The interval of a published spread: ``low to high``, or plus and minus one number; None of words.
 
     Examples
     --------

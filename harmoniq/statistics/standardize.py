@@ -12,6 +12,11 @@ def standardize(values: np.ndarray) -> np.ndarray:
     ----------
     values : numpy.ndarray, shape (n, p)
         Missing values are left out.
+
+    Returns
+    -------
+    array
+        (value - mean) / SD of each column, SD with n - 1; NaN where it is undefined.
     """
     finite = np.isfinite(values)
     count = finite.sum(axis=0)
@@ -28,6 +33,18 @@ def standardize_within(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Standardize the rows of each label (site) by themselves.
 
     A site with a single value of a region, or without variation, has no SD there: its values become NaN.
+
+    Parameters
+    ----------
+    values : array
+        Values, one per participant, 1/s.
+    labels : array
+        (n,) site of each participant.
+
+    Returns
+    -------
+    array
+        Values with mean 0 and SD 1 within each label.
     """
     out = np.empty_like(values)
     for label in np.unique(labels):

@@ -98,6 +98,16 @@ def write_summaries(
 def read_published(where: str) -> pd.DataFrame | None:
     """Return the published figures as text: the paper's, a file's, or None.
 
+    Parameters
+    ----------
+    where : str
+        Which rows.
+
+    Returns
+    -------
+    DataFrame or None
+        The published figures as text: the paper's, a file's, or None.
+
     Raises
     ------
     InputError
@@ -119,7 +129,20 @@ def read_published(where: str) -> pd.DataFrame | None:
 
 
 def sample_sizes(cohort: Cohort, patient_group: str) -> dict[str, tuple[int, int]]:
-    """Return the numbers of controls and patients with any value of each metric."""
+    """Return the numbers of controls and patients with any value of each metric.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Participants and their regional values (n participants x features).
+    patient_group : str
+        Label of the patients.
+
+    Returns
+    -------
+    dict of str to tuple (int, int)
+        The numbers of controls and patients with any value of each metric.
+    """
     patients = (cohort.participants["group"] == patient_group).to_numpy()
     out = {}
     for metric in METRICS:

@@ -9,7 +9,18 @@ R = TypeVar("R")
 
 
 def one_blas_thread(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a function with BLAS limited to one thread: sums are then added in one order."""
+    """Run a function with BLAS limited to one thread: sums are then added in one order.
+
+    Parameters
+    ----------
+    function : callable
+        Function to wrap.
+
+    Returns
+    -------
+    callable
+        The function, wrapped.
+    """
 
     @wraps(function)
     def limited(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -105,7 +105,22 @@ def zscores(
 
 
 def zscore_table(cohort: Cohort, z: np.ndarray, data: str) -> pd.DataFrame:
-    """Return one row per participant and region with a Z-score, columns ``ZSCORES_COLUMNS``."""
+    """Return one row per participant and region with a Z-score, columns ``ZSCORES_COLUMNS``.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Participants and their regional values (n participants x features).
+    z : array
+        Z-scores.
+    data : str
+        Harmonization method the values come from.
+
+    Returns
+    -------
+    DataFrame
+        One row per participant and region with a Z-score, columns ``ZSCORES_COLUMNS``.
+    """
     frame = cohort.long(z=z).assign(data=data)
     frame = frame[np.isfinite(frame["z"])]
     people = cohort.participants.set_index("participant_id")

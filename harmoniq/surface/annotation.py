@@ -88,6 +88,11 @@ def write_labels(labels: npt.ArrayLike, names: dict[int, str], path: str | Path,
     hemisphere : {'L', 'R'}
     name : str
         Of the array, shown by viewers.
+
+    Returns
+    -------
+    Path
+        The file that was written.
     """
     import nibabel as nib
 

@@ -72,7 +72,13 @@ class Atlas:
     notes: tuple[str, ...] = ()
 
     def on_fsaverage5(self) -> "Atlas":
-        """Return the labels of fsaverage5's 10,242 vertices, which are the first of fsaverage's."""
+        """Return the labels of fsaverage5's 10,242 vertices, which are the first of fsaverage's.
+
+        Returns
+        -------
+        Atlas
+            The labels of fsaverage5's 10,242 vertices, which are the first of fsaverage's.
+        """
         first = {side: values[:FSAVERAGE5_VERTICES] for side, values in self.labels.items()}
         version = f"{self.version}, first {FSAVERAGE5_VERTICES} vertices"
         return Atlas(first, self.source, version, self.regions, self.notes)
@@ -123,7 +129,20 @@ def find_atlas(
 
 
 def label_folders(home: str | Path | None, subjects_dir: str | Path | None) -> Iterator[Path]:
-    """Return the places of fsaverage's labels: FreeSurfer's, the subjects directory's, the atlas package's."""
+    """Return the places of fsaverage's labels: FreeSurfer's, the subjects directory's, the atlas package's.
+
+    Parameters
+    ----------
+    home : str or Path or None
+        FREESURFER_HOME; None: the environment's.
+    subjects_dir : str or Path or None
+        Folder of FreeSurfer subjects.
+
+    Yields
+    ------
+    Path
+        The places of fsaverage's labels: FreeSurfer's, the subjects directory's, the atlas package's.
+    """
     if home:
         yield Path(home) / "subjects" / "fsaverage" / "label"
     if subjects_dir is not None:
@@ -162,7 +181,21 @@ def _load(folder: Path, merged: bool) -> Atlas:
 
 
 def brodmann_numbers(keys: npt.NDArray[np.integer], names: Mapping[int, str]) -> npt.NDArray[np.int16]:
-    """Return the Brodmann number of each vertex from the keys and names of a PALS-B12 file; -1 is the medial wall."""
+    """Return the Brodmann number of each vertex from the keys and names of a PALS-B12 file; -1 is the medial wall.
+
+    Parameters
+    ----------
+    keys : array
+        (n,) keys of the vertices.
+    names : mapping of int to str
+        Names.
+
+    Returns
+    -------
+    array
+        The Brodmann number of each vertex from the keys and names of a PALS-B12 file; -1 is the medial
+        wall.
+    """
     numbers = np.zeros(keys.shape, dtype=np.int16)
     for key in np.unique(keys):
         name = names.get(int(key), "")
@@ -175,7 +208,18 @@ def brodmann_numbers(keys: npt.NDArray[np.integer], names: Mapping[int, str]) ->
 
 
 def merge_right(right: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
-    """Return the right side's labels with BA33 read as BA3, as FreeSurfer's lookup of the shared color does."""
+    """Return the right side's labels with BA33 read as BA3, as FreeSurfer's lookup of the shared color does.
+
+    Parameters
+    ----------
+    right : array
+        (n,) labels of the right side.
+
+    Returns
+    -------
+    array
+        The right side's labels with BA33 read as BA3, as FreeSurfer's lookup of the shared color does.
+    """
     return np.where(right == 33, np.int16(3), right)
 
 
@@ -195,6 +239,11 @@ def split_right(
         Brodmann numbers; on the right 3 and 33 may be mixed up.
     sphere, faces, left_sphere, left_faces : array
         The registered spheres of both sides.
+
+    Returns
+    -------
+    array
+        (n,) labels, the two areas apart.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components

@@ -21,6 +21,16 @@ def write_dscalar(maps: Mapping[str, Mapping[str, npt.ArrayLike]], path: str | P
         Name of the map to hemisphere (``L``, ``R``) to one value per vertex; NaN is no value.
     path : path
         Ends in ``.dscalar.nii``.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Raises
+    ------
+    ValueError
+        Where the name does not end in ``.dscalar.nii``.
     """
     import nibabel as nib
 

@@ -18,6 +18,11 @@ def parse_depth(text: str) -> Depth:
     text : str
         ``projfrac:F`` or ``midpoint:F`` with F a fraction from -1 to 2, ``projdist:D`` with D in mm from -10 to 10.
 
+    Returns
+    -------
+    Depth
+        The kind and value of a depth.
+
     Raises
     ------
     InputError
@@ -35,7 +40,18 @@ def parse_depth(text: str) -> Depth:
 
 
 def depth_label(depth: Depth) -> str:
-    """Return a depth as letters and digits, for names of files: ``projfrac025``, ``projdistIn1000um``."""
+    """Return a depth as letters and digits, for names of files: ``projfrac025``, ``projdistIn1000um``.
+
+    Parameters
+    ----------
+    depth : Depth
+        Depth of the samples.
+
+    Returns
+    -------
+    str
+        A depth as letters and digits, for names of files: ``projfrac025``, ``projdistIn1000um``.
+    """
     kind, value = depth
     if kind == "projdist":
         return f"projdist{'In' if value < 0 else 'Out'}{round(1000 * abs(value))}um"

@@ -53,7 +53,20 @@ class FreeSurfer:
         return self.home / "subjects" / "fsaverage"
 
     def environment(self, subjects_dir: Path, threads: int = 1) -> dict[str, str]:
-        """Return the variables that FreeSurfer's programs want."""
+        """Return the variables that FreeSurfer's programs want.
+
+        Parameters
+        ----------
+        subjects_dir : Path
+            Folder of FreeSurfer subjects.
+        threads : int, optional
+            Number of threads.
+
+        Returns
+        -------
+        dict of str to str
+            The variables that FreeSurfer's programs want.
+        """
         folders = [self.home / "bin", self.home / "tktools", self.home / "mni" / "bin"]
         path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", "")])
         perl = self.home / "mni" / "share" / "perl5"
@@ -77,13 +90,36 @@ class FreeSurfer:
 
 
 def freesurfer_version(text: str) -> str | None:
-    """Return the version in a build stamp: ``...-v6.0.0-2beb96c`` or ``...-7.3.2-20220804-...``; None without one."""
+    """Return the version in a build stamp: ``...-v6.0.0-2beb96c`` or ``...-7.3.2-20220804-...``; None without one.
+
+    Parameters
+    ----------
+    text : str
+        Text.
+
+    Returns
+    -------
+    str or None
+        The version in a build stamp: ``...-v6.0.0-2beb96c`` or ``...-7.3.2-20220804-...``; None without
+        one.
+    """
     found = re.search(r"-v?(\d+\.\d+(?:\.\d+)?)(?=[-_\s]|$)", text)
     return found[1] if found else None
 
 
 def installed_version(home: Path) -> str | None:
-    """Return the version of the FreeSurfer in `home`; None where it does not say."""
+    """Return the version of the FreeSurfer in `home`; None where it does not say.
+
+    Parameters
+    ----------
+    home : Path
+        FREESURFER_HOME; None: the environment's.
+
+    Returns
+    -------
+    str or None
+        The version of the FreeSurfer in `home`; None where it does not say.
+    """
     stamp = home / "build-stamp.txt"
     return freesurfer_version(stamp.read_text(errors="replace").strip()) if stamp.is_file() else None
 
@@ -95,6 +131,11 @@ def find_freesurfer(license_file: str | Path | None = None) -> FreeSurfer:
     ----------
     license_file : path, optional
         Default: ``FS_LICENSE``, then ``license.txt`` and ``.license`` in ``FREESURFER_HOME``.
+
+    Returns
+    -------
+    FreeSurfer
+        The FreeSurfer of the environment, when everything is there that recon-all needs.
 
     Raises
     ------
@@ -134,7 +175,20 @@ def find_freesurfer(license_file: str | Path | None = None) -> FreeSurfer:
 
 
 def find_license(home: Path, given: str | Path | None) -> tuple[Path | None, str]:
-    """Return the license file: the one given, ``FS_LICENSE``, or one in FreeSurfer's folder; else None and why."""
+    """Return the license file: the one given, ``FS_LICENSE``, or one in FreeSurfer's folder; else None and why.
+
+    Parameters
+    ----------
+    home : Path
+        FREESURFER_HOME; None: the environment's.
+    given : str or Path or None
+        What was given; None: nothing.
+
+    Returns
+    -------
+    tuple (Path or None, str)
+        The license file: the one given, ``FS_LICENSE``, or one in FreeSurfer's folder; else None and why.
+    """
     named = os.environ.get("FS_LICENSE")
     wanted = [Path(given)] if given is not None else [Path(named)] if named else []
     places = wanted or [home / "license.txt", home / ".license"]
@@ -163,6 +217,11 @@ def run_freesurfer(
         Gets the command and what it writes to both of its streams, after what is there already.
     threads : int
 
+    Returns
+    -------
+    str
+        What it said.
+
     Raises
     ------
     InputError
@@ -189,7 +248,24 @@ def run_freesurfer(
 
 
 def explain_failure(program: str, code: int, said: str, log: Path) -> InputError:
-    """Return the sentence for a program that failed."""
+    """Return the sentence for a program that failed.
+
+    Parameters
+    ----------
+    program : str
+        Name of the program.
+    code : int
+        Exit code.
+    said : str
+        What it printed.
+    log : Path
+        Log file.
+
+    Returns
+    -------
+    InputError
+        The sentence for a program that failed.
+    """
     # The license stands in the line of the error, or in the one after it.
     refused = re.search(r"ERROR: ([^\n]*license[^\n]*|[^\n]*\n[^\n]*license[^\n]*)", said, re.IGNORECASE)
     if refused is not None:

@@ -13,7 +13,18 @@ DENSITIES = {5: "10k", 6: "41k", 7: "164k"}
 
 
 def fsaverage_level(vertices: int) -> int:
-    """Return the coarsest fsaverage that has at least as many vertices as a subject: 5, 6 or 7."""
+    """Return the coarsest fsaverage that has at least as many vertices as a subject: 5, 6 or 7.
+
+    Parameters
+    ----------
+    vertices : int
+        Number of vertices of the surface.
+
+    Returns
+    -------
+    int
+        The coarsest fsaverage that has at least as many vertices as a subject: 5, 6 or 7.
+    """
     return next((level for level in DENSITIES if 10 * 4**level + 2 >= vertices), max(DENSITIES))
 
 
@@ -21,6 +32,17 @@ def subject_level(subject_dir: str | Path) -> int:
     """Return the level of fsaverage for a FreeSurfer subject, by the number in the head of its files of thickness.
 
     Files that are absent or damaged count as those of a full reconstruction: reading them will say what is wrong.
+
+    Parameters
+    ----------
+    subject_dir : str or Path
+        FreeSurfer subject.
+
+    Returns
+    -------
+    int
+        The level of fsaverage for a FreeSurfer subject, by the number in the head of its files of
+        thickness.
     """
     counts = []
     for hemisphere in ("lh", "rh"):
@@ -53,6 +75,11 @@ class ToFsaverage:
         ----------
         values : array, shape (n,)
             NaN is no value, and enters no mean.
+
+        Returns
+        -------
+        array
+            The values at fsaverage's vertices: each the mean of those that were brought to it; NaN for none.
         """
         given = np.asarray(values, dtype=np.float64)
         first, more = given[self.forward], given[self.left_over]
@@ -72,6 +99,11 @@ def to_fsaverage(sphere: npt.ArrayLike, level: int) -> ToFsaverage:
         The subject's ``sphere.reg``.
     level : int
         Of fsaverage: 7 has 163,842 vertices, 5 has 10,242.
+
+    Returns
+    -------
+    ToFsaverage
+        See `ToFsaverage`.
     """
     from scipy.spatial import cKDTree
 

@@ -50,7 +50,20 @@ def _unit(vectors: Points) -> Points:
 
 
 def vertex_areas(vertices: npt.ArrayLike, faces: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return the area that belongs to each vertex, mm^2, shape (n,): a third of each face around it."""
+    """Return the area that belongs to each vertex, mm^2, shape (n,): a third of each face around it.
+
+    Parameters
+    ----------
+    vertices : array
+        (n, 3) coordinates, mm.
+    faces : array
+        (f, 3) vertices of each triangle.
+
+    Returns
+    -------
+    array
+        The area that belongs to each vertex, mm^2, shape (n,): a third of each face around it.
+    """
     points, triangles = np.asarray(vertices, dtype=np.float64), np.asarray(faces)
     a, b, c = (points[triangles[:, k]] for k in range(3))
     thirds = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
@@ -79,6 +92,11 @@ def points_at(
     -------
     numpy.ndarray, shape (n, 3)
         In the surfaces' coordinates (tkRAS), mm.
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind of depth.
     """
     if kind == "midpoint":
         return hemisphere.white + value * (hemisphere.pial - hemisphere.white)
@@ -90,6 +108,19 @@ def points_at(
 
 
 def transform(points: npt.ArrayLike, matrix: npt.ArrayLike) -> Points:
-    """Apply a 4 x 4 matrix to points of shape (n, 3)."""
+    """Apply a 4 x 4 matrix to points of shape (n, 3).
+
+    Parameters
+    ----------
+    points : array
+        (n, 3) points, mm.
+    matrix : array
+        (4, 4) affine.
+
+    Returns
+    -------
+    array
+        See `array`.
+    """
     affine = np.asarray(matrix, dtype=np.float64)
     return np.asarray(points, dtype=np.float64) @ affine[:3, :3].T + affine[:3, 3]

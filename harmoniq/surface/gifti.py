@@ -25,6 +25,16 @@ def write_shape(values: npt.ArrayLike, path: str | Path, *, hemisphere: str, nam
         Becomes the metadata ``AnatomicalStructurePrimary``.
     name : str
         What the values are, shown by viewers.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Raises
+    ------
+    ValueError
+        For another ending of the name, or values that are not one per vertex.
     """
     import nibabel as nib
 
@@ -60,6 +70,11 @@ def write_surface(
     hemisphere : {'L', 'R'}
     kind : {'white', 'pial', 'midthickness'}
         Becomes the metadata ``AnatomicalStructureSecondary``.
+
+    Returns
+    -------
+    Path
+        The file that was written.
     """
     import nibabel as nib
 
@@ -78,6 +93,16 @@ def write_surface(
 
 def read_shape(path: str | Path) -> npt.NDArray[np.float32]:
     """Read the values of a shape file, shape (n,).
+
+    Parameters
+    ----------
+    path : str or Path
+        File.
+
+    Returns
+    -------
+    array
+        (n,) values.
 
     Raises
     ------

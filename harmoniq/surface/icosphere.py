@@ -38,6 +38,11 @@ def icosphere(level: int = FSAVERAGE_LEVEL) -> tuple[npt.NDArray[np.float64], np
         of ``ic7.tri`` is rounded the other way (0.01 mm).
     faces : numpy.ndarray, shape (20 * 4**level, 3)
         Equal to FreeSurfer's, row by row. Both arrays are read-only.
+
+    Raises
+    ------
+    ValueError
+        For a level that fsaverage does not have.
     """
     if not 0 <= level <= FSAVERAGE_LEVEL:
         raise ValueError(f"level must be 0 to {FSAVERAGE_LEVEL}, not {level}")

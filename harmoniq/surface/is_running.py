@@ -8,7 +8,18 @@ from harmoniq.data.errors import InputError
 
 
 def running_file(folder: Path) -> Path | None:
-    """Return a subject's file ``scripts/IsRunning.*``; None where there is none."""
+    """Return a subject's file ``scripts/IsRunning.*``; None where there is none.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder.
+
+    Returns
+    -------
+    Path or None
+        A subject's file ``scripts/IsRunning.*``; None where there is none.
+    """
     return next(iter(sorted((folder / "scripts").glob("IsRunning*"))), None)
 
 
@@ -16,6 +27,17 @@ def stale_process(file: Path) -> str | None:
     """Return what shows that the recon-all of an ``IsRunning`` file is gone, in words; None where nothing shows it.
 
     Only the machine on which it ran can tell: the file names host and process.
+
+    Parameters
+    ----------
+    file : Path
+        File.
+
+    Returns
+    -------
+    str or None
+        What shows that the recon-all of an ``IsRunning`` file is gone, in words; None where nothing shows
+        it.
     """
     facts = dict(
         line.split(maxsplit=1) for line in file.read_text(errors="replace").splitlines() if len(line.split()) >= 2
@@ -46,6 +68,16 @@ def _is_recon_all(number: int) -> bool:
 def clear_stale(folder: Path) -> str | None:
     """Remove the ``IsRunning`` files of a recon-all that is gone; return what showed it.
 
+    Parameters
+    ----------
+    folder : Path
+        Folder.
+
+    Returns
+    -------
+    str or None
+        What showed it.
+
     Raises
     ------
     InputError
@@ -61,7 +93,18 @@ def clear_stale(folder: Path) -> str | None:
 
 
 def still_running(file: Path) -> InputError:
-    """Return the sentence for a subject that is being made, or whose recon-all was killed."""
+    """Return the sentence for a subject that is being made, or whose recon-all was killed.
+
+    Parameters
+    ----------
+    file : Path
+        File.
+
+    Returns
+    -------
+    InputError
+        The sentence for a subject that is being made, or whose recon-all was killed.
+    """
     said = stale_process(file)
     if said is not None:
         return InputError(

@@ -32,7 +32,18 @@ MASK_MARGIN = 2.0
 
 
 def state_file(folder: Path) -> Path:
-    """Return where the stages that are done are written down: recon-all wants the subject's folder to itself."""
+    """Return where the stages that are done are written down: recon-all wants the subject's folder to itself.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder.
+
+    Returns
+    -------
+    Path
+        Where the stages that are done are written down: recon-all wants the subject's folder to itself.
+    """
     return folder.parent / "logs" / f"{folder.name}-recon-all.json"
 
 
@@ -59,13 +70,35 @@ class ReconOptions:
 
 
 def is_submillimeter(affine: npt.ArrayLike) -> bool:
-    """Tell whether voxels are so small that ``hires = "auto"`` keeps them; `affine` is 4 x 4, in mm."""
+    """Tell whether voxels are so small that ``hires = "auto"`` keeps them; `affine` is 4 x 4, in mm.
+
+    Parameters
+    ----------
+    affine : array
+        (4, 4) voxels to mm.
+
+    Returns
+    -------
+    bool
+        Whether voxels are so small that ``hires = "auto"`` keeps them; `affine` is 4 x 4, in mm.
+    """
     sizes = np.linalg.norm(np.asarray(affine, dtype=np.float64)[:3, :3], axis=0)
     return bool(sizes.min() < SUBMILLIMETER)
 
 
 def stages(version: int) -> tuple[str, ...]:
-    """Return recon-all's stages in their order; from version 8 on the second is not split."""
+    """Return recon-all's stages in their order; from version 8 on the second is not split.
+
+    Parameters
+    ----------
+    version : int
+        Version.
+
+    Returns
+    -------
+    tuple of str
+        Recon-all's stages in their order; from version 8 on the second is not split.
+    """
     second = ("autorecon2-volonly", "autorecon2-perhemi") if version < 8 else ("autorecon2",)
     return ("autorecon1", *second, "autorecon3")
 
@@ -94,6 +127,11 @@ def stage_command(
         T2-weighted or FLAIR; with the last stage alone, since recon-all refines the pial surface wherever it is given.
     expert : path, optional
         File of expert options.
+
+    Returns
+    -------
+    list of str
+        The command line of one stage.
     """
     words = ["recon-all", "-s", subject, "-sd", str(subjects_dir), f"-{stage}", "-openmp", str(options.threads)]
     if stage == "autorecon1":
@@ -133,6 +171,11 @@ def reconstruct(
         Of the brain, on any grid of the image's space; needed with ``options.mask``.
     pial_image : path, optional
         For ``options.pial``.
+
+    Returns
+    -------
+    Path
+        The subject's folder.
 
     Raises
     ------
@@ -203,7 +246,18 @@ def _resume(folder: Path, wanted: Mapping[str, Any]) -> list[str]:
 
 
 def is_reconstructed(folder: Path) -> bool:
-    """Tell whether `reconstruct` has come to its end with a subject."""
+    """Tell whether `reconstruct` has come to its end with a subject.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder.
+
+    Returns
+    -------
+    bool
+        Whether `reconstruct` has come to its end with a subject.
+    """
     state = state_file(folder)
     return state.is_file() and "autorecon3" in json.loads(state.read_text(encoding="utf-8"))["done"]
 
@@ -248,6 +302,18 @@ def prepare_fsaverage(freesurfer: FreeSurfer, subjects_dir: Path) -> Path:
 
     A link is made in one step, so that jobs that start together cannot disturb one another as copies do, and nothing
     can be written through it by mistake where FreeSurfer's folder is read-only. A dead link is replaced.
+
+    Parameters
+    ----------
+    freesurfer : FreeSurfer
+        FreeSurfer's installation.
+    subjects_dir : Path
+        Folder of FreeSurfer subjects.
+
+    Returns
+    -------
+    Path
+        Its path.
 
     Raises
     ------

@@ -90,6 +90,11 @@ class FreeSurferSubject:
         check_finished : bool
             Refuse a subject that is still being made or whose recon-all failed.
 
+        Returns
+        -------
+        FreeSurferSubject
+            The object.
+
         Raises
         ------
         InputError
@@ -110,12 +115,34 @@ class FreeSurferSubject:
 
 
 def surface_files(subject_dir: str | Path) -> list[str]:
-    """Return the files of a FreeSurfer subject on which samples depend, as far as they exist."""
+    """Return the files of a FreeSurfer subject on which samples depend, as far as they exist.
+
+    Parameters
+    ----------
+    subject_dir : str or Path
+        FreeSurfer subject.
+
+    Returns
+    -------
+    list of str
+        The files of a FreeSurfer subject on which samples depend, as far as they exist.
+    """
     return [str(path) for name in SURFACE_FILES if (path := Path(subject_dir) / name).exists()]
 
 
 def check_finished_subject(folder: Path) -> None:
-    """Raise InputError when recon-all is still running, has failed, or has not come to its end."""
+    """Raise InputError when recon-all is still running, has failed, or has not come to its end.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder.
+
+    Raises
+    ------
+    InputError
+        Where recon-all has failed, is at work, or has not finished.
+    """
     scripts = folder / "scripts"
     running = running_file(folder)
     if running is not None:

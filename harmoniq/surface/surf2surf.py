@@ -19,6 +19,11 @@ def annotation_command(subject: str, hemisphere: str, source: Path, target: Path
     hemisphere : {'lh', 'rh'}
     source, target : path
         Of the annotations.
+
+    Returns
+    -------
+    list of str
+        The command line that maps an annotation of fsaverage to a subject.
     """
     return [
         "mri_surf2surf", "--srcsubject", "fsaverage", "--trgsubject", subject, "--hemi", hemisphere,
@@ -30,6 +35,20 @@ def map_annotation(freesurfer: FreeSurfer, subject_dir: Path, out_dir: Path) -> 
     """Map fsaverage's PALS-B12 to a subject; return the annotations of lh and rh.
 
     The subject's own directory may be read-only and lack fsaverage: a subjects directory of links is made in `out_dir`.
+
+    Parameters
+    ----------
+    freesurfer : FreeSurfer
+        FreeSurfer's installation.
+    subject_dir : Path
+        FreeSurfer subject.
+    out_dir : Path
+        Folder of the results.
+
+    Returns
+    -------
+    list of Path
+        The annotations of lh and rh.
 
     Raises
     ------

@@ -63,6 +63,11 @@ def canonical_bundle(name: str) -> str | None:
     name : str
         As in a file's ``desc`` entity, a profile's ``tractID`` or a title, in any case and punctuation.
 
+    Returns
+    -------
+    str or None
+        The study's name of a bundle, or None for one that is not among the 18.
+
     Examples
     --------
     >>> [canonical_bundle(name) for name in ("ARCL", "Left Arcuate", "LeftInferiorFrontooccipital", "UNC_L")]
@@ -73,6 +78,16 @@ def canonical_bundle(name: str) -> str | None:
 
 def description(bundle: str) -> str:
     """Return the ``desc`` entity of a bundle, as pyAFQ 3 names its files.
+
+    Parameters
+    ----------
+    bundle : str
+        Name of the bundle.
+
+    Returns
+    -------
+    str
+        The ``desc`` entity of a bundle, as pyAFQ 3 names its files.
 
     Examples
     --------
@@ -85,6 +100,17 @@ def description(bundle: str) -> str:
 
 
 def in_order(names: object) -> list[str]:
-    """Return those of the 18 bundles that are among `names`, in the study's order."""
+    """Return those of the 18 bundles that are among `names`, in the study's order.
+
+    Parameters
+    ----------
+    names : object
+        Names.
+
+    Returns
+    -------
+    list of str
+        Those of the 18 bundles that are among `names`, in the study's order.
+    """
     present = set(names)  # type: ignore[call-overload]
     return [bundle for bundle in BUNDLES if bundle in present]

@@ -21,7 +21,13 @@ MNI305_TO_MNI152: Final = np.array(
 
 
 def read_centrelines() -> dict[str, NDArray[np.float64]]:
-    """Return the control points (n, 3) of each bundle in fsaverage's space (MNI305), RAS mm, in BUNDLES' order."""
+    """Return the control points (n, 3) of each bundle in fsaverage's space (MNI305), RAS mm, in BUNDLES' order.
+
+    Returns
+    -------
+    dict of str to array
+        The control points (n, 3) of each bundle in fsaverage's space (MNI305), RAS mm, in BUNDLES' order.
+    """
     import pandas
 
     text = files("harmoniq.tract").joinpath("data", "centrelines.tsv").read_text(encoding="utf-8")

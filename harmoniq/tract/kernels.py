@@ -11,6 +11,17 @@ def resample_all(points, starts, nodes, out):  # type: ignore[no-untyped-def]
 
     `points` (n, 3) holds all streamlines one after the other, `starts` (streamlines + 1) where each begins; `out` is
     (streamlines, nodes, 3).
+
+    Parameters
+    ----------
+    points : array or number
+        (n, 3) points, voxels.
+    starts : array or number
+        First index of each block.
+    nodes : array or number
+        Nodes per bundle.
+    out : array or number
+        Where the result goes.
     """
     for line in range(len(starts) - 1):
         first, last = starts[line], starts[line + 1] - 1
@@ -47,6 +58,19 @@ def sample_points(points, to_voxel, volume, values, voxels):  # type: ignore[no-
 
     `to_voxel` (4, 4) leads from points to voxel indices. Outside the volume the sample is NaN and the voxel -1; in the
     outer half voxel the edge's values hold, as in `harmoniq.data.sampling.sample_volume`.
+
+    Parameters
+    ----------
+    points : array or number
+        (n, 3) points, voxels.
+    to_voxel : array or number
+        (4, 4) mm to voxels.
+    volume : array or number
+        (x, y, z) values.
+    values : array or number
+        Values, one per participant, 1/s.
+    voxels : array or number
+        (n, 3) voxel coordinates.
     """
     nx, ny, nz = volume.shape
     for n in range(len(points)):

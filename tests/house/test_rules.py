@@ -19,10 +19,14 @@ def functions(path: Path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_lengths(path):
-    assert path.read_text().count("\n") <= 310, "split the file"
+    tree = ast.parse(path.read_text())
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    told = [node.body[0] for node in ast.walk(tree) if isinstance(node, kinds) and ast.get_docstring(node)]
+    # What explains is not what is long: docstrings do not count, here and below.
+    explained = sum(node.end_lineno - node.lineno + 1 for node in told)
+    assert path.read_text().count("\n") - explained <= 300, "split the file"
     for node in functions(path):
         limit = 120 if re.match(r"init_.*_wf$", node.name) else 60
-        # What explains is not what is long: the docstring does not count.
         first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
         length = node.end_lineno - first.lineno + 1
         assert length <= limit, f"{node.name} has {length} lines: split it"

@@ -142,7 +142,22 @@ def _information(sigma: np.ndarray, slope: np.ndarray, prior: np.ndarray) -> np.
 
 
 def with_site(posterior: Posterior, site: str, offsets: Offsets) -> Posterior:
-    """Return the posterior with one more site."""
+    """Return the posterior with one more site.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        Draws of the posterior.
+    site : str
+        Site.
+    offsets : Offsets
+        Offsets of the sites and sexes.
+
+    Returns
+    -------
+    Posterior
+        The posterior with one more site.
+    """
     half, at = len(posterior.draws) // 2, N_SPLINES + len(posterior.sites)
     parts = [posterior.draws[:half], posterior.draws[half:]]
     new = [np.insert(part, at, row.astype(np.float32), axis=0) for part, row in zip(parts, (offsets.mu, offsets.eta))]
@@ -150,7 +165,25 @@ def with_site(posterior: Posterior, site: str, offsets: Offsets) -> Posterior:
 
 
 def summarize(posterior: Posterior, offsets: Offsets, age: float, reference: str | None) -> tuple[float, ...]:
-    """Return shift and SE in 1/s, ratio of the SDs at an age and its SE, and what Z-scores may be off by together."""
+    """Return shift and SE in 1/s, ratio of the SDs at an age and its SE, and what Z-scores may be off by together.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        Draws of the posterior.
+    offsets : Offsets
+        Offsets of the sites and sexes.
+    age : float
+        (n,) age, years.
+    reference : str or None
+        Reference site; None: none.
+
+    Returns
+    -------
+    tuple of float
+        Shift and SE in 1/s, ratio of the SDs at an age and its SE, and what Z-scores may be off by
+        together.
+    """
     half = len(posterior.draws) // 2
     there = np.zeros((2, posterior.draws.shape[1]))
     if reference is not None:

@@ -30,7 +30,18 @@ class AgeBasis:
 
     @classmethod
     def from_ages(cls, age: np.ndarray) -> "AgeBasis":
-        """Lay the basis over the training ages (years); they must not all be the same."""
+        """Lay the basis over the training ages (years); they must not all be the same.
+
+        Parameters
+        ----------
+        age : array
+            (n,) age, years.
+
+        Returns
+        -------
+        AgeBasis
+            The object.
+        """
         return cls(float(age.mean()), float(age.std()), float(age.min()), float(age.max()))
 
     @property
@@ -70,7 +81,18 @@ class AgeBasis:
         return matrix.data.reshape(-1, DEGREE + 1), matrix.indices.reshape(-1, DEGREE + 1)[:, 0].astype(np.int64)
 
     def dense(self, age: np.ndarray) -> np.ndarray:
-        """Return all B-splines at each age, shape (n, 7)."""
+        """Return all B-splines at each age, shape (n, 7).
+
+        Parameters
+        ----------
+        age : array
+            (n,) age, years.
+
+        Returns
+        -------
+        array
+            All B-splines at each age, shape (n, 7).
+        """
         values, first = self.evaluate(age)
         out = np.zeros((len(values), N_SPLINES))
         out[np.arange(len(values))[:, None], first[:, None] + np.arange(DEGREE + 1)] = values

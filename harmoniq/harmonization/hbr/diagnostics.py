@@ -9,6 +9,11 @@ def rank_normalize(draws: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     draws : numpy.ndarray, shape (n_chains, n_draws, n_parameters)
+
+    Returns
+    -------
+    array
+        Normal scores of the ranks over all chains (Vehtari et al. 2021, equation 14).
     """
     from scipy.special import ndtri
     from scipy.stats import rankdata
@@ -20,7 +25,18 @@ def rank_normalize(draws: np.ndarray) -> np.ndarray:
 
 
 def split(draws: np.ndarray) -> np.ndarray:
-    """Return each chain cut into two halves, a middle draw left out."""
+    """Return each chain cut into two halves, a middle draw left out.
+
+    Parameters
+    ----------
+    draws : array
+        (chains, draws) or (draws, p) posterior draws.
+
+    Returns
+    -------
+    array
+        Each chain cut into two halves, a middle draw left out.
+    """
     half = draws.shape[1] // 2
     return np.concatenate([draws[:, :half], draws[:, draws.shape[1] - half :]])
 

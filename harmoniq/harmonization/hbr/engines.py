@@ -9,6 +9,11 @@ ENGINES = ("native", "pcntoolkit")
 def check_installed(name: str) -> None:
     """Raise an InputError when an engine's package is not installed, without importing it.
 
+    Parameters
+    ----------
+    name : str
+        Name.
+
     Raises
     ------
     InputError
@@ -24,6 +29,16 @@ def check_installed(name: str) -> None:
 
 def engine_of(name: str) -> Engine:
     """Return the function that samples one region's posterior.
+
+    Parameters
+    ----------
+    name : str
+        Name.
+
+    Returns
+    -------
+    Engine
+        The function that samples one region's posterior.
 
     Raises
     ------

@@ -128,7 +128,18 @@ def fit_regions(
 
 
 def sex_codes(training: Training) -> tuple[tuple[str, ...], np.ndarray]:
-    """Return the sexes that the model tells apart and the position of each control's; one where all are the same."""
+    """Return the sexes that the model tells apart and the position of each control's; one where all are the same.
+
+    Parameters
+    ----------
+    training : Training
+        The controls that are fitted.
+
+    Returns
+    -------
+    tuple (tuple of str, array)
+        The sexes that the model tells apart and the position of each control's; one where all are the same.
+    """
     if "sex" not in training.covariates:
         return ("any",), np.zeros(len(training.site), dtype=np.int64)
     return ("F", "M"), training.columns[:, training.covariates.index("sex")].astype(np.int64)

@@ -17,6 +17,11 @@ def stratified_folds(site: np.ndarray, sex: np.ndarray, *, n_folds: int = N_FOLD
     site, sex : numpy.ndarray of int, shape (n,)
     n_folds : int
     seed : int
+
+    Returns
+    -------
+    array
+        The fold, 0 to n_folds - 1, in which each participant is held out, shape (n,).
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, 0xF01D]))
     # The strata one after the other, sexes within sites, each in random order: dealt out in turn.

@@ -94,7 +94,13 @@ class Hbr(FittedHarmonizer[HbrModel]):
         self._held_out: pd.DataFrame | None = None
 
     def options(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments that are saved with the model."""
+        """Return the constructor's keyword arguments that are saved with the model.
+
+        Returns
+        -------
+        dict of str to object
+            The constructor's keyword arguments that are saved with the model.
+        """
         return {
             "reference_site": self.reference_site,
             "engine": self.engine,
@@ -110,6 +116,11 @@ class Hbr(FittedHarmonizer[HbrModel]):
         ----------
         cohort : Cohort
             Of one metric. Patients are not looked at.
+
+        Returns
+        -------
+        Self
+            The object itself, with what was estimated.
 
         Raises
         ------
@@ -157,13 +168,34 @@ class Hbr(FittedHarmonizer[HbrModel]):
 
         Their mean over a site is that site's bias where it was not fitted. NaN for patients and with ``fit="all"``.
         Not saved with the model.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        array
+            The controls' Z-scores under the fold that did not see them, in the rows of the cohort of `fit`.
+
+        Raises
+        ------
+        ValueError
+            Before the fit.
         """
         if self._held_out is None:
             raise ValueError("fit the harmonizer first")
         return self._held_out.reindex(cohort.participants["participant_id"].astype(str)).to_numpy()
 
     def diagnostics(self) -> pd.DataFrame:
-        """Return a row per region and fit: ``metric tissue region`` and ``RECORD_COLUMNS``."""
+        """Return a row per region and fit: ``metric tissue region`` and ``RECORD_COLUMNS``.
+
+        Returns
+        -------
+        DataFrame
+            A row per region and fit: ``metric tissue region`` and ``RECORD_COLUMNS``.
+        """
         model = self._fitted()
         rows = [
             [*name, *(getattr(record, column) for column in RECORD_COLUMNS)]
@@ -175,6 +207,16 @@ class Hbr(FittedHarmonizer[HbrModel]):
     @classmethod
     def load(cls, folder: str | Path) -> Self:
         """Read what `save` wrote; PCNtoolkit need not be installed for its models.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder.
+
+        Returns
+        -------
+        Self
+            The object.
 
         Raises
         ------

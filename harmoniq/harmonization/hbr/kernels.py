@@ -62,6 +62,39 @@ def log_density(theta, y, splines, starts, block_first, block_cell, cells, preci
     """Return log posterior density (up to a constant) and fill `grad`.
 
     Participants come sorted into blocks of the same knot interval and the same site and sex.
+
+    Parameters
+    ----------
+    theta : array or number
+        Parameters.
+    y : array or number
+        (n,) standardized values.
+    splines : array or number
+        (n, k) spline basis at the ages.
+    starts : array or number
+        First index of each block.
+    block_first : array or number
+        (blocks,) first coefficient of each block.
+    block_cell : array or number
+        (n, blocks) cell of each participant in each block.
+    cells : array or number
+        (n,) cell of site and sex of each participant.
+    precision : array or number
+        Precision of the prior.
+    groups : array or number
+        (groups,) sizes of the groups of offsets.
+    tables : array or number
+        Tabulated functions.
+    limits : array or number
+        Lower and upper bounds.
+    sigmas : array or number
+        Standard deviations.
+    scale : array or number
+        Factor.
+    floor2 : array or number
+        Square of the floor below which the prior is flat.
+    grad : array or number
+        Gradient, written in place.
     """
     k, m = theta.size // 2, precision.shape[1]
     grad[:] = 0.0
@@ -148,6 +181,59 @@ def sample_chain(value, q, grad, work, center, root, momenta, steps, uniforms, n
     The step size is found by dual averaging (Hoffman and Gelman 2014, section 3.2) over the first `n_tune` iterations.
     Momenta, numbers of leapfrog steps and uniforms are given, so that the chain is a function of its arguments. `value`
     and `grad` belong to the start `q`; `root` is upper triangular; `work` holds five vectors.
+
+    Parameters
+    ----------
+    value : array or number
+        Value.
+    q : array or number
+        Position.
+    grad : array or number
+        Gradient, written in place.
+    work : array or number
+        Scratch, written in place.
+    center : array or number
+        Center of the whitening.
+    root : array or number
+        Root.
+    momenta : array or number
+        (iterations, p) momenta drawn beforehand.
+    steps : array or number
+        Step sizes.
+    uniforms : array or number
+        (iterations,) uniform numbers drawn beforehand.
+    n_tune : array or number
+        Iterations that tune.
+    target : array or number
+        Where to write.
+    y : array or number
+        (n,) standardized values.
+    splines : array or number
+        (n, k) spline basis at the ages.
+    starts : array or number
+        First index of each block.
+    block_first : array or number
+        (blocks,) first coefficient of each block.
+    block_cell : array or number
+        (n, blocks) cell of each participant in each block.
+    cells : array or number
+        (n,) cell of site and sex of each participant.
+    precision : array or number
+        Precision of the prior.
+    groups : array or number
+        (groups,) sizes of the groups of offsets.
+    tables : array or number
+        Tabulated functions.
+    limits : array or number
+        Lower and upper bounds.
+    sigmas : array or number
+        Standard deviations.
+    scale : array or number
+        Factor.
+    floor2 : array or number
+        Square of the floor below which the prior is flat.
+    draws : array or number
+        (chains, draws) or (draws, p) posterior draws.
     """
     theta, grad_theta, new, new_grad, p = work[0], work[1], work[2], work[3], work[4]
     step, h_bar, log_bar, divergences = 0.6, 0.0, 0.0, 0
@@ -190,6 +276,31 @@ def posterior_means(mu_draws, eta_draws, splines, first, off_mu, off_eta, offset
     """Fill `out` with E[mu], E[sigma], E[mu / sigma], E[1 / sigma] of every participant over the draws.
 
     Draws are (parameter, draw): spline coefficients, and offsets of the combinations of site and sex.
+
+    Parameters
+    ----------
+    mu_draws : array or number
+        (draws, k) coefficients of the mean.
+    eta_draws : array or number
+        (draws, k) coefficients of the spread.
+    splines : array or number
+        (n, k) spline basis at the ages.
+    first : array or number
+        First index.
+    off_mu : array or number
+        (draws, cells) offsets of the mean.
+    off_eta : array or number
+        (draws, cells) offsets of the spread.
+    offset : array or number
+        Offset of the cell.
+    limits : array or number
+        Lower and upper bounds.
+    sigmas : array or number
+        Standard deviations.
+    scale : array or number
+        Factor.
+    out : array or number
+        Where the result goes.
     """
     n_draws = mu_draws.shape[1]
     for i in range(first.size):

@@ -19,6 +19,16 @@ def find_mode(target: Target) -> np.ndarray:
     Fisher scoring with a line search. The random intercepts' prior is not log-concave; its curvature is replaced by
     that of the quadratic that touches it from below, as iteratively reweighted least squares does, so that the matrix
     is positive definite everywhere. The search starts from least squares, not from the prior's peak at equal sites.
+
+    Parameters
+    ----------
+    target : Target
+        The posterior density to describe.
+
+    Returns
+    -------
+    array
+        A mode of the posterior, shape (n_parameters,).
     """
     from harmoniq.harmonization.hbr.kernels import log_density
 
@@ -44,12 +54,36 @@ def find_mode(target: Target) -> np.ndarray:
 
 
 def whitener(target: Target, mode: np.ndarray) -> np.ndarray:
-    """Return a matrix that turns standard normal coordinates into the approximate posterior's, without its mean."""
+    """Return a matrix that turns standard normal coordinates into the approximate posterior's, without its mean.
+
+    Parameters
+    ----------
+    target : Target
+        The posterior density to describe.
+    mode : array
+        (p,) the posterior's mode.
+
+    Returns
+    -------
+    array
+        A matrix that turns standard normal coordinates into the approximate posterior's, without its mean.
+    """
     return root_of(information(target, mode, widened=True))
 
 
 def root_of(precision: np.ndarray) -> np.ndarray:
-    """Return the upper triangular matrix R with R R' the inverse of a positive definite matrix."""
+    """Return the upper triangular matrix R with R R' the inverse of a positive definite matrix.
+
+    Parameters
+    ----------
+    precision : array
+        Precision of the prior.
+
+    Returns
+    -------
+    array
+        The upper triangular matrix R with R R' the inverse of a positive definite matrix.
+    """
     return np.ascontiguousarray(np.linalg.inv(np.linalg.cholesky(precision)).T)
 
 
@@ -62,6 +96,12 @@ def whitener_from(draws: np.ndarray, root: np.ndarray) -> tuple[np.ndarray, np.n
         Their first halves are left out.
     root : numpy.ndarray, shape (n_parameters, n_parameters)
         Of that approximation; a tenth of its covariance keeps the new one away from singular.
+
+    Returns
+    -------
+    tuple (array, array)
+        Center and root of what a first try has found, where the normal approximation at the mode is too far
+        off.
     """
     flat = draws[:, draws.shape[1] // 2 :].reshape(-1, draws.shape[2])
     covariance = 0.9 * np.cov(flat.T) + 0.1 * root @ root.T
@@ -73,6 +113,20 @@ def information(target: Target, theta: np.ndarray, *, widened: bool = False) -> 
 
     With `widened`, the curvature of a random intercepts' prior is that at a distance from its peak as large as the data
     leave open, so that a mode at the peak does not pass for the width of the posterior.
+
+    Parameters
+    ----------
+    target : Target
+        The posterior density to describe.
+    theta : array
+        Parameters.
+    widened : bool, optional
+        Whether the space was widened.
+
+    Returns
+    -------
+    array
+        The Fisher information with the priors' curvature, shape (n_parameters, n_parameters).
     """
     half, b = target.size // 2, target.priors.softplus
     design = target.design

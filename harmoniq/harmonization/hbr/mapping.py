@@ -10,7 +10,18 @@ ETA_LOW, ETA_HIGH, ETA_BINS = -24.0, 40.0, 32
 
 @lru_cache(maxsize=8)
 def sigma_table(scale: float) -> np.ndarray:
-    """Return cubics of log sigma and 1 / sigma on each bin of eta, coefficients by power, shape (n_bins, 8)."""
+    """Return cubics of log sigma and 1 / sigma on each bin of eta, coefficients by power, shape (n_bins, 8).
+
+    Parameters
+    ----------
+    scale : float
+        Scale of the mapping.
+
+    Returns
+    -------
+    array
+        Cubics of log sigma and 1 / sigma on each bin of eta, coefficients by power, shape (n_bins, 8).
+    """
     eta = np.linspace(ETA_LOW, ETA_HIGH, int((ETA_HIGH - ETA_LOW) * ETA_BINS) + 1)
     sigma = scale * np.logaddexp(0.0, eta / scale)
     slope = np.exp(-np.logaddexp(0.0, -eta / scale))

@@ -82,6 +82,13 @@ class HbrModel:
     def zscores(self, cohort: Cohort, *, threads: int | None = None) -> np.ndarray:
         """Return Z-scores, as `Posterior.zscores`.
 
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+        threads : int or None, optional
+            Number of threads.
+
         Returns
         -------
         numpy.ndarray, shape (n_participants, n_features)
@@ -95,12 +102,34 @@ class HbrModel:
         return self._each(cohort, labels, "zscores", inside, threads)
 
     def outside(self, cohort: Cohort) -> np.ndarray:
-        """Return which participants are younger or older than all controls of the fit, shape (n_participants,)."""
+        """Return which participants are younger or older than all controls of the fit, shape (n_participants,).
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        array
+            Which participants are younger or older than all controls of the fit, shape (n_participants,).
+        """
         age = covariate_columns(cohort, ("age",))[:, 0]
         return (age < self.age_range[0]) | (age > self.age_range[1])
 
     def outside_notes(self, cohort: Cohort) -> list[str]:
-        """Return a note on those participants."""
+        """Return a note on those participants.
+
+        Parameters
+        ----------
+        cohort : Cohort
+            Participants and their regional values (n participants x features).
+
+        Returns
+        -------
+        list of str
+            A note on those participants.
+        """
         beyond = np.flatnonzero(self.outside(cohort))
         if not len(beyond):
             return []
@@ -141,7 +170,20 @@ class HbrModel:
         return out
 
     def save(self, folder: str | Path, header: dict[str, Any]) -> Path:
-        """Write ``model.json`` (with `header`) and ``posterior.npz``; no participant's data is among them."""
+        """Write ``model.json`` (with `header`) and ``posterior.npz``; no participant's data is among them.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder.
+        header : dict of str to object
+            What the file says of itself.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+        """
         arrays = {"draws": self._stacked(), "as_is": self.as_is}
         nothing = [np.nan] * 7
         numbers = [
@@ -174,6 +216,16 @@ class HbrModel:
     @classmethod
     def load(cls, folder: str | Path) -> tuple["HbrModel", dict[str, Any]]:
         """Read what `save` wrote; return the model and the content of ``model.json``.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder.
+
+        Returns
+        -------
+        tuple (HbrModel, dict of str to object)
+            The model and the content of ``model.json``.
 
         Raises
         ------

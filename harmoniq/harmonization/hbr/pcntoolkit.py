@@ -24,6 +24,11 @@ _INSTALL = "pip install -c constraints.txt 'harmoniq[hbr]'"
 def pcntoolkit() -> ModuleType:
     """Return the module ``pcntoolkit``.
 
+    Returns
+    -------
+    ModuleType
+        The module ``pcntoolkit``.
+
     Raises
     ------
     InputError
@@ -33,7 +38,22 @@ def pcntoolkit() -> ModuleType:
 
 
 def regression(priors: Priors, name: str, options: SamplerOptions) -> Any:
-    """Return PCNtoolkit's ``HBR`` with the model of the native engine, not yet fitted."""
+    """Return PCNtoolkit's ``HBR`` with the model of the native engine, not yet fitted.
+
+    Parameters
+    ----------
+    priors : Priors
+        Priors of the model.
+    name : str
+        Name.
+    options : SamplerOptions
+        Options of the sampler.
+
+    Returns
+    -------
+    object
+        PCNtoolkit's ``HBR`` with the model of the native engine, not yet fitted.
+    """
     pcntoolkit()
     from pcntoolkit.math_functions.basis_function import BsplineBasisFunction
     from pcntoolkit.math_functions.likelihood import NormalLikelihood
@@ -64,6 +84,20 @@ def sample_with_pcntoolkit(target: Target, options: SamplerOptions, seed: np.ran
 
     Its funnels always cost it some divergences, so that convergence is judged by R-hat and effective sample size; the
     divergences are reported. A second try is made with a mean acceptance of 0.95.
+
+    Parameters
+    ----------
+    target : Target
+        The region's values and covariates.
+    options : SamplerOptions
+        Options of the sampler.
+    seed : random.SeedSequence
+        Of all that is random.
+
+    Returns
+    -------
+    Sampled
+        See `Sampled`.
     """
     first, second = (int(own.generate_state(1)[0]) for own in seed.spawn(2))
     draws, divergences = _run(target, options, first)
@@ -89,7 +123,18 @@ def _run(target: Target, options: SamplerOptions, seed: int) -> tuple[np.ndarray
 
 
 def arrays_of(target: Target) -> tuple[Any, Any, dict[str, dict[str, int]], Any]:
-    """Return what PCNtoolkit's likelihood is compiled from: covariates, batch effects, their codes, values."""
+    """Return what PCNtoolkit's likelihood is compiled from: covariates, batch effects, their codes, values.
+
+    Parameters
+    ----------
+    target : Target
+        The region's values and covariates.
+
+    Returns
+    -------
+    tuple (object, object, dict of str to dict of str to int, object)
+        What PCNtoolkit's likelihood is compiled from: covariates, batch effects, their codes, values.
+    """
     import xarray as xr
 
     data, basis = target.data, target.basis
@@ -120,6 +165,18 @@ def coordinates(posterior: Any, target: Target) -> np.ndarray:
 
     Its slopes of the straight line and the seven splines and its intercept become the seven spline coefficients that
     they amount to; its offsets the zero-sum coordinates.
+
+    Parameters
+    ----------
+    posterior : object
+        Draws of the posterior.
+    target : Target
+        The region's values and covariates.
+
+    Returns
+    -------
+    array
+        PCNtoolkit's draws in the native coordinates, shape (n_chains, n_draws, n_parameters).
     """
     parts = []
     for name in ("mu", "sigma"):

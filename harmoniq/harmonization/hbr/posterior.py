@@ -52,7 +52,22 @@ class Posterior:
 
     @classmethod
     def of(cls, target: Target, draws: np.ndarray, kept: int = KEPT_DRAWS) -> "Posterior":
-        """Take draws of shape (n_chains, n_draws, n_parameters) in zero-sum coordinates; keep `kept`, evenly spaced."""
+        """Take draws of shape (n_chains, n_draws, n_parameters) in zero-sum coordinates; keep `kept`, evenly spaced.
+
+        Parameters
+        ----------
+        target : Target
+            Where to write.
+        draws : array
+            (chains, draws) or (draws, p) posterior draws.
+        kept : int, optional
+            Draws that are kept.
+
+        Returns
+        -------
+        Posterior
+            The object.
+        """
         flat = draws.reshape(-1, draws.shape[2])
         if len(flat) > kept:
             flat = flat[np.arange(kept) * len(flat) // kept]
@@ -92,6 +107,11 @@ class Posterior:
             In years; beyond the knots the curve keeps the value it has there.
         site, sex : numpy.ndarray of int, shape (n,)
             Positions in `sites` and `sexes`; -1 as a site means no site's offset.
+
+        Returns
+        -------
+        Moments
+            The posterior means that Z-scores and harmonized values are made of.
         """
         from harmoniq.harmonization.hbr.kernels import posterior_means
 
@@ -108,7 +128,22 @@ class Posterior:
         return Moments(*out.T)
 
     def expected(self, age: np.ndarray, site: np.ndarray, sex: np.ndarray) -> np.ndarray:
-        """Return the expected values in 1/s, shape (n,); faster than `moments`, since the mean is linear."""
+        """Return the expected values in 1/s, shape (n,); faster than `moments`, since the mean is linear.
+
+        Parameters
+        ----------
+        age : array
+            (n,) age, years.
+        site : array
+            Site.
+        sex : array
+            (n,) sex, coded 0 and 1.
+
+        Returns
+        -------
+        array
+            The expected values in 1/s, shape (n,); faster than `moments`, since the mean is linear.
+        """
         c_mu, off_mu, _, _ = self._parts
         cell = np.where(site < 0, len(self.sites), site) * len(self.sexes) + sex
         return self.mean + self.sd * (self.basis.dense(age) @ c_mu.mean(axis=1) + off_mu.mean(axis=1)[cell])
@@ -122,6 +157,11 @@ class Posterior:
             In 1/s.
         age, site, sex
             As for `moments`.
+
+        Returns
+        -------
+        array
+            Z-scores, E[(y - mu) / sigma] over the posterior, as PCNtoolkit has them; shape (n,).
         """
         m = self.moments(age, site, sex)
         return (value - self.mean) / self.sd * m.precision - m.ratio
@@ -137,6 +177,11 @@ class Posterior:
             As for `zscores`.
         reference : int
             Position of the reference site; -1 for no site's offset.
+
+        Returns
+        -------
+        array
+            What the Z-scores mean at the reference site, E[mu + sigma Z] for the same age and sex, in 1/s.
         """
         z = self.zscores(value, age, site, sex)
         there = self.moments(age, np.full(len(age), reference), sex)

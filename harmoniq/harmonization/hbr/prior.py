@@ -43,6 +43,16 @@ def zero_sum_basis(n: int) -> np.ndarray:
     """Return an orthonormal basis of the vectors of n numbers that sum to zero, shape (n, n - 1).
 
     With standard normal coordinates the vector has the distribution of PyMC's ``ZeroSumNormal`` (Helmert's contrasts).
+
+    Parameters
+    ----------
+    n : int
+        How many.
+
+    Returns
+    -------
+    array
+        An orthonormal basis of the vectors of n numbers that sum to zero, shape (n, n - 1).
     """
     out = np.zeros((n, n - 1))
     for column in range(n - 1):
@@ -59,6 +69,13 @@ def offset_table(dimension: int, rate: float) -> np.ndarray:
     With u given s normal with SD s in `dimension` dimensions and s exponential with `rate`, the density of u depends on
     r² = u'u alone. Tabulated over t = log(r²) is its slope d log p / dt = -r² E[1 / (2 s²) | r], between the nodes a
     straight line, and the integral of that line, so that value and slope belong together exactly.
+
+    Parameters
+    ----------
+    dimension : int
+        Number of offsets in the group.
+    rate : float
+        Rate of the gamma prior.
 
     Returns
     -------
@@ -86,6 +103,20 @@ def curve_precision(greville: np.ndarray, slope: float, intercept: float) -> np.
     splines and an intercept amount to one normal prior on the m spline coefficients, with covariance
     slope² (I + greville greville') + intercept² 11'. The two directions that this takes out of the model have no
     influence on any value; they are what makes the redundant form hard to sample.
+
+    Parameters
+    ----------
+    greville : array
+        (k,) Greville abscissae of the splines.
+    slope : float
+        SD of the prior of the slopes.
+    intercept : float
+        SD of the prior of the intercept.
+
+    Returns
+    -------
+    array
+        The prior precision of a curve's B-spline coefficients, shape (m, m).
     """
     ones = np.ones((len(greville), 1))
     covariance = slope**2 * (np.eye(len(greville)) + np.outer(greville, greville)) + intercept**2 * (ones @ ones.T)

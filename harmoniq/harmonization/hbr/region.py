@@ -46,7 +46,28 @@ class RegionData:
         cls, value: np.ndarray, age: np.ndarray, site: np.ndarray, sex: np.ndarray, sites: Sequence[str],
         sexes: Sequence[str],
     ) -> "RegionData":  # fmt: skip
-        """Take the participants who have the region; sites and sexes without any are left out."""
+        """Take the participants who have the region; sites and sexes without any are left out.
+
+        Parameters
+        ----------
+        value : array
+            Value.
+        age : array
+            (n,) age, years.
+        site : array
+            Site.
+        sex : array
+            (n,) sex of each participant.
+        sites : sequence of str
+            Sites.
+        sexes : sequence of str
+            Sexes that occur.
+
+        Returns
+        -------
+        RegionData
+            The object.
+        """
         rows = np.flatnonzero(np.isfinite(value))
         used_sites, own_site = np.unique(site[rows], return_inverse=True)
         used_sexes, own_sex = np.unique(sex[rows], return_inverse=True)

@@ -52,7 +52,18 @@ class HbrRun:
 
 
 def diagnostics_table(fits: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return the diagnostics of several models as one table, columns ``HBR_DIAGNOSTICS_COLUMNS``."""
+    """Return the diagnostics of several models as one table, columns ``HBR_DIAGNOSTICS_COLUMNS``.
+
+    Parameters
+    ----------
+    fits : sequence of DataFrame
+        Diagnostics of each fit.
+
+    Returns
+    -------
+    DataFrame
+        The diagnostics of several models as one table, columns ``HBR_DIAGNOSTICS_COLUMNS``.
+    """
     columns = list(HBR_DIAGNOSTICS_COLUMNS)
     filled = [frame for frame in fits if len(frame)]
     return pd.concat(filled, ignore_index=True)[columns] if filled else pd.DataFrame(columns=columns)

@@ -42,7 +42,13 @@ class SamplerOptions:
     retry: bool = True
 
     def safer(self) -> "SamplerOptions":
-        """Return smaller steps, more of them, and longer chains."""
+        """Return smaller steps, more of them, and longer chains.
+
+        Returns
+        -------
+        SamplerOptions
+            Smaller steps, more of them, and longer chains.
+        """
         return replace(self, tune=2 * self.tune + 400, draws=3 * self.draws, target=0.95, max_steps=2 * self.max_steps)
 
 
@@ -71,7 +77,20 @@ class Sampled:
 
 
 def region_seed(seed: int, names: Sequence[str]) -> np.random.SeedSequence:
-    """Return a seed that depends on the run's seed and the region's names, not on its place among the others."""
+    """Return a seed that depends on the run's seed and the region's names, not on its place among the others.
+
+    Parameters
+    ----------
+    seed : int
+        Of all that is random.
+    names : sequence of str
+        Names.
+
+    Returns
+    -------
+    random.SeedSequence
+        A seed that depends on the run's seed and the region's names, not on its place among the others.
+    """
     return np.random.SeedSequence([seed, zlib.crc32("\t".join(names).encode())])
 
 
@@ -79,6 +98,22 @@ def judged(draws: np.ndarray, divergences: int, *, refitted: bool = False, forgi
     """Judge draws of shape (n_chains, n_draws, n_parameters) by R-hat, effective sample size and divergences.
 
     With `forgiving`, divergences alone do not count as a failure.
+
+    Parameters
+    ----------
+    draws : array
+        (chains, draws) or (draws, p) posterior draws.
+    divergences : int
+        Iterations that diverged.
+    refitted : bool, optional
+        Whether this is the second try.
+    forgiving : bool, optional
+        Whether divergences are reported only.
+
+    Returns
+    -------
+    Sampled
+        See `Sampled`.
     """
     worst, fewest = float(np.max(rhat(draws))), float(np.min(bulk_ess(draws)))
     good = worst < MAX_RHAT and fewest >= MIN_ESS_PER_CHAIN * len(draws) and (forgiving or divergences == 0)

@@ -57,7 +57,18 @@ def collect_metrics(out_dir: Path, labels: Sequence[str]) -> pd.DataFrame:
 
 
 def metrics_of_table(regions: pd.DataFrame) -> pd.DataFrame:
-    """Return the metrics that a regional table of many participants gives by itself."""
+    """Return the metrics that a regional table of many participants gives by itself.
+
+    Parameters
+    ----------
+    regions : DataFrame
+        Regional tables, or values per region.
+
+    Returns
+    -------
+    DataFrame
+        The metrics that a regional table of many participants gives by itself.
+    """
     table = regions if "session_id" in regions else regions.assign(session_id=None)
     rows = []
     for (who, session), part in table.groupby(["participant_id", "session_id"], dropna=False, sort=True):
@@ -86,6 +97,11 @@ def finish_table(
         Label to its state.
     ratings : sequence of Rating
         Of ``participants_qc.tsv``.
+
+    Returns
+    -------
+    DataFrame
+        The table of `QC_COLUMNS`, with ``label`` before them.
     """
     table = metrics.copy()
     for name in ("site", "group"):
@@ -102,7 +118,20 @@ def finish_table(
 
 
 def people_of(path: Path | None, columns: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Return the site and group of each participant, as far as ``participants.tsv`` gives them."""
+    """Return the site and group of each participant, as far as ``participants.tsv`` gives them.
+
+    Parameters
+    ----------
+    path : Path or None
+        File.
+    columns : mapping of str to str
+        Columns.
+
+    Returns
+    -------
+    dict of str to dict of str to str
+        The site and group of each participant, as far as ``participants.tsv`` gives them.
+    """
     if path is None or not path.is_file():
         return {}
     frame = read_tsv(path)

@@ -26,7 +26,20 @@ _VOXELS = 50_000
 
 
 def qc_path(out_dir: Path, label: str) -> Path:
-    """Return the path of a session's metrics."""
+    """Return the path of a session's metrics.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+    label : str
+        What to call it.
+
+    Returns
+    -------
+    Path
+        The path of a session's metrics.
+    """
     return out_dir.joinpath(*label.split("_")) / f"{label}_qc.json"
 
 
@@ -58,6 +71,18 @@ def session_metrics(out_dir: Path, inputs: "SessionInputs") -> tuple[Metrics, di
     """Return a session's metrics, of which region or bundle the extremes are, and what could not be measured.
 
     Nothing here fails: a file that cannot be used is a note, since bad sessions are what quality control is for.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+    inputs : SessionInputs
+        What the session has.
+
+    Returns
+    -------
+    tuple (Metrics, dict of str to str, list of str)
+        A session's metrics, of which region or bundle the extremes are, and what could not be measured.
     """
     session = _Session(out_dir, inputs)
     parts: tuple[Callable[[], Metrics], ...] = (

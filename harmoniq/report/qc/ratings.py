@@ -59,6 +59,11 @@ def read_ratings(path: str | Path) -> list[Rating]:
         ``participant_id rating`` and, where they are wanted, ``session_id comment rater``; labels with or without
         ``sub-`` and ``ses-``. Rows without a rating are passed over.
 
+    Returns
+    -------
+    list of Rating
+        Ratings by participant and session.
+
     Raises
     ------
     InputError
@@ -87,7 +92,18 @@ def read_ratings(path: str | Path) -> list[Rating]:
 
 
 def find_ratings(folders: Iterable[Path]) -> Path | None:
-    """Return the first ``participants_qc.tsv`` of the folders."""
+    """Return the first ``participants_qc.tsv`` of the folders.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        Folders that are searched.
+
+    Returns
+    -------
+    Path or None
+        The first ``participants_qc.tsv`` of the folders.
+    """
     return next((path for folder in folders if (path := folder / RATINGS_FILE).is_file()), None)
 
 
@@ -110,7 +126,20 @@ def left_out(ratings: Sequence[Rating], level: str) -> dict[str, str]:
 
 
 def rated(label: str, ratings: dict[str, Rating]) -> Rating | None:
-    """Return the rating of a session: its own, else its participant's."""
+    """Return the rating of a session: its own, else its participant's.
+
+    Parameters
+    ----------
+    label : str
+        What to call it.
+    ratings : dict of str to Rating
+        Ratings by participant and session.
+
+    Returns
+    -------
+    Rating or None
+        The rating of a session: its own, else its participant's.
+    """
     return ratings.get(label) or ratings.get(label.split("_ses-")[0])
 
 

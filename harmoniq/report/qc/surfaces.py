@@ -40,7 +40,18 @@ def surface_metrics(subject: Path | None, quality: Mapping[str, Any] | None) -> 
 
 
 def holes_of_stats(path: Path) -> int | None:
-    """Return the number of holes that FreeSurfer mended in both hemispheres, which ``aseg.stats`` keeps."""
+    """Return the number of holes that FreeSurfer mended in both hemispheres, which ``aseg.stats`` keeps.
+
+    Parameters
+    ----------
+    path : Path
+        File.
+
+    Returns
+    -------
+    int or None
+        The number of holes that FreeSurfer mended in both hemispheres, which ``aseg.stats`` keeps.
+    """
     if not path.is_file():
         return None
     found = re.search(r"^# Measure SurfaceHoles,.*, (\d+), unitless", path.read_text(errors="replace"), re.MULTILINE)
@@ -48,7 +59,21 @@ def holes_of_stats(path: Path) -> int | None:
 
 
 def euler_number(vertices: int, faces: int) -> int:
-    """Return the Euler number of a closed surface of triangles, which has 3/2 edges per face: V - E + F = V - F / 2."""
+    """Return the Euler number of a closed surface of triangles, which has 3/2 edges per face: V - E + F = V - F / 2.
+
+    Parameters
+    ----------
+    vertices : int
+        (n, 3) coordinates, mm.
+    faces : int
+        (f, 3) vertices of each triangle.
+
+    Returns
+    -------
+    int
+        The Euler number of a closed surface of triangles, which has 3/2 edges per face: V - E + F = V - F /
+        2.
+    """
     return vertices - faces // 2
 
 

@@ -65,6 +65,11 @@ def motion_of_sidecar(folder: Path, label: str, images: Sequence[Path]) -> dict[
         Of the session.
     images : sequence of path
         Diffusion images that were used; beside QSIPrep's lie tables of confounds.
+
+    Returns
+    -------
+    dict of str to float
+        The motion of a session's diffusion images.
     """
     for path in sorted(folder.glob(f"{label}_*_tractography.json")):
         facts = read_json(path).get("Facts", {})

@@ -52,12 +52,40 @@ def write_thumbnails(figures: Path, label: str) -> list[Path]:
 
 
 def thumbnail_path(figures: Path, label: str, name: str) -> Path:
-    """Return where a figure's small picture lies."""
+    """Return where a figure's small picture lies.
+
+    Parameters
+    ----------
+    figures : Path
+        Figures by name.
+    label : str
+        What to call it.
+    name : str
+        Name.
+
+    Returns
+    -------
+    Path
+        Where a figure's small picture lies.
+    """
     return figures / f"{label}_desc-{name}_thumb.webp"
 
 
 def thumbnail(source: Path, name: str) -> bytes:
-    """Return the telling part of a picture at `WIDTH` pixels as WebP, of at most some 4.5 kB."""
+    """Return the telling part of a picture at `WIDTH` pixels as WebP, of at most some 4.5 kB.
+
+    Parameters
+    ----------
+    source : Path
+        File or folder to read.
+    name : str
+        Name.
+
+    Returns
+    -------
+    bytes
+        The telling part of a picture at `WIDTH` pixels as WebP, of at most some 4.5 kB.
+    """
     from PIL import Image
 
     with Image.open(source) as picture:

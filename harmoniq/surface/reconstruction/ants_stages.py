@@ -30,6 +30,11 @@ def correct_bias(in_file: str, mask_file: str, out_file: str, out_mask: str) -> 
         The head and the mask of its brain, on one grid.
     out_file, out_mask : path
         The corrected image and the mask, cropped, RAS.
+
+    Returns
+    -------
+    dict of str to object
+        (x, y, z, volumes) corrected images.
     """
     import ants
 
@@ -68,6 +73,11 @@ def register_template(
     -------
     dict
         The correlation of the two brains, after registration.
+
+    Raises
+    ------
+    InputError
+        Where the brain does not come to lie on the template.
     """
     import ants
 
@@ -101,6 +111,16 @@ def segment_tissues(in_file: str, mask_file: str, out_file: str) -> dict[str, An
     out_file : path
         On the coarse grid: 1 cerebrospinal fluid, 2 gray matter, 3 white matter; negative where the class is not
         certain (a posterior up to 0.9).
+
+    Returns
+    -------
+    dict of str to object
+        What it says of its result.
+
+    Raises
+    ------
+    InputError
+        Where the brain has not three classes of tissue.
     """
     import ants
 
@@ -122,7 +142,20 @@ def segment_tissues(in_file: str, mask_file: str, out_file: str) -> dict[str, An
 
 
 def coarse(in_file: str, mask_file: str) -> tuple[NDArray[np.float32], NDArray[np.uint8], Affine]:
-    """Return image, mask and affine on the coarse grid; an image that is about as coarse stays as it is."""
+    """Return image, mask and affine on the coarse grid; an image that is about as coarse stays as it is.
+
+    Parameters
+    ----------
+    in_file : str
+        Image to read.
+    mask_file : str
+        Brain mask.
+
+    Returns
+    -------
+    tuple (array, array, array)
+        Image, mask and affine on the coarse grid; an image that is about as coarse stays as it is.
+    """
     image, brain = load_image(in_file, ndim=3), load_image(mask_file, ndim=3)
     if np.all(np.abs(image.voxel_sizes - COARSE_MM) < 0.1):
         return image.data, (brain.data > 0).astype(np.uint8), image.affine

@@ -25,6 +25,11 @@ def write_brain(in_file: str | Path, out: Path, *, seed: int = 0) -> float:
     seed : int
         Of ROBEX.
 
+    Returns
+    -------
+    float
+        Its volume in ml.
+
     Raises
     ------
     InputError

@@ -21,6 +21,11 @@ def map_to_sphere(layers_file: str, out_file: str) -> dict[str, Any]:
     out_file : path
         Mesh with ``sphere`` (radius 100 mm), ``inflated``, ``curv`` (mean curvature of the white surface, 1/mm) and
         ``sulc`` (depth), both positive in sulci, per vertex.
+
+    Returns
+    -------
+    dict of str to object
+        What it says of its result.
     """
     import cat_surf
 

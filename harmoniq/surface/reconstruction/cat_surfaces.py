@@ -35,6 +35,11 @@ def central_surface(label_file: str, out_file: str, faces: int) -> dict[str, Any
         Mesh with ``vertices`` (mm along the label's axes from its first voxel), ``faces`` and ``thickness``.
     faces : int
         The most faces of the mesh.
+
+    Returns
+    -------
+    dict of str to object
+        What it says of its result.
     """
     import cat_surf
 

@@ -8,7 +8,20 @@ from harmoniq.data.images import load_image, save_image
 
 
 def denoise(in_file: str, out_file: str) -> dict[str, Any]:
-    """Denoise by non-local means that adapt to the noise around (Manjon et al. 2010, doi:10.1002/jmri.22003)."""
+    """Denoise by non-local means that adapt to the noise around (Manjon et al. 2010, doi:10.1002/jmri.22003).
+
+    Parameters
+    ----------
+    in_file : str
+        Image to read.
+    out_file : str
+        Image to write.
+
+    Returns
+    -------
+    dict of str to object
+        What it says of its result.
+    """
     import cat_surf
 
     image = load_image(in_file, ndim=3)

@@ -14,7 +14,21 @@ _MARGIN_MM = 8.0
 
 
 def to_ras(data: NDArray, affine: ArrayLike) -> tuple[NDArray, Affine]:
-    """Return an array and affine whose axes run most nearly to the right, to the front and up; no value is changed."""
+    """Return an array and affine whose axes run most nearly to the right, to the front and up; no value is changed.
+
+    Parameters
+    ----------
+    data : array
+        (x, y, z) values.
+    affine : array
+        (4, 4) voxels to mm.
+
+    Returns
+    -------
+    tuple (array, array)
+        An array and affine whose axes run most nearly to the right, to the front and up; no value is
+        changed.
+    """
     import nibabel as nib
 
     image = nib.as_closest_canonical(nib.Nifti1Image(data, np.asarray(affine, dtype=np.float64)))
@@ -22,7 +36,20 @@ def to_ras(data: NDArray, affine: ArrayLike) -> tuple[NDArray, Affine]:
 
 
 def crop_box(mask: NDArray, affine: Affine) -> tuple[slice, ...]:
-    """Return the box around a mask with a margin of 8 mm, as far as the image reaches."""
+    """Return the box around a mask with a margin of 8 mm, as far as the image reaches.
+
+    Parameters
+    ----------
+    mask : array
+        (x, y, z) voxels that count.
+    affine : array
+        (4, 4) voxels to mm.
+
+    Returns
+    -------
+    tuple of slice
+        The box around a mask with a margin of 8 mm, as far as the image reaches.
+    """
     margin = np.ceil(_MARGIN_MM / voxel_sizes(affine)).astype(int)
     indices = np.argwhere(mask)
     low = np.maximum(indices.min(axis=0) - margin, 0)
@@ -31,25 +58,78 @@ def crop_box(mask: NDArray, affine: Affine) -> tuple[slice, ...]:
 
 
 def cropped(affine: Affine, box: tuple[slice, ...]) -> Affine:
-    """Return the affine of a box."""
+    """Return the affine of a box.
+
+    Parameters
+    ----------
+    affine : array
+        (4, 4) voxels to mm.
+    box : tuple of slice
+        Slices of the grid.
+
+    Returns
+    -------
+    array
+        The affine of a box.
+    """
     return shifted(affine, np.array([part.start for part in box], dtype=float))
 
 
 def shifted(affine: Affine, voxels: ArrayLike) -> Affine:
-    """Return the affine whose first voxel is the given one of another grid."""
+    """Return the affine whose first voxel is the given one of another grid.
+
+    Parameters
+    ----------
+    affine : array
+        (4, 4) voxels to mm.
+    voxels : array
+        (n, 3) voxel coordinates.
+
+    Returns
+    -------
+    array
+        The affine whose first voxel is the given one of another grid.
+    """
     out = affine.copy()
     out[:3, 3] = affine[:3, :3] @ np.asarray(voxels, dtype=float) + affine[:3, 3]
     return out
 
 
 def voxel_sizes(affine: Affine) -> NDArray[np.float64]:
-    """Return the edge lengths of a voxel, mm."""
+    """Return the edge lengths of a voxel, mm.
+
+    Parameters
+    ----------
+    affine : array
+        (4, 4) voxels to mm.
+
+    Returns
+    -------
+    array
+        The edge lengths of a voxel, mm.
+    """
     sizes: NDArray[np.float64] = np.linalg.norm(affine[:3, :3], axis=0)
     return sizes
 
 
 def isotropic_grid(shape: tuple[int, ...], affine: Affine, size_mm: float) -> tuple[tuple[int, ...], Affine]:
-    """Return the shape and affine of a grid with cubic voxels over the same box, its first voxel at the same place."""
+    """Return the shape and affine of a grid with cubic voxels over the same box, its first voxel at the same place.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Size of the grid, voxels.
+    affine : array
+        (4, 4) voxels to mm.
+    size_mm : float
+        Edge of a voxel, mm.
+
+    Returns
+    -------
+    tuple (tuple of int, array)
+        The shape and affine of a grid with cubic voxels over the same box, its first voxel at the same
+        place.
+    """
     sizes = voxel_sizes(affine)
     extent = (np.array(shape[:3]) - 1) * sizes
     new_affine = affine.copy()
@@ -78,6 +158,11 @@ def resample(
         Of the spline between voxels.
     fill : float, optional
         Value outside; None continues the edge.
+
+    Returns
+    -------
+    array
+        Values on another grid; a coarser grid averages over its voxels first.
     """
     from scipy.ndimage import affine_transform, gaussian_filter
 

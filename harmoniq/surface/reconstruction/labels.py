@@ -50,6 +50,11 @@ def write_hemisphere_labels(
     folder : path
         Gets the labels.
 
+    Returns
+    -------
+    dict of str to object
+        The means and volumes found.
+
     Raises
     ------
     InputError
@@ -97,6 +102,16 @@ def tissue_means(data: Volume, tissues: NDArray[np.int8], codes: NDArray[np.uint
         Segmentation of the template.
     sizes : array, shape (3,)
         Of a voxel, mm.
+
+    Returns
+    -------
+    Means
+        What pure tissue measures at each voxel.
+
+    Raises
+    ------
+    InputError
+        Where a class of tissue is empty.
     """
     from scipy import ndimage
 
@@ -121,7 +136,22 @@ def _local(data: Volume, mask: Mask, sigma: NDArray) -> Volume:
 
 
 def hemispheres(mask: Mask, codes: NDArray[np.uint8], sizes: NDArray) -> NDArray[np.uint8]:
-    """Return 1 in the left and 2 in the right cerebrum, by the nearest structure of the template."""
+    """Return 1 in the left and 2 in the right cerebrum, by the nearest structure of the template.
+
+    Parameters
+    ----------
+    mask : array of bool
+        (x, y, z) voxels that count.
+    codes : array
+        (x, y, z) labels.
+    sizes : array
+        (3,) edges of a voxel, mm.
+
+    Returns
+    -------
+    array
+        1 in the left and 2 in the right cerebrum, by the nearest structure of the template.
+    """
     from scipy.ndimage import distance_transform_edt
 
     left, right, hind = (
@@ -133,7 +163,20 @@ def hemispheres(mask: Mask, codes: NDArray[np.uint8], sizes: NDArray) -> NDArray
 
 
 def filled_region(codes: NDArray[np.uint8], sizes: NDArray) -> Mask:
-    """Return what is white matter whatever it measures: ventricles, deep nuclei, callosum, and deep white matter."""
+    """Return what is white matter whatever it measures: ventricles, deep nuclei, callosum, and deep white matter.
+
+    Parameters
+    ----------
+    codes : array
+        (x, y, z) labels.
+    sizes : array
+        (3,) edges of a voxel, mm.
+
+    Returns
+    -------
+    array of bool
+        What is white matter whatever it measures: ventricles, deep nuclei, callosum, and deep white matter.
+    """
     from scipy.ndimage import distance_transform_edt
 
     filled = np.isin(codes, FILLED)
@@ -146,6 +189,22 @@ def partial_volume(data: Volume, csf: float, gray: Volume, white: Volume) -> Vol
     """Return 1 for fluid to 2 for gray to 3 for white matter, linear in intensity between the means.
 
     The step from gray to white passes 2.5 at `WHITE_FRACTION`.
+
+    Parameters
+    ----------
+    data : array
+        Values.
+    csf : float
+        Intensity of fluid.
+    gray : array
+        (x, y, z) share of gray matter, 0 to 1.
+    white : array
+        (x, y, z) share of white matter, 0 to 1.
+
+    Returns
+    -------
+    array
+        1 for fluid to 2 for gray to 3 for white matter, linear in intensity between the means.
     """
     low = 1.0 + (data - csf) / np.maximum(gray - csf, 1e-3)
     part = np.clip((data - gray) / np.maximum(white - gray, 1e-3), 0.0, 1.0)
@@ -175,7 +234,18 @@ def _fine_label(
 
 
 def close_white(label: Volume) -> Volume:
-    """Return the label with one piece of white matter, without holes: islands become gray, holes white matter."""
+    """Return the label with one piece of white matter, without holes: islands become gray, holes white matter.
+
+    Parameters
+    ----------
+    label : array
+        What to call it.
+
+    Returns
+    -------
+    array
+        The label with one piece of white matter, without holes: islands become gray, holes white matter.
+    """
     from scipy import ndimage
 
     white = label > 2.5

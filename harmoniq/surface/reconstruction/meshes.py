@@ -14,6 +14,18 @@ def write_mesh(path: str | Path, **arrays: ArrayLike) -> Path:
     """Write arrays as ``.npz``, whole or not at all; equal arrays give equal bytes.
 
     `numpy.savez` would write the time of day into the archive.
+
+    Parameters
+    ----------
+    path : str or Path
+        File.
+    **arrays : array
+        Arrays to write.
+
+    Returns
+    -------
+    Path
+        The file that was written.
     """
     target = Path(path)
     with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
@@ -24,6 +36,17 @@ def write_mesh(path: str | Path, **arrays: ArrayLike) -> Path:
 
 
 def read_mesh(path: str | Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a mesh file by name."""
+    """Return the arrays of a mesh file by name.
+
+    Parameters
+    ----------
+    path : str or Path
+        File.
+
+    Returns
+    -------
+    dict of str to array
+        The arrays of a mesh file by name.
+    """
     with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}

@@ -30,6 +30,11 @@ def run_stage(stage: str, folder: Path, **parameters: Any) -> dict[str, Any]:
     **parameters
         Of the stage; paths and numbers.
 
+    Returns
+    -------
+    dict of str to object
+        What it says of its result.
+
     Raises
     ------
     InputError
@@ -53,7 +58,22 @@ def run_stage(stage: str, folder: Path, **parameters: Any) -> dict[str, Any]:
 
 
 def run_logged(command: list[str], log: Path, folder: Path) -> int:
-    """Run a command with one thread, its output in a log; return its exit code."""
+    """Run a command with one thread, its output in a log; return its exit code.
+
+    Parameters
+    ----------
+    command : list of str
+        The command, as it was given.
+    log : Path
+        Log file.
+    folder : Path
+        Folder.
+
+    Returns
+    -------
+    int
+        Its exit code.
+    """
     environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONHASHSEED": "0"}
     with log.open("wb") as stream:
         done = subprocess.run(
@@ -63,7 +83,22 @@ def run_logged(command: list[str], log: Path, folder: Path) -> int:
 
 
 def failure(stage: str, code: int, log: Path) -> str:
-    """Return why a process failed: its signal, or the end of its log."""
+    """Return why a process failed: its signal, or the end of its log.
+
+    Parameters
+    ----------
+    stage : str
+        Stage of the engine.
+    code : int
+        Exit code.
+    log : Path
+        Log file.
+
+    Returns
+    -------
+    str
+        Why a process failed: its signal, or the end of its log.
+    """
     if code < 0:
         name = signal.Signals(-code).name
         hint = " (out of memory? give the run more with --mem)" if name == "SIGKILL" else ""

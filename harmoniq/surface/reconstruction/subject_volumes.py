@@ -15,7 +15,20 @@ _WHITE = 110.0
 
 
 def conformed_affine(shape: tuple[int, ...], affine: Affine) -> Affine:
-    """Return vox2ras of FreeSurfer's conformed space around the middle of an image: 256^3, 1 mm, LIA."""
+    """Return vox2ras of FreeSurfer's conformed space around the middle of an image: 256^3, 1 mm, LIA.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Size of the grid, voxels.
+    affine : array
+        (4, 4) voxels to mm.
+
+    Returns
+    -------
+    array
+        Vox2ras of FreeSurfer's conformed space around the middle of an image: 256^3, 1 mm, LIA.
+    """
     middle = affine[:3, :3] @ (np.array(shape[:3]) / 2.0) + affine[:3, 3]
     out = np.array([[-1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
     # MGH headers hold float32.
@@ -39,6 +52,11 @@ def write_volumes(folder: Path, *, head: Path, corrected: Path, mask: Path, aseg
         The template's segmentation, in the subject.
     white : float
         Intensity of white matter in the corrected image; it becomes 110.
+
+    Returns
+    -------
+    array
+        The conformed affine.
     """
     image = load_image(head, ndim=3)
     affine = conformed_affine(image.shape, image.affine)

@@ -15,6 +15,16 @@ SMALLEST_FIELD_MM = 110.0
 def unsuitable(path: str | Path) -> str | None:
     """Return why no surfaces can be made of an image, None where they can.
 
+    Parameters
+    ----------
+    path : str or Path
+        File.
+
+    Returns
+    -------
+    str or None
+        Why no surfaces can be made of an image, None where they can.
+
     Raises
     ------
     InputError

@@ -36,6 +36,16 @@ def find_template(freesurfer_home: str | Path | None = None) -> Template:
 
     The package comes first, so that two machines give the same surfaces.
 
+    Parameters
+    ----------
+    freesurfer_home : str or Path or None, optional
+        FREESURFER_HOME; None: the environment's.
+
+    Returns
+    -------
+    Template
+        Fsaverage's volumes: those of the package of the extra ``surfaces``, or of FreeSurfer.
+
     Raises
     ------
     InputError

@@ -19,7 +19,18 @@ STAGES = {
 
 
 def main(job_file: str) -> int:
-    """Run the job and write its result; what the user can mend becomes a sentence in it."""
+    """Run the job and write its result; what the user can mend becomes a sentence in it.
+
+    Parameters
+    ----------
+    job_file : str
+        JSON with the job.
+
+    Returns
+    -------
+    int
+        Exit code: 0 done, 1 something failed, 2 wrong input.
+    """
     from harmoniq.data.errors import InputError
     from harmoniq.data.files import write_json
 
