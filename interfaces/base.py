@@ -15,7 +15,13 @@ class VersionedInputSpec(BaseInterfaceInputSpec):
 
 
 class VersionedInterface(SimpleInterface):
-    """A node whose cached results are never reused by another version of the program."""
+    """A node whose cached results are never reused by another version of the program.
+
+    Parameters
+    ----------
+    **inputs : object
+        The node's inputs by name.
+    """
 
     def __init__(self, **inputs: Any) -> None:
         super().__init__(**{"code_version": code_version(), **inputs})

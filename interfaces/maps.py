@@ -16,7 +16,7 @@ class TimingInputSpec(VersionedInputSpec):
     inversion_times = traits.Tuple(traits.Float, traits.Float, mandatory=True, desc="s")
     flip_angles = traits.Tuple(traits.Float, traits.Float, mandatory=True, desc="degrees")
     echo_spacing = traits.Float(mandatory=True, desc="s, from excitation to excitation")
-    shots = traits.Tuple(traits.Int, traits.Int, mandatory=True, desc="before and after the k-space centre")
+    shots = traits.Tuple(traits.Int, traits.Int, mandatory=True, desc="before and after the k-space center")
     efficiency = traits.Float(mandatory=True, desc="of the inversion pulse")
 
 

@@ -64,6 +64,8 @@ def init_b1_wf(*, b1: B1Map, mp2rage: MP2RAGE, seed: int = 0, mem_gb: float = 1.
         Of the registration.
     mem_gb : float
         Memory that a node needs.
+    name : str, optional
+        Name of the workflow.
 
     Inputs
     ------

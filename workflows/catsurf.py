@@ -43,6 +43,8 @@ def init_catsurf_wf(
         The most faces of a hemisphere's mesh.
     seed : int
         Of the brain mask and the registration.
+    name : str, optional
+        Name of the workflow.
 
     Inputs
     ------

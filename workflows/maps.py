@@ -36,6 +36,8 @@ def init_r1_wf(
         The embedded lookup by default, or Marques' scripts.
     mem_gb : float
         Memory that the fit needs.
+    name : str, optional
+        Name of the workflow.
 
     Inputs
     ------
@@ -125,6 +127,8 @@ def init_r2star_wf(
         None for no correction.
     mem_gb : float
         Memory that the fit needs.
+    name : str, optional
+        Name of the workflow.
 
     Inputs
     ------
@@ -196,6 +200,8 @@ def init_coregistration_wf(
         Of the metric's samples.
     mem_gb : float
         Memory that the registration needs.
+    name : str, optional
+        Name of the workflow.
 
     Inputs
     ------

@@ -35,6 +35,8 @@ def init_recon_all_wf(
         Of FreeSurfer's programs.
     mem_gb : float
         Memory that recon-all needs.
+    name : str, optional
+        Name of the workflow.
 
     Inputs
     ------

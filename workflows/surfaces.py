@@ -27,6 +27,8 @@ def init_surfaces_wf(
         Bring PALS-B12 to the subject by FreeSurfer's mri_surf2surf instead of through its sphere here.
     license_file : path, optional
         Of FreeSurfer; default: as FreeSurfer finds it.
+    name : str, optional
+        Name of the workflow.
 
     Inputs
     ------

@@ -18,6 +18,8 @@ class Progress:
     live : bool, optional
         A bar that is redrawn; by default where standard error is a terminal. Otherwise a line for the newest step, at
         most one every `every` seconds, and always the last.
+    every : float
+        Seconds between two lines at least.
     """
 
     def __init__(self, title: str, total: int = 0, *, live: bool | None = None, every: float = 5.0) -> None:

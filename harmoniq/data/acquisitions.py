@@ -21,13 +21,13 @@ class MP2RAGETiming:
     repetition_time : float
         From one inversion pulse to the next, in s (BIDS ``RepetitionTimePreparation``).
     inversion_times : tuple of float
-        From the inversion pulse to the centre of k-space of each train, in s (``InversionTime``).
+        From the inversion pulse to the center of k-space of each train, in s (``InversionTime``).
     flip_angles : tuple of float
         Excitation flip angle of each train, in degrees (``FlipAngle``).
     echo_spacing : float
         From one excitation to the next within a train, in s (``RepetitionTimeExcitation``).
     shots : tuple of int
-        Excitations before and after the centre of k-space (``NumberShots``).
+        Excitations before and after the center of k-space (``NumberShots``).
     efficiency : float
         Of the inversion pulse, 0 to 1; no BIDS field holds it.
     source : str
@@ -86,7 +86,7 @@ class MP2RAGETiming:
     def _violations(self) -> list[str]:
         before, after = self.shots
         spacing, (ti1, ti2) = self.echo_spacing, self.inversion_times
-        pulses = f"{before} shots before the k-space centre x {spacing:g} s = {before * spacing:g} s"
+        pulses = f"{before} shots before the k-space center x {spacing:g} s = {before * spacing:g} s"
         train = f"{before + after} shots x {spacing:g} s = {(before + after) * spacing:g} s"
         end = f"second InversionTime {ti2:g} s + {after} shots x {spacing:g} s = {ti2 + after * spacing:g} s"
         limits = (

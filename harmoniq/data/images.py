@@ -87,7 +87,7 @@ def load_image(path: str | Path, *, finite: bool = True, ndim: int | Iterable[in
     kind = np.dtype(img.get_data_dtype())
     if kind.fields is not None or kind.kind == "c":
         raise InputError(
-            f"holds {'colours' if kind.fields is not None else 'complex numbers'}, one real number per voxel is wanted",
+            f"holds {'colors' if kind.fields is not None else 'complex numbers'}, one real number per voxel is wanted",
             file=file, remedy="convert it, for example to magnitude and phase",
         )  # fmt: skip
     data = _read(img, file).reshape(shape)

@@ -124,7 +124,7 @@ def _pair(value: Any, key: str, file: str) -> tuple[float, float]:
 
 
 def _shots(value: Any, file: str) -> tuple[int, int]:
-    """Return excitations before and after the k-space centre; one number means half and half (BIDS: NumberShots)."""
+    """Return excitations before and after the k-space center; one number means half and half (BIDS: NumberShots)."""
     if isinstance(value, (list, tuple)) and len(value) == 2:
         before, after = (_number(item, "NumberShots", file) for item in value)
     else:

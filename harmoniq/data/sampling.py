@@ -33,7 +33,7 @@ def sample_volume(
     values : numpy.ndarray, shape (n,)
         NaN outside the volume.
     inside : numpy.ndarray of bool, shape (n,)
-        True where the nearest voxel centre is in the volume; in the outer half voxel the edge's values hold, as in
+        True where the nearest voxel center is in the volume; in the outer half voxel the edge's values hold, as in
         FreeSurfer (``MRIsampleSeqVolume``).
 
     Raises

@@ -1,4 +1,4 @@
-"""Recognise how scanners and converters store the uniform image and phases, and bring them to one scale.
+"""Recognize how scanners and converters store the uniform image and phases, and bring them to one scale.
 
 The uniform image lies in [-0.5, 0.5] by its definition (Marques et al. 2010, doi:10.1016/j.neuroimage.2009.10.002,
 equation 3), but is stored in many ways. The rule looks at the range of the values after NIfTI's slope and intercept,
@@ -113,7 +113,7 @@ def uni_from_magnitudes(
     Raises
     ------
     InputError
-        When shapes differ or a phase is not recognised; the caller adds the file.
+        When shapes differ or a phase is not recognized; the caller adds the file.
     """
     images = [np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0) for image in (inv1, inv2)]
     shapes = {np.shape(image) for image in (*images, inv1_phase, inv2_phase) if image is not None}

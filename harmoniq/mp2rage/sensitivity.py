@@ -19,7 +19,7 @@ from harmoniq.mp2rage.signal import inversion_signals, uniform_image
 if TYPE_CHECKING:
     import pandas as pd
 
-#: The usual partial Fourier factor; the part of k-space after the centre is whole.
+#: The usual partial Fourier factor; the part of k-space after the center is whole.
 PARTIAL_FOURIER = 6 / 8
 SPACING_ERROR = 0.0005
 #: An echo spacing of other product sequences at 1 mm, far from the 6.9 ms of the study's.

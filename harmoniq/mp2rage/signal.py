@@ -17,7 +17,7 @@ def _driven(t1_factor: NDArray, c: NDArray, pulses: int) -> NDArray:
 def inversion_signals(
     t1: ArrayLike, timing: MP2RAGETiming, b1: ArrayLike = 1.0, *, efficiency: ArrayLike | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Compute the signals of both trains at the centre of k-space, in the steady state.
+    """Compute the signals of both trains at the center of k-space, in the steady state.
 
     Parameters
     ----------

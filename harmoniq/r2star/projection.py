@@ -1,4 +1,4 @@
-"""What all R2* fits share: normalised blocks in, amplitude, residual and flags out."""
+"""What all R2* fits share: normalized blocks in, amplitude, residual and flags out."""
 
 import numpy as np
 from numpy.typing import NDArray

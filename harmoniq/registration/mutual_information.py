@@ -23,7 +23,21 @@ ITERATIONS = 100
 
 
 class Problem:
-    """The images of one registration, and the optimizer's settings for them."""
+    """The images of one registration, and the optimizer's settings for them.
+
+    Parameters
+    ----------
+    fixed : tuple (array, array)
+        Image that stays.
+    moving : tuple (array, array)
+        Image that is moved.
+    mask : array of bool
+        Where the metric is computed.
+    center : array
+        Center of rotation, mm.
+    seed : int
+        Of the samples.
+    """
 
     def __init__(
         self,

@@ -109,7 +109,7 @@ def draw_bundles(ax: Any, colors: dict[str, tuple[float, float, float]], *, view
 
 @lru_cache(maxsize=1)
 def _courses() -> dict[str, NDArray[np.float64]]:
-    """Return each bundle's centre line as a smooth curve, (60, 3)."""
+    """Return each bundle's center line as a smooth curve, (60, 3)."""
     from scipy.interpolate import CubicSpline
 
     from harmoniq.tract.centrelines import read_centrelines

@@ -74,7 +74,7 @@ def _patients(tables: GroupTables, alpha: float, atlas: str) -> list[Drawn]:
             figure_z_maps(part, areas, label=f"mean Z-score of the patients, {METHOD_TITLES.get(data, data)}"),
             f"Figure {'S2' if raw else '4'}. Mean Z-scores of the patients, {METHOD_TITLES.get(data, data)}",
             "Blue: lower than in controls of the same age and sex. Regional values are means of both sides and are "
-            "shown on the left inflated cortex of fsaverage5; bundles as their centre lines." + absent,
+            "shown on the left inflated cortex of fsaverage5; bundles as their center lines." + absent,
             "Maps of the patients' mean Z-score. Lowest: " + _lowest(part),
             part,
         ))  # fmt: skip

@@ -71,12 +71,12 @@ class Anatomy:
         }
 
     def centrelines(self) -> Mapping[str, NDArray[np.float64]]:
-        """Return each bundle's centre line (n, 3) in the subject's RAS mm.
+        """Return each bundle's center line (n, 3) in the subject's RAS mm.
 
         Returns
         -------
         mapping of str to array
-            Each bundle's centre line (n, 3) in the subject's RAS mm.
+            Each bundle's center line (n, 3) in the subject's RAS mm.
         """
         return {tube.name: self.deformation.push(tube.points) for tube in self.template.tubes}
 
@@ -135,7 +135,7 @@ def _lesion_sites(template: Template) -> tuple[NDArray[np.intp], NDArray[np.intp
     """Return nodes (n, 3) of white matter near the lateral ventricles, elsewhere deep, and close beneath the cortex."""
     from scipy.ndimage import distance_transform_edt
 
-    step = 2  # every other node is fine enough for lesions' centres
+    step = 2  # every other node is fine enough for lesions' centers
     part = (slice(None, None, step),) * 3
     tissue, label = template.tissue[part], template.label[part]
     white = template.white_distance[part] * np.float32(DISTANCE_UNIT_MM)

@@ -22,7 +22,7 @@ TRACTOGRAMS_DIR = Path("derivatives") / "pyafq"
 _DERIVATIVES = {
     LESIONS_DIR: ("Lesion masks", "True masks of focal lesions, in the space of UNIT1 and FLAIR"),
     FREESURFER_DIR: ("Cortical surfaces", "A FreeSurfer subjects directory with the true surfaces"),
-    TRACTOGRAMS_DIR: ("Bundles", "Tractograms of the 18 bundles along their true centre lines"),
+    TRACTOGRAMS_DIR: ("Bundles", "Tractograms of the 18 bundles along their true center lines"),
 }
 
 _README = """\

@@ -14,7 +14,15 @@ _DATA_OFFSET = 352
 
 
 class NiftiStream:
-    """Appends volumes to a gzipped NIfTI file; made by `open_nifti`."""
+    """Appends volumes to a gzipped NIfTI file; made by `open_nifti`.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        Open file to write to.
+    dtype : dtype
+        Type of the stored numbers.
+    """
 
     def __init__(self, file: BinaryIO, dtype: np.dtype) -> None:
         self._file, self._dtype = file, dtype

@@ -11,7 +11,7 @@ from harmoniq.simulation.tubes import Tube
 def fibre_map(
     anatomy: Anatomy, affine: ArrayLike, shape: tuple[int, int, int]
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Return the bundles at the voxels' centres and their directions.
+    """Return the bundles at the voxels' centers and their directions.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def fibre_map(
     Returns
     -------
     index : (*shape, 2) int8 array
-        Number of the bundle in BUNDLES, nearer to its centre line first; -1 where there is none.
+        Number of the bundle in BUNDLES, nearer to its center line first; -1 where there is none.
     direction : (*shape, 2, 3) float32 array
         Unit tangents in the subject's RAS space; zero where there is no bundle.
     """
@@ -59,7 +59,7 @@ def fibre_map(
 def _bundle_voxels(
     anatomy: Anatomy, affine: NDArray[np.float64], shape: tuple[int, int, int]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return the voxels (n, 3) whose centres lie in a bundle, and their points in the template (n, 3)."""
+    """Return the voxels (n, 3) whose centers lie in a bundle, and their points in the template (n, 3)."""
     template = anatomy.template
     plane = np.stack(np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), indexing="ij"), axis=-1).reshape(-1, 2)
     voxels, points = [np.empty((0, 3), np.intp)], [np.empty((0, 3))]
@@ -75,7 +75,7 @@ def _bundle_voxels(
 
 
 def _nearest_tangent(tube: Tube, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the distance to a tube's centre line as a share of its radius, and the unit tangent there."""
+    """Return the distance to a tube's center line as a share of its radius, and the unit tangent there."""
     from scipy.spatial import cKDTree
 
     tangents = np.gradient(tube.points, axis=0)

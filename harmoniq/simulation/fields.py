@@ -115,6 +115,11 @@ def quadratic(u, v, w, c):
         Coordinate in the tube's frame.
     c : array or number
         Coefficients.
+
+    Returns
+    -------
+    float
+        Value of the polynomial.
     """
     linear = c[0] + c[1] * u + c[2] * v + c[3] * w
     return linear + c[4] * u * u + c[5] * v * v + c[6] * w * w + c[7] * u * v + c[8] * u * w + c[9] * v * w
@@ -140,6 +145,11 @@ def main_field(x, y, z, center, radii, main, dipoles):
         Main field's axis.
     dipoles : array or number
         (k, 7) centers, moments and radii.
+
+    Returns
+    -------
+    tuple of float
+        Error of the main field, rad/s, and its gradient along x, y and z, rad/s/mm.
     """
     u, v, w = (x - center[0]) / radii[0], (y - center[1]) / radii[1], (z - center[2]) / radii[2]
     field = quadratic(u, v, w, main)

@@ -30,7 +30,7 @@ def write_freesurfer_subject(
     """Write a subject's folder as recon-all would leave it.
 
     Surfaces are in FreeSurfer's tkRAS with the volume's geometry in their footers; a scanner RAS point is
-    ``vox2ras @ inv(vox2ras_tkr) @ tkRAS``. The centre of the volume (c_ras) is the subject's own, never zero.
+    ``vox2ras @ inv(vox2ras_tkr) @ tkRAS``. The center of the volume (c_ras) is the subject's own, never zero.
     All meshes have fsaverage5's 10,242 vertices, and `sphere.reg` is fsaverage5's sphere.
 
     Parameters

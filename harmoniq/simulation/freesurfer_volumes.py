@@ -31,7 +31,7 @@ CORTEX: Final = (3, 42)
 WHITE: Final = (2, 41)
 LESION: Final = 77  # WM-hypointensities
 
-# Grey values of a T1-weighted image as FreeSurfer normalises it (white matter 110).
+# Gray values of a T1-weighted image as FreeSurfer normalizes it (white matter 110).
 _INTENSITY: Final = {
     "cortex": 74.0,
     "swm": 104.0,
@@ -51,7 +51,7 @@ _INTENSITY: Final = {
 
 
 def conformed_affine(c_ras: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return vox2ras of FreeSurfer's conformed space: 256^3, 1 mm, LIA, with its centre at `c_ras` (mm).
+    """Return vox2ras of FreeSurfer's conformed space: 256^3, 1 mm, LIA, with its center at `c_ras` (mm).
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def conformed_affine(c_ras: NDArray[np.float64]) -> NDArray[np.float64]:
     Returns
     -------
     array
-        Vox2ras of FreeSurfer's conformed space: 256^3, 1 mm, LIA, with its centre at `c_ras` (mm).
+        Vox2ras of FreeSurfer's conformed space: 256^3, 1 mm, LIA, with its center at `c_ras` (mm).
     """
     affine = np.array([[-1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
     affine[:3, 3] = np.asarray(c_ras) - affine[:3, :3] @ np.full(3, SIZE / 2)

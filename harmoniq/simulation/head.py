@@ -31,7 +31,7 @@ CLASSES: Final[dict[str, str]] = {
 }
 CLASS_NUMBER: Final = {name: number for number, name in enumerate(CLASSES)}
 
-# Ellipsoids of the right side, mirrored: class, centre and half axes (mm), turn about z (degrees, frontal end outward).
+# Ellipsoids of the right side, mirrored: class, center and half axes (mm), turn about z (degrees, frontal end outward).
 _ELLIPSOIDS: Final = (
     ("thalamus", (11.0, -18.0, 6.5), (8.5, 15.0, 9.0), -25.0),
     ("caudate", (12.5, 12.0, 7.0), (4.5, 9.0, 8.5), 0.0),

@@ -81,7 +81,7 @@ def face_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDA
 
 
 def vertex_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return FreeSurfer's vertex normals (n, 3): the normalised sum of the unit face normals, not weighted by area.
+    """Return FreeSurfer's vertex normals (n, 3): the normalized sum of the unit face normals, not weighted by area.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def vertex_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> N
     Returns
     -------
     array
-        FreeSurfer's vertex normals (n, 3): the normalised sum of the unit face normals, not weighted by
+        FreeSurfer's vertex normals (n, 3): the normalized sum of the unit face normals, not weighted by
         area.
     """
     normals = face_normals(vertices, faces)
@@ -125,7 +125,7 @@ def vertex_areas(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDA
 
 
 def neighbours_mean(faces: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of `values` (n,) or (n, c) over each vertex's neighbours on a closed mesh.
+    """Return the mean of `values` (n,) or (n, c) over each vertex's neighbors on a closed mesh.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def neighbours_mean(faces: NDArray[np.int64], values: NDArray[np.float64]) -> ND
     Returns
     -------
     array
-        The mean of `values` (n,) or (n, c) over each vertex's neighbours on a closed mesh.
+        The mean of `values` (n,) or (n, c) over each vertex's neighbors on a closed mesh.
     """
     from scipy.sparse import csr_array
 

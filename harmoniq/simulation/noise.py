@@ -40,6 +40,11 @@ def mix(seed, counter):
         Of all that is random.
     counter : array or number
         Position in the random stream.
+
+    Returns
+    -------
+    uint64
+        Random bits.
     """
     z = uint64(seed) + uint64(counter) * uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
@@ -59,6 +64,11 @@ def pick(bits, which, table):
         Which of the two numbers.
     table : array or number
         Table.
+
+    Returns
+    -------
+    float
+        Normal value with mean 0 and SD 1.
     """
     return table[(bits >> uint64(16 * which)) & uint64(0xFFFF)]
 

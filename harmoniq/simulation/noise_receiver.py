@@ -21,6 +21,11 @@ def angle(y, x):
         (n,) values.
     x : array or number
         (n,) or (n, p) values of the predictors.
+
+    Returns
+    -------
+    float
+        Angle, -pi to pi.
     """
     ax, ay = abs(x), abs(y)
     larger, smaller = max(ax, ay), min(ax, ay)
@@ -52,6 +57,11 @@ def magnitude_step(re, im, scale):
         Imaginary part.
     scale : array or number
         Standard deviation of the noise.
+
+    Returns
+    -------
+    int
+        Stored magnitude, 0 to 4095.
     """
     return min(4095, int(math.sqrt(re * re + im * im) * scale + 0.5))
 
@@ -66,6 +76,11 @@ def phase_step(re, im):
         Real part.
     im : array or number
         Imaginary part.
+
+    Returns
+    -------
+    int
+        Stored phase, -2048 to 2047.
     """
     step = math.floor(angle(im, re) * (2048 / np.pi) + 0.5)
     return -2048 if step > 2047 else step

@@ -62,7 +62,7 @@ def parameter_slabs(
     anatomy : Anatomy
     values : TissueValues
     affine : (4, 4) array
-        Voxel indices to the subject's RAS mm, voxel centres.
+        Voxel indices to the subject's RAS mm, voxel centers.
     shape : tuple of int
         Voxels along each axis.
     supersample : int or 3 ints
@@ -151,7 +151,7 @@ def tissue_fractions(
     shape: tuple[int, int, int],
     supersample: int | tuple[int, int, int] = 2,
 ) -> dict[str, NDArray[np.float32]]:
-    """Return the share of each voxel that is CSF, grey matter, white matter, lesion, or in the head at all.
+    """Return the share of each voxel that is CSF, gray matter, white matter, lesion, or in the head at all.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def paint_table(
     lesion_add: ArrayLike | None = None,
     hard: bool = False,
 ) -> list[NDArray[np.float32]]:
-    """Return a volume per column of a table, at the voxels' centres without partial volume.
+    """Return a volume per column of a table, at the voxels' centers without partial volume.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def paint_table(
     Returns
     -------
     list of array
-        A volume per column of a table, at the voxels' centres without partial volume.
+        A volume per column of a table, at the voxels' centers without partial volume.
 
     Raises
     ------

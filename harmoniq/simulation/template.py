@@ -203,7 +203,7 @@ def _classes(
 
     x, y, z = np.meshgrid(*(axis.astype(np.float32) for axis in grid.axes()), indexing="ij", sparse=True)
     tissue = hindbrain(grid, pial > 0.7, gm, wm)
-    # What MNI152 knows between the hemispheres: the callosum, and the grey matter around the third ventricle.
+    # What MNI152 knows between the hemispheres: the callosum, and the gray matter around the third ventricle.
     midline = (abs(x) < 12.0) & (y > -52.0) & (y < 38.0) & (z > -20.0) & (z < 34.0) & (tissue == 0)
     tissue[midline & (wm > 0.5)] = CLASS_NUMBER["deep_wm"]
     tissue[midline & (gm > 0.5) & (wm <= 0.5) & (abs(y + 10.0) < 20.0) & (z < 14.0)] = CLASS_NUMBER["ventral_dc"]
@@ -265,7 +265,7 @@ def _pack(distance: NDArray[np.float32]) -> NDArray[np.int16]:
 
 
 def _fingerprint(labels: Mapping[str, ArrayLike]) -> str:
-    """Return a hash of what the template depends on: labels, centre lines, versions, and the code that builds it."""
+    """Return a hash of what the template depends on: labels, center lines, versions, and the code that builds it."""
     from importlib.metadata import version
 
     digest = hashlib.sha256()

@@ -154,7 +154,7 @@ _DESCRIPTION: Final = {
     "Name": "Simulated tractograms in pyAFQ's layout",
     "BIDSVersion": "1.10.0",
     "DatasetType": "derivative",
-    "GeneratedBy": [{"Name": "harmoniq simulate", "Description": "Streamlines along known centre lines, no tracking"}],
+    "GeneratedBy": [{"Name": "harmoniq simulate", "Description": "Streamlines along known center lines, no tracking"}],
 }
 
 

@@ -1,4 +1,4 @@
-"""The 18 bundles as curved tubes: centre lines from control points, kept deep in white matter and apart."""
+"""The 18 bundles as curved tubes: center lines from control points, kept deep in white matter and apart."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +21,7 @@ _CENTRAL: Final = 0.76  # the part that is moved: the study's central 70 % and a
 
 @dataclass(frozen=True)
 class Tube:
-    """A bundle's centre line in the template.
+    """A bundle's center line in the template.
 
     Parameters
     ----------

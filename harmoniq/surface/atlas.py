@@ -1,7 +1,7 @@
 """The Brodmann areas of PALS-B12 on fsaverage (Van Essen 2005, doi:10.1016/j.neuroimage.2005.06.058).
 
 The atlas comes with FreeSurfer and is not part of this package. In the right ``.annot`` Brodmann.3 and Brodmann.33
-share one colour, so that whoever reads it merges them; the ``.labels.gii`` beside it keeps them apart and is
+share one color, so that whoever reads it merges them; the ``.labels.gii`` beside it keeps them apart and is
 preferred here. Where only the ``.annot`` is there, the two are told apart by connected component.
 """
 
@@ -103,7 +103,7 @@ def find_atlas(
     subjects_dir : path, optional
         A FreeSurfer subjects directory that may hold fsaverage.
     merged : bool
-        Read the right BA33 as BA3, as FreeSurfer does: its lookup takes the first entry of a colour
+        Read the right BA33 as BA3, as FreeSurfer does: its lookup takes the first entry of a color
         (``CTABfindRGBi`` in ``utils/colortab.cpp``), and Brodmann.3 stands before Brodmann.33. BA33 then has no
         vertex on the right.
 

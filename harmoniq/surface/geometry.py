@@ -23,7 +23,7 @@ def vertex_normals(vertices: npt.ArrayLike, faces: npt.ArrayLike) -> Points:
     Returns
     -------
     numpy.ndarray, shape (n, 3)
-        The normalised sum of the unit normals of the vertex's faces, each counting once whatever its area
+        The normalized sum of the unit normals of the vertex's faces, each counting once whatever its area
         (``MRIScomputeNormals`` in FreeSurfer's ``utils/mrisurf``); zero where there is no face.
     """
     points, triangles = np.asarray(vertices, dtype=np.float64), np.asarray(faces)

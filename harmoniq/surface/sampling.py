@@ -32,6 +32,8 @@ def sample_depths(
         ``surface_to_map @ subject.tkr_to_scanner``.
     depths : sequence of (kind, value)
         As in ``points_at``: ``("projfrac", 0.5)``, ``("projdist", -0.5)``.
+    interpolation : Interpolation, optional
+        Trilinear or nearest.
 
     Returns
     -------

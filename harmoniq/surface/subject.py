@@ -217,11 +217,11 @@ def _surface(file: Path, vox2ras: Points | None) -> tuple[Points, npt.NDArray[np
     if faces.size and int(faces.max()) >= len(points):
         raise InputError("has faces of vertices that do not exist", file=file, remedy=_RERUN)
     if vox2ras is not None and str(info.get("valid", "")).startswith("1") and {"cras", "volume"} <= set(info):
-        # The centre of the volume is the origin of tkRAS.
+        # The center of the volume is the origin of tkRAS.
         apart = float(np.linalg.norm(np.asarray(info["cras"]) - _centre(vox2ras, info["volume"])))
         if apart > _CENTRE_TOLERANCE:
             raise InputError(
-                f"was made from a volume whose centre lies {apart:.3g} mm away from that of mri/orig.mgz", file=file,
+                f"was made from a volume whose center lies {apart:.3g} mm away from that of mri/orig.mgz", file=file,
                 remedy="surfaces and orig.mgz must come from the same run of recon-all",
             )  # fmt: skip
     return np.asarray(points, dtype=np.float64), np.asarray(faces, dtype=np.int64)

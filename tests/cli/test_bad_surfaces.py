@@ -73,7 +73,7 @@ CASES = {
     "half": (half_finished, "recon-all has not finished this subject"),
     "killed": (killed, "recon-all was killed on this subject: process"),
     "counts": (None, "lh.pial: has 2562 vertices, lh.white has 642"),
-    "space": (None, "was made from a volume whose centre lies 90 mm away from that of mri/orig.mgz"),
+    "space": (None, "was made from a volume whose center lies 90 mm away from that of mri/orig.mgz"),
     "elsewhere": (None, "its surfaces do not lie on the map"),
     "annot": (wrong_annotation, "rh.PALS_B12_Brodmann.annot: surfaces.atlas: annotates 100 vertices, but rh.white of"),
 }

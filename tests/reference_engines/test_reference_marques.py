@@ -241,7 +241,7 @@ def test_refusals_come_before_the_interpreter_starts(tmp_path, empty_toolbox, pr
         uni=str(uni), repetition_time=5.0, inversion_times=(0.7, 2.5), flip_angles=(4.0, 5.0), echo_spacing=0.0069,
         shots=(112, 112), efficiency=0.96,
     )  # fmt: skip
-    with pytest.raises(InputError, match=r"infeasible MP2RAGE timing: 112 shots before the k-space centre"):
+    with pytest.raises(InputError, match=r"infeasible MP2RAGE timing: 112 shots before the k-space center"):
         node.run(cwd=str(tmp_path))
     assert not (tmp_path / "job").exists()
     assert not list(tmp_path.rglob("started"))

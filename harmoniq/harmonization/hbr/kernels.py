@@ -95,6 +95,11 @@ def log_density(theta, y, splines, starts, block_first, block_cell, cells, preci
         Square of the floor below which the prior is flat.
     grad : array or number
         Gradient, written in place.
+
+    Returns
+    -------
+    float
+        Log posterior density, up to a constant.
     """
     k, m = theta.size // 2, precision.shape[1]
     grad[:] = 0.0
@@ -234,6 +239,11 @@ def sample_chain(value, q, grad, work, center, root, momenta, steps, uniforms, n
         Square of the floor below which the prior is flat.
     draws : array or number
         (chains, draws) or (draws, p) posterior draws.
+
+    Returns
+    -------
+    int
+        Number of iterations that diverged.
     """
     theta, grad_theta, new, new_grad, p = work[0], work[1], work[2], work[3], work[4]
     step, h_bar, log_bar, divergences = 0.6, 0.0, 0.0, 0

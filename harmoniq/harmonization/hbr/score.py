@@ -71,7 +71,7 @@ def zscores(
     Returns
     -------
     ZScores
-        A metric that cannot be modelled (no controls at these sites, say) has NaN throughout and a note.
+        A metric that cannot be modeled (no controls at these sites, say) has NaN throughout and a note.
 
     Raises
     ------
