@@ -1,5 +1,6 @@
-"""Nodes along the bundles: sample a map at the nodes and average the central part."""
+"""Nodes along the bundles: sample a map and average the central part, and set two engines' profiles side by side."""
 
+from pathlib import Path
 from typing import Any
 
 from nipype.interfaces.base import File, InputMultiObject, TraitedSpec, traits
@@ -22,6 +23,7 @@ class SampleBundlesInputSpec(VersionedInputSpec):
     nodes = traits.Int(100, usedefault=True)
     central = traits.Float(0.7, usedefault=True)
     plausible = traits.Tuple(traits.Float, traits.Float, mandatory=True, desc="1/s")
+    scilpy = traits.List(traits.Str, desc="a Scilpy's fields, where SCILPY makes the profiles")
 
 
 class SampleBundlesOutputSpec(TraitedSpec):
@@ -38,8 +40,10 @@ class SampleBundles(VersionedInterface):
 
     def _run_interface(self, runtime: Any) -> Any:
         from harmoniq.regions.bundles import sample_bundles
+        from harmoniq.tract.scilpy import Scilpy
 
         inputs = self.inputs
+        folder, version = inputs.scilpy or ("", "")
         profiles, rows = sample_bundles(
             inputs.in_map,
             dict(zip(inputs.names, inputs.tractograms, strict=True)),
@@ -52,7 +56,44 @@ class SampleBundles(VersionedInterface):
             nodes=inputs.nodes,
             central=inputs.central,
             plausible=inputs.plausible,
+            scilpy=Scilpy(Path(folder), version) if folder else None,
             out_dir=self.output_path(runtime, ""),
         )
         self._results.update(profiles=str(profiles), rows=str(rows))
+        return runtime
+
+
+class CompareProfilesInputSpec(VersionedInputSpec):
+    """Profiles of two engines."""
+
+    native = File(exists=True, mandatory=True)
+    reference = File(exists=True, mandatory=True)
+    metric = traits.Enum("R1", "R2star", mandatory=True)
+    names = traits.Tuple(traits.Str, traits.Str, mandatory=True, desc="what the engines are called")
+    title = traits.Str(mandatory=True)
+
+
+class CompareProfilesOutputSpec(TraitedSpec):
+    """By how much they differ."""
+
+    figure = File(exists=True, desc="PNG: one over the other, a panel per bundle")
+    table = File(exists=True, desc="TSV: a row per bundle")
+    sidecar = File(exists=True, desc="JSON")
+
+
+class CompareProfiles(VersionedInterface):
+    """Set the profiles of two engines side by side."""
+
+    input_spec, output_spec = CompareProfilesInputSpec, CompareProfilesOutputSpec
+
+    def _run_interface(self, runtime: Any) -> Any:
+        from harmoniq.report.tract_engines import compare_profile_files
+
+        inputs = self.inputs
+        figure, table = (self.output_path(runtime, name) for name in ("engines.png", "engines.tsv"))
+        compare_profile_files(
+            Path(inputs.native), Path(inputs.reference), metric=inputs.metric, names=tuple(inputs.names),
+            title=inputs.title, figure_out=figure, table_out=table,
+        )  # fmt: skip
+        self._results.update(figure=str(figure), table=str(table), sidecar=str(table.with_suffix(".json")))
         return runtime

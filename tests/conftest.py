@@ -1,7 +1,8 @@
-"""Shared fixtures: where the reference data lie, a browser, and a simulated dataset that all test processes share."""
+"""Shared fixtures: reference data, a browser, a dataset that all processes share, a network that is not there."""
 
 import importlib.util
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -58,3 +59,37 @@ def cohort(tmp_path_factory) -> Path:
             assert done.returncode == 0, done.stderr
             (root / "done").touch()
     return root / "bids"
+
+
+#: Blocks every connection but those between processes of this machine by a path, which multiprocessing makes.
+NO_NETWORK = """
+import socket
+connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+def refuse(*args, **kwargs):
+    raise OSError("sockets are blocked")
+def local_alone(method):
+    return lambda self, address: (method if self.family == socket.AF_UNIX else refuse)(self, address)
+socket.socket.connect, socket.socket.connect_ex = local_alone(connect), local_alone(connect_ex)
+socket.create_connection = socket.getaddrinfo = refuse
+"""
+#: Areas whose tests all run without a network.
+OFFLINE = ("diffusion", "qsiprep", "tract")
+
+
+@pytest.fixture
+def no_network(monkeypatch, tmp_path_factory):
+    """Block sockets here, and in every Python process that is started from here."""
+    for owner, names in ((socket.socket, ("connect", "connect_ex")), (socket, ("create_connection", "getaddrinfo"))):
+        for name in names:
+            monkeypatch.setattr(owner, name, getattr(owner, name))  # put back after the test
+    exec(NO_NETWORK, {})
+    folder = tmp_path_factory.mktemp("blocked")
+    (folder / "sitecustomize.py").write_text(NO_NETWORK)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+@pytest.fixture(autouse=True)
+def offline(request):
+    """Block sockets for the areas that are to run without a network."""
+    if request.path.parent.name in OFFLINE:
+        request.getfixturevalue("no_network")

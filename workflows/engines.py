@@ -41,6 +41,8 @@ def engine_names(inputs: SessionInputs, settings: Settings, engines: MapEngines)
         names["bundles"] = existing_program(inputs.bundles)
     elif inputs.dwi and inputs.mp2rage is not None and (engines.bundles.tracks or engines.bundles.qsiprep):
         names["bundles"] = bundle_engine_name(inputs.dwi[0], settings.bundles, engines.bundles)
+    if "bundles" in names and engines.tractometry is not None:
+        names["tractometry"] = engines.tractometry.label
     return names
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from nipype.interfaces.utility import IdentityInterface, Merge
 from nipype.pipeline.engine import Node, Workflow
@@ -9,6 +10,7 @@ from nipype.pipeline.engine import Node, Workflow
 from harmoniq.data.cohort import PARTICIPANT_COLUMNS
 from harmoniq.data.provenance import versions
 from harmoniq.interfaces.group import BuildCohort, GroupReport, GroupStep, Harmonize
+from harmoniq.interfaces.group_profiles import GroupProfiles
 from harmoniq.interfaces.group_summaries import GroupSummaries
 from harmoniq.settings.load import as_dict
 from harmoniq.settings.schema import Settings
@@ -76,6 +78,8 @@ def init_group_wf(
         ``participants.tsv``.
     alternatives
         Tables of what other readings of the paper change at the participant level; none is needed.
+    profiles, profiles_of
+        Profiles of the sessions along the bundles, and whose each is; none is needed.
 
     Outputs
     -------
@@ -83,7 +87,8 @@ def init_group_wf(
         With the tables, models, figures and ``report.html``.
     """
     workflow = Workflow(name=name)
-    inputnode = Node(IdentityInterface(fields=["regions", "participants", "alternatives"]), name="inputnode")
+    given = ["regions", "participants", "alternatives", "profiles", "profiles_of"]
+    inputnode = Node(IdentityInterface(fields=given), name="inputnode")
     outputnode = Node(IdentityInterface(fields=["folder"]), name="outputnode")
     statistics = settings.statistics
     wanted = statistics.harmonized_method
@@ -134,9 +139,10 @@ def init_group_wf(
         "simulations": settings.harmonization.simulations,
         "seed": seed,
     }
-    merge_files = Node(Merge(len(STEPS) + 1), name="merge_files", run_without_submitting=True)
-    merge_notes = Node(Merge(len(STEPS) + 4), name="merge_notes", run_without_submitting=True)
+    merge_files = Node(Merge(len(STEPS) + 2), name="merge_files", run_without_submitting=True)
+    merge_notes = Node(Merge(len(STEPS) + 5), name="merge_notes", run_without_submitting=True)
     merge_notes.inputs.in1 = list(notes)
+    tract_profiles = Node(GroupProfiles(), name="tract_profiles", mem_gb=mem_gb)
     summaries = Node(
         GroupSummaries(
             options=options,
@@ -158,6 +164,10 @@ def init_group_wf(
         (build_cohort, harmonize, [("cohort", "cohort"), (("cohort", values_file), "cohort_values")]),
         (build_cohort, merge_notes, [("notes", "in2")]),
         (harmonize, merge_notes, [("notes", "in3")]),
+        (inputnode, tract_profiles, [("profiles", "profiles"), ("profiles_of", "profiles_of")]),
+        (build_cohort, tract_profiles, [("cohort", "cohort"), (("cohort", values_file), "cohort_values")]),
+        (tract_profiles, merge_files, [("files", f"in{len(STEPS) + 2}")]),
+        (tract_profiles, merge_notes, [("notes", f"in{len(STEPS) + 5}")]),
         (harmonize, report, [("cohort", "cohort"), ("models", "models")]),
         (harmonize, merge_files, [("files", f"in{len(STEPS) + 1}")]),
         (merge_files, report, [("out", "files")]),
@@ -194,7 +204,13 @@ def values_file(cohort: str) -> str:
     return str(Path(cohort) / "values.npz")
 
 
-def group_inputs(regions: Sequence[Path], participants: Path, alternatives: Sequence[Path] = ()) -> dict[str, object]:
+def group_inputs(
+    regions: Sequence[Path],
+    participants: Path,
+    alternatives: Sequence[Path] = (),
+    profiles: Mapping[Path, str] = MappingProxyType({}),
+) -> dict[str, object]:
     """Return the inputs of the workflow's ``inputnode``."""
-    out: dict[str, object] = {"regions": [str(path) for path in regions], "participants": str(participants)}
-    return out | ({"alternatives": [str(path) for path in alternatives]} if alternatives else {})
+    lists = {"regions": regions, "alternatives": alternatives, "profiles": profiles}
+    given: dict[str, object] = {name: [str(path) for path in paths] for name, paths in lists.items() if paths}
+    return given | {"participants": str(participants), "profiles_of": list(profiles.values())}

@@ -10,6 +10,7 @@ from harmoniq.data.errors import InputError
 from harmoniq.data.octave import TOOLBOXES, find_interpreter, find_toolbox, toolbox_version
 from harmoniq.r2star.sepia import METHODS as SEPIA_METHODS
 from harmoniq.settings.schema import Settings
+from harmoniq.tract.scilpy import Scilpy, find_scilpy
 from harmoniq.workflows.bundle_engines import BundleEngine, choose_bundle_engine
 from harmoniq.workflows.surface_engines import SurfaceEngine, choose_surface_engine
 
@@ -46,12 +47,16 @@ class MapEngine:
 
 @dataclass(frozen=True)
 class MapEngines:
-    """The engines of R1, R2*, and of the surfaces and bundles of sessions that have none."""
+    """The engines of R1, R2*, of the surfaces and bundles of sessions that have none, and of the profiles.
+
+    ``tractometry`` is SCILPY where it makes the profiles along the bundles; None for the embedded engine.
+    """
 
     r1: MapEngine
     r2star: MapEngine
     surfaces: SurfaceEngine = field(default_factory=lambda: SurfaceEngine("none"))
     bundles: BundleEngine = field(default_factory=BundleEngine)
+    tractometry: Scilpy | None = None
 
 
 def choose_map_engines(settings: Settings, license_file: Path | None = None) -> MapEngines:
@@ -67,10 +72,13 @@ def choose_map_engines(settings: Settings, license_file: Path | None = None) -> 
     ------
     InputError
         When a reference engine is asked for by name and the toolbox, or MATLAB and Octave, are not there, or the
-        toolbox has not the method.
+        toolbox has not the method; when SCILPY is asked for and not there.
     """
-    surfaces = choose_surface_engine(settings, license_file)
-    return MapEngines(_r1(settings), _r2star(settings), surfaces, choose_bundle_engine(settings, license_file))
+    return MapEngines(
+        _r1(settings), _r2star(settings), choose_surface_engine(settings, license_file),
+        choose_bundle_engine(settings, license_file),
+        find_scilpy() if settings.bundles.tractometry == "scilpy" else None,
+    )  # fmt: skip
 
 
 def _r1(settings: Settings) -> MapEngine:

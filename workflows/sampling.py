@@ -4,9 +4,10 @@ from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline.engine import Node, Workflow
 
 from harmoniq.interfaces.surface import SampleCortex
-from harmoniq.interfaces.tract import SampleBundles
+from harmoniq.interfaces.tract import CompareProfiles, SampleBundles
 from harmoniq.settings.schema import BundleSettings, SurfaceSettings
 from harmoniq.surface.depths import parse_depth
+from harmoniq.tract.scilpy import Scilpy
 
 
 def init_cortex_wf(
@@ -87,6 +88,8 @@ def init_bundles_wf(
     engine: str,
     bundles: BundleSettings,
     plausible: tuple[float, float],
+    scilpy: Scilpy | None = None,
+    title: str = "",
     name: str | None = None,
 ) -> Workflow:
     """Sample a map along the bundles' central part.
@@ -101,6 +104,10 @@ def init_bundles_wf(
         Nodes and central part.
     plausible : tuple of float
         Range of values that count, 1/s.
+    scilpy : Scilpy, optional
+        Makes the profiles and rows; those of the embedded engine are then set beside them.
+    title : str
+        Of the picture of that comparison.
 
     Inputs
     ------
@@ -123,24 +130,40 @@ def init_bundles_wf(
         Value per bundle and node, TSV.
     rows
         Rows of the regional table, JSON.
+    native_profiles, figure, table, sidecar
+        With SCILPY: the embedded engine's profiles, and how the two differ.
     """
     workflow = Workflow(name=name or f"{metric.lower()}_bundles_wf")
     given = ["in_map", "transform", "placement", "lesions", "reference", "names", "tractograms"]
     inputnode = Node(IdentityInterface(fields=given), name="inputnode")
-    outputnode = Node(IdentityInterface(fields=["profiles", "rows"]), name="outputnode")
+    compared = ["figure", "table", "sidecar"]
+    outputnode = Node(IdentityInterface(fields=["profiles", "rows", "native_profiles", *compared]), name="outputnode")
     sample_bundles = Node(
-        SampleBundles(
-            metric=metric,
-            engine=engine,
-            nodes=bundles.nodes,
-            central=bundles.central,
-            plausible=plausible,
-        ),
+        SampleBundles(metric=metric, engine=engine, nodes=bundles.nodes, central=bundles.central, plausible=plausible),
         name="sample_bundles",
         mem_gb=1.0,
     )
+    workflow.connect([(inputnode, sample_bundles, [(field, field) for field in given])])
+    if scilpy is None:
+        workflow.connect([(sample_bundles, outputnode, [("profiles", "profiles"), ("rows", "rows")])])
+        return workflow
+    run_scilpy = Node(
+        SampleBundles(
+            metric=metric, engine=engine, nodes=bundles.nodes, central=bundles.central, plausible=plausible,
+            scilpy=[str(scilpy.folder), scilpy.version],
+        ),
+        name="run_scilpy",
+        mem_gb=1.5,
+    )  # fmt: skip
+    compare_profiles = Node(
+        CompareProfiles(metric=metric, names=("native", scilpy.label), title=title), name="compare_profiles"
+    )
     workflow.connect([
-        (inputnode, sample_bundles, [(field, field) for field in given]),
-        (sample_bundles, outputnode, [("profiles", "profiles"), ("rows", "rows")]),
+        (inputnode, run_scilpy, [(field, field) for field in given]),
+        (run_scilpy, outputnode, [("profiles", "profiles"), ("rows", "rows")]),
+        (sample_bundles, outputnode, [("profiles", "native_profiles")]),
+        (sample_bundles, compare_profiles, [("profiles", "native")]),
+        (run_scilpy, compare_profiles, [("profiles", "reference")]),
+        (compare_profiles, outputnode, [(field, field) for field in compared]),
     ])  # fmt: skip
     return workflow

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 #: What tracking needs: the diffusion images twice in float32, fiber densities, whole-brain streamlines.
 MEM_GB = 4.0
+_WORDS = {"R1": "R1", "R2star": "R2*"}
 
 
 def add_tracking(parts: "SessionParts") -> Node | Workflow | None:
@@ -57,12 +58,13 @@ def add_bundles(
     parts: "SessionParts", tracking: Node | Workflow | None, metric: str, placing: Node | None = None
 ) -> None:
     """Sample a map along the bundles, existing or found."""
+    scilpy = parts.map_engines.tractometry
+    made_by = [parts.engines[name] for name in (metric, "bundles", "tractometry") if name in parts.engines]
     bundles_wf = init_bundles_wf(
-        metric=metric,
-        engine=engine_label(parts.engines[metric], parts.engines["bundles"]),
-        bundles=parts.settings.bundles,
-        plausible=parts.plausible(metric),
-    )
+        metric=metric, engine=engine_label(*made_by), bundles=parts.settings.bundles,
+        plausible=parts.plausible(metric), scilpy=scilpy,
+        title=f"{parts.inputs.label}: {_WORDS[metric]} along the bundles, in brackets native minus SCILPY",
+    )  # fmt: skip
     bundles_wf.inputs.inputnode.reference = parts.reference
     if tracking is None:
         bundles_wf.inputs.inputnode.names = list(parts.inputs.bundles)
@@ -78,6 +80,20 @@ def add_bundles(
     central = f"central{round(100 * parts.settings.bundles.central)}"
     path = parts.path(f"{metric}map_profiles", ".tsv", folder="dwi", desc=central)
     parts.put((bundles_wf, "outputnode.profiles"), f"{metric.lower()}_profiles", path, parts.sidecars["profiles"])
+    if scilpy is not None:
+        _put_comparison(parts, bundles_wf, metric)
+
+
+def _put_comparison(parts: "SessionParts", bundles_wf: Workflow, metric: str) -> None:
+    """Put the embedded engine's profiles, and how SCILPY's differ from them, beside SCILPY's."""
+    name, suffix = f"{metric.lower()}_profile_engines", f"{metric}map_profiles"
+    native = parts.path(suffix, ".tsv", folder="dwi", desc="native")
+    parts.put((bundles_wf, "outputnode.native_profiles"), f"{name}_native", native, parts.sidecars["profiles_native"])
+    picture = parts.figure_path(f"{metric}profileengines")
+    parts.put((bundles_wf, "outputnode.figure"), f"{name}_figure", picture)
+    table = parts.path(suffix, ".tsv", folder="dwi", desc="engines")
+    parts.put((bundles_wf, "outputnode.table"), f"{name}_table", table)
+    parts.put((bundles_wf, "outputnode.sidecar"), f"{name}_sidecar", table.with_suffix(".json"))
 
 
 def add_bundle_figure(parts: "SessionParts", tracking: Node | Workflow | None, placing: Node | None = None) -> None:

@@ -6,7 +6,7 @@ import harmoniq
 from harmoniq.data.acquisitions import MP2RAGE
 from harmoniq.data.inputs import SessionInputs
 from harmoniq.r2star.gradient_report import WARNINGS
-from harmoniq.regions.bundles import PROFILE_COLUMNS
+from harmoniq.regions.bundles import PROFILE_COLUMNS, SCILPY_COLUMNS
 from harmoniq.regions.cortex import DEPTH_COLUMNS
 from harmoniq.settings.schema import BundleSettings, Settings, SurfaceSettings
 from harmoniq.surface.depths import Depth, depth_label, parse_depth
@@ -30,10 +30,10 @@ def session_sidecars(inputs: SessionInputs, settings: Settings, engines: dict[st
         "Type": "Lesion",
     }
     sidecars |= _samples(settings.surfaces, engines.get("surfaces", ""), sources)
-    sidecars["profiles"] = _profiles(settings.bundles, engines.get("bundles", ""), sources)
+    sidecars |= _profiles(settings.bundles, engines, sources)
     sidecars["tracts"] = _tracts(inputs, engines.get("bundles", ""))
     said = _lesions(inputs, settings.lesions.dilation)
-    for name in ("R1_cGM", "R1_sWM", "R2star_cGM", "R2star_sWM", "profiles"):
+    for name in ("R1_cGM", "R1_sWM", "R2star_cGM", "R2star_sWM", "profiles", "profiles_native"):
         sidecars[name] = {**sidecars[name], "Lesions": said}
     return sidecars
 
@@ -148,6 +148,10 @@ def _depth_words(kind: str, value: float) -> str:
     }[kind]
 
 
-def _profiles(bundles: BundleSettings, engine: str, sources: list[str]) -> dict[str, Any]:
-    common = _common("Map along the bundles, from node to node", engine, sources)
-    return {**common, "CentralFraction": bundles.central, **PROFILE_COLUMNS}
+def _profiles(bundles: BundleSettings, engines: dict[str, str], sources: list[str]) -> Sidecars:
+    common = _common("Map along the bundles, from node to node", engines.get("bundles", ""), sources)
+    common["CentralFraction"] = bundles.central
+    native = {**common, "Tractometry": f"native {harmoniq.__version__}", **PROFILE_COLUMNS}
+    if "tractometry" not in engines:
+        return {"profiles": native, "profiles_native": native}
+    return {"profiles": {**common, "Tractometry": engines["tractometry"], **SCILPY_COLUMNS}, "profiles_native": native}

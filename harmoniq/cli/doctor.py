@@ -55,6 +55,7 @@ def _engines(config: Path | None) -> Iterator[Finding]:
     yield Finding("bundles: existing tractograms", "ok", "give --derivatives: pyAFQ, QSIPrep or QSIRecon results")
     yield _qsiprep(config)
     yield from _bundles()
+    yield _scilpy()
     yield Finding("ComBat, ComBat-GAM: native", "ok", "the default")
     remedy = "pip install --no-deps neuroHarmonize==2.5.2 neuroCombat==0.2.12"
     yield _reference_package("neuroHarmonize", "--combat-engine neuroharmonize", remedy)
@@ -106,6 +107,17 @@ def _bundles() -> Iterator[Finding]:
         yield Finding("AFQ's waypoint regions", "missing", str(error))
     commands = ", ".join(Path(path).name for path in mrtrix_commands().values())
     yield Finding("MRtrix3", "ok" if commands else "note", commands or "not on the PATH: DIPY denoises, more slowly")
+
+
+def _scilpy() -> Finding:
+    from harmoniq.tract.scilpy import VARIABLE, find_scilpy
+
+    try:
+        found = find_scilpy()
+    except InputError as error:
+        state = "missing" if os.environ.get(VARIABLE) else "note"
+        return Finding("profiles: SCILPY", state, f"optional reference engine: {error}")
+    return Finding("profiles: SCILPY", "ok", f"{found.version} in {found.folder}, with --tractometry-engine scilpy")
 
 
 def _freesurfer() -> Finding:

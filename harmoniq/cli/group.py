@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from harmoniq.cli.folders import prepare_folder
 from harmoniq.cli.progress import Progress
@@ -26,7 +27,7 @@ AVAILABLE = ("raw", "combat", "gam", "hbr")
 
 def run_group(args: argparse.Namespace, settings: Settings) -> int:
     """Analyze the regional tables below OUT_DIR; write ``OUT_DIR/group``."""
-    from harmoniq.regions.collect import find_regions
+    from harmoniq.regions.collect import find_regions, profiles_beside
 
     out_dir = args.out_dir.absolute()
     if not out_dir.is_dir():
@@ -43,7 +44,11 @@ def run_group(args: argparse.Namespace, settings: Settings) -> int:
     participants = next((path for path in beside if path.is_file()), None)
     if participants is None:
         raise InputError("file not found", file=beside[0], remedy="the group level needs site, group, age and sex")
-    return analyze_tables(args, settings, tables, participants, out_dir / "group", title="Group report", left_out=rated)
+    ours = [table for table in tables if table.name.removesuffix("_regions.tsv") not in rated]
+    return analyze_tables(
+        args, settings, tables, participants, out_dir / "group", title="Group report", left_out=rated,
+        profiles=profiles_beside(ours),
+    )  # fmt: skip
 
 
 def name_absent(out_dir: Path, rated: Mapping[str, str] | None = None) -> set[str]:
@@ -77,6 +82,7 @@ def analyze_tables(
     *,
     title: str,
     alternatives: Sequence[Path] = (),
+    profiles: Mapping[Path, str] = MappingProxyType({}),
     further_notes: Sequence[str] = (),
     left_out: Mapping[str, str] | None = None,
 ) -> int:
@@ -112,7 +118,7 @@ def analyze_tables(
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="harmoniq-") as temporary:
         work_dir = prepare_folder(args.work_dir, "--work-dir") if args.work_dir else Path(temporary)
-        inputs = group_inputs(regions, participants, alternatives)
+        inputs = group_inputs(regions, participants, alternatives, profiles)
         folder = _run(args, settings, methods, notes, inputs, work_dir, nprocs, memory, title, left_out)
         if folder is None:
             return 1

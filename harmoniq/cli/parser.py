@@ -169,6 +169,9 @@ def _add_run_options(parser: argparse.ArgumentParser, *, config: bool = True) ->
     engines.add_argument("--b1-correction", choices=("auto", "off"), help="use a B1+ map where there is one")
     engines.add_argument("--surface-engine", choices=schema.SURFACE_ENGINES, help="engine of the surfaces")
     engines.add_argument("--bundle-engine", choices=schema.BUNDLE_ENGINES, help="engine of the bundles")
+    engines.add_argument(
+        "--tractometry-engine", choices=schema.TRACTOMETRY_ENGINES, help="engine of the profiles along the bundles"
+    )
     engines.add_argument("--derivatives", metavar="DIR", nargs="+", type=Path, default=[], help="existing results")
     engines.add_argument("--fs-subjects-dir", metavar="DIR", type=Path, help="existing FreeSurfer subjects")
     engines.add_argument("--fs-license-file", metavar="F", type=Path, help="FreeSurfer license")

@@ -75,6 +75,8 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
         print(f"Surfaces: {engines.surfaces.name} {engines.surfaces.version} ({engines.surfaces.reason})")
     if any(inputs.dwi for inputs in found.sessions):
         print(f"Bundles: {engines.bundles.name} {engines.bundles.version} ({engines.bundles.reason})")
+    if engines.tractometry is not None:
+        print(f"Profiles along the bundles: {engines.tractometry.label} ({engines.tractometry.folder})")
     write_dataset_files(out_dir, args.bids_dir, settings, _options(args))
     stop_on_signals()
     with claimed(out_dir, found, options=options) as mine:

@@ -64,7 +64,7 @@ def _write_report(
         for inputs in sessions
         for stage, engine in engine_names(inputs, settings, map_engines).items()
     ]
-    reasons = {"R1": map_engines.r1.reason, "R2star": map_engines.r2star.reason}
+    reasons = {"R1": map_engines.r1.reason, "R2star": map_engines.r2star.reason, "tractometry": "asked for"}
     for row in engines:
         row["why"] = reasons.get(row["stage"], "existing results")
     made = {inputs.session or "n/a" for inputs in sessions if inputs.freesurfer is None}
@@ -140,13 +140,17 @@ def _surface_tables(out_dir: Path, sessions: Sequence[SessionInputs]) -> "dict[s
 
 def _engine_tables(out_dir: Path, sessions: Sequence[SessionInputs]) -> "dict[str, pd.DataFrame]":
     """Return what the comparison of two engines found, by its title."""
-    found = {}
+    found: dict[str, pd.DataFrame] = {}
     for inputs in sessions:
         for metric, word in (("R1", "R1"), ("R2star", "R2*")):
-            folder = out_dir.joinpath(*inputs.label.split("_"), "anat")
-            path = folder / f"{inputs.label}_desc-engines_{metric}map.tsv"
-            if path.is_file():
-                found[f"{word}, native against reference ({inputs.label})"] = read_tsv(path)
+            folder, stem = out_dir.joinpath(*inputs.label.split("_")), f"{inputs.label}_desc-engines_{metric}map"
+            titles = {
+                folder / "anat" / f"{stem}.tsv": f"{word}, native against reference ({inputs.label})",
+                folder
+                / "dwi"
+                / f"{stem}_profiles.tsv": f"{word} along bundles, native against SCILPY ({inputs.label})",
+            }
+            found |= {title: read_tsv(path) for path, title in titles.items() if path.is_file()}
     return found
 
 

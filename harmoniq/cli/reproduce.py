@@ -16,7 +16,7 @@ from harmoniq.cli.reproduce_datasets import concerns, dataset_args
 from harmoniq.cli.run import settings_from
 from harmoniq.cli.words import option_words
 from harmoniq.data.errors import InputError
-from harmoniq.regions.studies import Dataset, gather, labels_of_study, plan_datasets
+from harmoniq.regions.studies import Dataset, gather, gather_profiles, labels_of_study, plan_datasets
 from harmoniq.settings.schema import Settings
 
 
@@ -68,6 +68,7 @@ def analyze_study(args: argparse.Namespace, settings: Settings, datasets: Sequen
     rated = {dataset.name: excluded_by_rating(args, [dataset.results, out]) for dataset in found}
     absent = {dataset.name: name_absent(dataset.results, rated[dataset.name]) for dataset in found}
     regions, participants = gather(datasets, settings, out, left_out=absent)
+    gone = {name: labels | set(rated[name]) for name, labels in absent.items()}
     changes = _alternatives(settings, datasets, out) if args.alternatives else []
     ours = dataclasses.replace(settings, columns={})  # the gathered table has our names already
     group = copy.copy(args)
@@ -76,6 +77,7 @@ def analyze_study(args: argparse.Namespace, settings: Settings, datasets: Sequen
     return analyze_tables(
         group, ours, [regions], participants, out / "group", title=settings.study.name, alternatives=changes,
         left_out=labels_of_study(datasets, settings, rated),
+        profiles=gather_profiles(datasets, settings, left_out=gone),
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ SETTING_FLAGS = {
     "r1": {"engine": "r1_engine", "b1_correction": "b1_correction"},
     "r2star": {"engine": "r2star_engine", "method": "r2star_method", "field_correction": "field_correction"},
     "surfaces": {"engine": "surface_engine"},
-    "bundles": {"engine": "bundle_engine"},
+    "bundles": {"engine": "bundle_engine", "tractometry": "tractometry_engine"},
     "statistics": {
         "combat_engine": "combat_engine", "bootstrap": "bootstrap", "hbr_engine": "hbr_engine", "hbr_fit": "hbr_fit",
     },

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from harmoniq.data.errors import InputError
-from harmoniq.data.files import atomic_path
 from harmoniq.data.images import Image, load_image, same_grid, save_image
 from harmoniq.data.names import BUNDLES
 from harmoniq.diffusion.fibers import Fibers, fit_fibers
@@ -22,6 +21,7 @@ from harmoniq.diffusion.tracking import track
 from harmoniq.diffusion.waypoints import available_bundles
 from harmoniq.registration.rigid import register_rigid
 from harmoniq.registration.threads import one_itk_thread
+from harmoniq.tract.streamlines import save_streamlines
 
 #: Bundles with fewer streamlines are said in a note.
 FEW = 20
@@ -70,7 +70,7 @@ def find_bundles_in_dwi(job: Job) -> dict[str, Any]:
     if not found:
         raise InputError(f"none of {len(wanted)} bundles was recognized in {len(lines)} streamlines", file=job.dwi)
     return {
-        "bundles": {name: str(write_bundle(found[name], r1, out / "bundles" / f"{name}.trk")) for name in found},
+        "bundles": {name: str(save_streamlines(found[name], r1, out / "bundles" / f"{name}.trk")) for name in found},
         "counts": {name: len(found[name]) for name in found},
         "notes": _notes(found, wanted),
         **facts,
@@ -114,19 +114,3 @@ def _notes(found: dict[str, list], wanted: Sequence[str]) -> list[str]:
     few = [f"{name} ({len(found[name])})" for name in wanted if 0 < len(found.get(name, ())) < FEW]
     notes = [f"not recognized: {', '.join(absent)}"] if absent else []
     return notes + ([f"fewer than {FEW} streamlines: {', '.join(few)}"] if few else [])
-
-
-def write_bundle(lines: Sequence[npt.NDArray[np.float32]], space: Image, path: Path) -> Path:
-    """Write streamlines, RAS mm, as .trk whose header is that of an image of their space."""
-    import nibabel as nib
-    from nibabel.streamlines import Field, Tractogram, TrkFile
-
-    header = {
-        Field.VOXEL_TO_RASMM: space.affine.astype(np.float32),
-        Field.VOXEL_SIZES: space.voxel_sizes.astype(np.float32),
-        Field.DIMENSIONS: np.array(space.shape[:3], dtype=np.int16),
-        Field.VOXEL_ORDER: "".join(nib.aff2axcodes(space.affine)).encode(),  # type: ignore[attr-defined]
-    }
-    with atomic_path(path) as temporary:
-        TrkFile(Tractogram(list(lines), affine_to_rasmm=np.eye(4)), header).save(str(temporary))
-    return path

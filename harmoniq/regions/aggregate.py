@@ -15,9 +15,9 @@ PLAUSIBLE_RANGES: Mapping[str, tuple[float, float]] = {"R1": (0.2, 2.5), "R2star
 Row = dict[str, Any]
 
 
-def engine_label(map_engine: str, sampling_engine: str) -> str:
-    """Return the text of the column ``engine``: what made the map, and what made the surfaces or the bundles."""
-    return f"{map_engine} + {sampling_engine}"
+def engine_label(map_engine: str, *sampling_engines: str) -> str:
+    """Return the text of the column ``engine``: what made the map, what made the surfaces or bundles, the profiles."""
+    return " + ".join((map_engine, *sampling_engines))
 
 
 def cortical_rows(

@@ -1,25 +1,35 @@
 """The bundles of one map, from files to files: profiles per node, and the bundles' rows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from harmoniq.data.errors import InputError
 from harmoniq.data.files import write_json
-from harmoniq.data.images import load_image
+from harmoniq.data.images import Image, load_image
 from harmoniq.data.names import BUNDLES
 from harmoniq.data.tables import write_tsv
 from harmoniq.lesions.mask import without_lesions
 from harmoniq.regions.aggregate import bundle_rows
 from harmoniq.registration.itk import read_itk
+from harmoniq.tract.orientation import run_one_way
 from harmoniq.tract.profile import Profile, bundle_profile
-from harmoniq.tract.streamlines import EmptyTractogramError, load_streamlines, move, outside, turned_round
+from harmoniq.tract.scilpy import Scilpy, scilpy_profile
+from harmoniq.tract.streamlines import (
+    EmptyTractogramError,
+    Streamline,
+    load_streamlines,
+    move,
+    outside,
+)
 
 PROFILE_COLUMNS: dict[str, dict[str, object]] = {
     "bundle": {"Description": "Bundle, in the names of AFQ"},
-    "node": {"Description": "Node along the bundle, from 0"},
+    "node": {"Description": "Node along the bundle, from 0; it runs as AFQ's, from its first region to its last"},
     "value": {"Description": "Gaussian-weighted mean over the streamlines", "Units": "1/s"},
     "sd": {"Description": "Weighted standard deviation over the streamlines", "Units": "1/s"},
     "central": {"Description": "Whether the node enters the regional value", "Levels": {"true": "yes", "false": "no"}},
@@ -29,6 +39,28 @@ PROFILE_COLUMNS: dict[str, dict[str, object]] = {
     },
     "volume": {"Description": "Volume of the map's voxels that the bundle passes", "Units": "mm^3"},
 }
+#: What SCILPY's commands put into them instead.
+SCILPY_COLUMNS: dict[str, dict[str, object]] = {
+    **PROFILE_COLUMNS,
+    "value": {"Description": "Mean over the node's voxels, weighted by the density of streamlines", "Units": "1/s"},
+    "sd": {"Description": "Weighted standard deviation over the node's voxels", "Units": "1/s"},
+    "n_excluded": {"Description": "Voxels left out at the node: lesion or outside the plausible range"},
+}
+
+#: From a bundle's name and streamlines, in the space of MP2RAGE, to its profile, and what is to be said.
+Profiler = Callable[[str, list[Streamline]], tuple[Profile, list[str]]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Sampling:
+    """What is sampled, and how; as `sample_bundles` takes it."""
+
+    image: Image
+    to_map: npt.NDArray[np.float64] | None
+    nodes: int
+    central: float
+    plausible: tuple[float, float]
+    out_dir: Path
 
 
 def sample_bundles(
@@ -45,6 +77,7 @@ def sample_bundles(
     transform: Path | None = None,
     placement: Path | None = None,
     lesions: Path | None = None,
+    scilpy: Scilpy | None = None,
 ) -> tuple[Path, Path]:
     """Sample a map along bundles and average their central part.
 
@@ -72,6 +105,8 @@ def sample_bundles(
         ITK text, from points of the streamlines' space to MP2RAGE's; identity by default.
     lesions : path, optional
         Mask on the map's grid: samples that touch it are left out.
+    scilpy : Scilpy, optional
+        Its commands make the profiles, and leave their files and logs in ``out_dir/scilpy``.
 
     Returns
     -------
@@ -81,12 +116,14 @@ def sample_bundles(
     Raises
     ------
     InputError
-        For a map or tractogram that cannot be used.
+        For a map or tractogram that cannot be used, and when SCILPY fails.
     """
     image = without_lesions(load_image(in_map, ndim=3), lesions)
     space = None if reference is None else load_image(reference, ndim=3)
     to_map = None if transform is None else read_itk(transform)
     place = None if placement is None else read_itk(placement)
+    sampling = _Sampling(image, to_map, nodes, central, plausible, out_dir)
+    profiler = _native(sampling) if scilpy is None else _by_scilpy(sampling, scilpy)
     profiles: dict[str, Profile] = {}
     notes = _absent(tractograms)
     turned: list[str] = []
@@ -96,13 +133,10 @@ def sample_bundles(
         except EmptyTractogramError as error:
             notes.append(f"{name}: {error}")
             continue
-        streamlines = move(streamlines, place)
-        notes += [f"{name}: {note}" for note in said]
-        turned += turned_round(name, streamlines)
-        profiles[name] = bundle_profile(
-            streamlines, image.data, image.affine,
-            nodes=nodes, central=central, world_to_map=to_map, valid_range=plausible,
-        )  # fmt: skip
+        streamlines, against = run_one_way(name, move(streamlines, place))
+        turned += [f"{name} {against} of {len(streamlines)}"] if against else []
+        profiles[name], more = profiler(name, streamlines)
+        notes += [f"{name}: {note}" for note in (*said, *more)]
         notes += outside(name, streamlines, space, profiles[name].n_samples)
     if not profiles:
         raise InputError("no bundle holds a streamline", file=next(iter(tractograms.values()), None))
@@ -110,9 +144,30 @@ def sample_bundles(
     table = pd.concat([_table(name, profile) for name, profile in profiles.items()], ignore_index=True)
     rows = bundle_rows(profiles, metric=metric, engine=engine)
     return (
-        write_tsv(table, out_dir / "profiles.tsv", columns=PROFILE_COLUMNS),
+        write_tsv(table, out_dir / "profiles.tsv", columns=PROFILE_COLUMNS if scilpy is None else SCILPY_COLUMNS),
         write_json(out_dir / "rows.json", {"rows": rows, "notes": notes}),
     )
+
+
+def _native(sampling: _Sampling) -> Profiler:
+    def profile(name: str, streamlines: list[Streamline]) -> tuple[Profile, list[str]]:
+        made = bundle_profile(
+            streamlines, sampling.image.data, sampling.image.affine, nodes=sampling.nodes, central=sampling.central,
+            world_to_map=sampling.to_map, valid_range=sampling.plausible,
+        )  # fmt: skip
+        return made, []
+
+    return profile
+
+
+def _by_scilpy(sampling: _Sampling, scilpy: Scilpy) -> Profiler:
+    def profile(name: str, streamlines: list[Streamline]) -> tuple[Profile, list[str]]:
+        return scilpy_profile(
+            scilpy, move(streamlines, sampling.to_map), sampling.image, sampling.out_dir / "scilpy" / name,
+            nodes=sampling.nodes, central=sampling.central, valid_range=sampling.plausible,
+        )  # fmt: skip
+
+    return profile
 
 
 def _absent(tractograms: Mapping[str, str | Path]) -> list[str]:

@@ -1,9 +1,11 @@
-"""Find the regional tables of all participants."""
+"""Find the regional tables of all participants, and the profiles beside them."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from harmoniq.data.errors import InputError
+from harmoniq.data.names import METRICS
 
 
 def find_regions(out_dir: str | Path) -> list[Path]:
@@ -30,6 +32,26 @@ def session_files(root: Path, suffix: str) -> list[Path]:
         for session in _folders(subject, "ses-"):
             found += _files(session, suffix)
     return sorted(found)
+
+
+def find_profiles(folder: Path, label: str, metric: str) -> Path | None:
+    """Return a session's profiles of one map along its bundles, in its folder of results.
+
+    None where there are none, or tables of several central parts: nothing says which of them is meant.
+    """
+    found = sorted((folder / "dwi").glob(f"{label}_desc-central*_{metric}map_profiles.tsv"))
+    return found[0] if len(found) == 1 else None
+
+
+def profiles_beside(tables: Iterable[Path]) -> dict[Path, str]:
+    """Return the profiles along the bundles that lie beside sessions' regional tables, each with its participant."""
+    labels = {table: table.name.removesuffix("_regions.tsv") for table in sorted(tables)}
+    found = (
+        (find_profiles(table.parent, label, metric), label.split("_")[0])
+        for table, label in labels.items()
+        for metric in METRICS
+    )
+    return {path: participant for path, participant in found if path is not None}
 
 
 def _folders(folder: Path, prefix: str) -> list[Path]:

@@ -13,7 +13,7 @@ from harmoniq.data.errors import InputError
 from harmoniq.data.files import read_json
 from harmoniq.data.names import REGION_COLUMNS
 from harmoniq.data.tables import read_tsv, write_tsv
-from harmoniq.regions.collect import find_regions
+from harmoniq.regions.collect import find_regions, profiles_beside
 from harmoniq.regions.table import write_regions
 from harmoniq.settings.schema import Settings
 
@@ -138,8 +138,7 @@ def gather(
         When no dataset has a regional table, or a table lacks a column.
     """
     people = [_participants(dataset, settings) for dataset in datasets]
-    labels = pd.concat([frame["participant_id"] for frame in people])
-    repeated = set(labels[labels.duplicated()])
+    repeated = _repeated(people)
     tables: list[pd.DataFrame] = []
     acquisitions: dict[str, Any] = {}
     for dataset, frame in zip(datasets, people):
@@ -173,14 +172,31 @@ def labels_of_study(
     told : mapping
         Dataset to label (``sub-X`` or ``sub-X_ses-Y``) to text.
     """
-    labels = pd.concat([_participants(dataset, settings)["participant_id"] for dataset in datasets])
-    repeated = set(labels[labels.duplicated()])
+    repeated = _repeated([_participants(dataset, settings) for dataset in datasets])
     out = {}
     for name, texts in told.items():
         for label, text in texts.items():
             who, mark, session = label.partition("_ses-")
             out[f"{_own(_prefixed(who), name, repeated)}{mark}{session}"] = text
     return out
+
+
+def gather_profiles(
+    datasets: Sequence[Dataset], settings: Settings, *, left_out: Mapping[str, set[str]] | None = None
+) -> dict[Path, str]:
+    """Return the profiles along the bundles, each with its participant as `gather` calls it; parameters as there."""
+    repeated = _repeated([_participants(dataset, settings) for dataset in datasets])
+    return {
+        path: _own(who, dataset.name, repeated)
+        for dataset in datasets
+        for path, who in profiles_beside(_tables_of(dataset, (left_out or {}).get(dataset.name, set()))).items()
+    }
+
+
+def _repeated(people: Sequence[pd.DataFrame]) -> set[str]:
+    """Return the participants that several datasets call alike."""
+    labels = pd.concat([frame["participant_id"] for frame in people])
+    return set(labels[labels.duplicated()])
 
 
 def _gather_excluded(datasets: Sequence[Dataset], repeated: set[str], out: Path) -> None:

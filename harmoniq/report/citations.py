@@ -87,6 +87,11 @@ CITATIONS: Final = {
         "white matter tractometry. Aperture Neuro 2021(1), 25.",
         "10.52294/e6198273-b8e3-4b63-babb-6e6b0da10669",
     ),
+    "renauld2026": Citation(
+        "Renauld et al., 2026",
+        "Renauld E, Boré A, Poirier C, et al. (2026). Tractography analysis with the scilpy toolbox. Aperture Neuro 6.",
+        "10.52294/001c.154022",
+    ),
     "johnson2007": Citation(
         "Johnson et al., 2007",
         "Johnson WE, Li C, Rabinovic A (2007). Adjusting batch effects in microarray expression data using "

@@ -74,6 +74,7 @@ def write_group_report(
         _age(tables, figures),
         _differences(tables, figures),
         _clinical(tables, figures),
+        _bundles(tables, figures),
         scorecard_section(tables, figures),
         readings_section(tables),
         _diagnostics(tables),
@@ -164,6 +165,13 @@ def _clinical(tables: GroupTables, figures: Mapping[str, ReportFigure]) -> Secti
     if tables.get("edss") is not None:
         blocks += _tables(tables, ("edss", "Associations with EDSS"))
     return Section("clinical", "Z-scores and EDSS", blocks)
+
+
+def _bundles(tables: GroupTables, figures: Mapping[str, ReportFigure]) -> Section:
+    blocks = _images(figures, *(name for name in figures if name.startswith("tract_profiles_")))
+    if blocks:
+        blocks.append(Text('<p>Every node: <a href="tract_profiles.tsv">tract_profiles.tsv</a>.</p>'))
+    return Section("bundles", "Along the bundles", blocks)
 
 
 def _diagnostics(tables: GroupTables) -> Section:

@@ -16,6 +16,7 @@ from harmoniq.report.pca_figure import figure_pca
 from harmoniq.report.peak_ages import figure_peak_ages, peak_pairs
 from harmoniq.report.site_effects import figure_site_effects
 from harmoniq.report.style import METHOD_TITLES, METRIC_WORDS, metric_word, records
+from harmoniq.report.tract_profiles import profile_figures
 
 
 class FigureMaker:
@@ -50,7 +51,9 @@ class FigureMaker:
         self._examples()
         self._peak_ages()
         self._differences()
-        for drawn in clinical_figures(self.tables, alpha=self.alpha, atlas=self.atlas):
+        for drawn in [
+            *clinical_figures(self.tables, alpha=self.alpha, atlas=self.atlas), *profile_figures(self.tables)
+        ]:  # fmt: skip
             self._keep(*drawn)
         return self.figures
 

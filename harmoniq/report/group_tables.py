@@ -29,6 +29,7 @@ REQUIRED: Final[dict[str, tuple[str, ...]]] = {
     "edss": ("metric", "tissue", "region", "beta", "p_fdr"),
     "edss_partial": ("participant_id", "metric", "tissue", "region", "z", "edss_adjusted"),
     "hbr_diagnostics": ("metric", "tissue", "region"),
+    "tract_profiles": ("metric", "comparison", "level", "bundle", "node", "central", "n", "mean", "adjusted_for"),
     "scorecard": ("quantity", "paper", "here"),
     "alternatives": ("setting", "chosen", "other", "quantity", "value_chosen", "value_other"),
     "excluded": (),

@@ -166,7 +166,8 @@ def participant_methods(settings: Mapping[str, object], metrics: Iterable[str], 
         share = 100 * float(str(get("bundles.central", 0.7)))
         out.append(
             f"Bundles are sampled along their length {cite('yeatman2012', 'kruper2021')} at "
-            f"{escape(get('bundles.nodes', 100))} nodes, of which the central {share:.0f} % are averaged."
+            f"{escape(get('bundles.nodes', 100))} nodes, of which the central {share:.0f} % are averaged"
+            + (f", by SCILPY's commands {cite('renauld2026')}." if get("bundles.tractometry") == "scilpy" else ".")
         )
     if sampled:
         out.append(

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from harmoniq.data.names import METRICS
 from harmoniq.data.tables import flags, read_tsv
+from harmoniq.regions.collect import find_profiles
 from harmoniq.surface.gifti import read_shape
 
 #: Metric to tissue to the values of a session.
@@ -43,9 +44,11 @@ def _vertices(folder: Path, label: str, metric: str, tissue: str) -> NDArray[np.
 
 
 def _nodes(folder: Path, label: str, metric: str) -> NDArray[np.float64]:
-    tables = [read_tsv(path) for path in sorted((folder / "dwi").glob(f"{label}_desc-*_{metric}map_profiles.tsv"))]
-    central = [table.loc[flags(table["central"]), "value"] for table in tables]
-    return _measured([values.to_numpy(dtype=float) for values in central])
+    path = find_profiles(folder, label, metric)
+    if path is None:
+        return _measured([])
+    table = read_tsv(path)
+    return _measured([table.loc[flags(table["central"]), "value"].to_numpy(dtype=float)])
 
 
 def _measured(parts: list[NDArray]) -> NDArray[np.float64]:

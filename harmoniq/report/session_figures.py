@@ -5,6 +5,8 @@ from typing import Final
 
 from harmoniq.data.acquisitions import MP2RAGETiming
 from harmoniq.data.files import write_bytes
+from harmoniq.data.tables import read_tsv
+from harmoniq.regions.collect import find_profiles
 from harmoniq.report.images import ReportFigure, figure_bytes
 from harmoniq.report.samples import read_samples
 
@@ -108,6 +110,14 @@ _ENGINES: Final = {
 }
 
 
+_PROFILE_ENGINES: Final = (
+    "{0} along the bundles by two engines",
+    "Profiles of {0} along the bundles by the native engine and by SCILPY, a panel each",
+    "In brackets the difference of the central means, native minus SCILPY, of SCILPY's. SCILPY averages the voxels "
+    "nearest to each node, weighted by the density of streamlines; the native engine samples points along them.",
+)
+
+
 def session_figures(
     out_dir: Path, label: str, *, timing: MP2RAGETiming | None = None, figures_dir: Path | None = None
 ) -> list[ReportFigure]:
@@ -153,6 +163,9 @@ def session_figures(
             if picture(f"{metric}engines{kind}").is_file():
                 title, alt, caption = (text.format(word) for text in about)
                 found.append(figure((title, alt, caption), picture(f"{metric}engines{kind}")))
+        if picture(f"{metric}profileengines").is_file():
+            title, alt, caption = (text.format(word) for text in _PROFILE_ENGINES)
+            found.append(figure((title, alt, caption), picture(f"{metric}profileengines")))
     if picture("bundles").is_file():
         found.append(figure(_BUNDLES, picture("bundles")))
     if picture("lesions").is_file():
@@ -171,7 +184,7 @@ def _drawn(
     """Draw the histograms and the lookup curve into the folder, as far as there is something to draw."""
     from harmoniq.report.histograms import figure_tissue_histograms
     from harmoniq.report.lookup_curve import figure_lookup_curve
-    from harmoniq.report.tract_profiles import figure_profiles, profiles_of
+    from harmoniq.report.tract_profiles import figure_profiles
 
     samples = read_samples(out_dir.joinpath(*label.split("_")), label)
     figures = []
@@ -180,9 +193,9 @@ def _drawn(
     if timing is not None:
         figures.append((_LOOKUP, "lookup", figure_lookup_curve(timing, samples.get("R1"))))
     for metric, (title, alt) in _PROFILES.items():
-        table = profiles_of(out_dir.joinpath(*label.split("_")), label, metric)
+        table = find_profiles(out_dir.joinpath(*label.split("_")), label, metric)
         if table is not None:
-            figure = figure_profiles(table, metric, f"{label}: {title}")
+            figure = figure_profiles(read_tsv(table), metric, f"{label}: {title}")
             figures.append(((title, alt, _PROFILE_CAPTION), f"{metric}profiles", figure))
     found = []
     for about, name, figure in figures:

@@ -13,6 +13,7 @@ R2STAR_METHODS = ("nlls", "iwls", "arlo", "trapezoidal", "loglinear", "rician")
 FIELD_AXES = ("x", "y", "z", "xy", "xz", "yz", "xyz", "none")
 SURFACE_ENGINES = ("auto", "freesurfer", "catsurf")
 BUNDLE_ENGINES = ("auto", "qsiprep", "pyafq")
+TRACTOMETRY_ENGINES = ("native", "scilpy")
 DWI_STEPS = ("denoise", "gibbs", "motion", "bias", "none")
 COMBAT_ENGINES = ("native", "neuroharmonize")
 HBR_ENGINES = ("native", "pcntoolkit")
@@ -93,6 +94,7 @@ class BundleSettings:
     """The ``[bundles]`` table: white-matter bundles."""
 
     engine: str = option("auto", "engine of the bundles", choices=BUNDLE_ENGINES)
+    tractometry: str = option("native", "engine of the profiles along the bundles", choices=TRACTOMETRY_ENGINES)
     central: float = option(0.70, "central part of each bundle, as a fraction of its nodes", bounds=(0.05, 1.0))
     nodes: int = option(100, "nodes along each bundle", bounds=(10, 1000))
     templates: str = option("auto", "AFQ's waypoint regions: auto, or their folder")

@@ -20,7 +20,7 @@ MIN_STREAMLINES_FOR_WEIGHTS = 15
 #: A streamline that runs through the very mean of a node would take all the weight; in Mahalanobis units.
 _MIN_DISTANCE = 1e-2
 #: A node whose valid streamlines hold less than this share of the weight is excluded.
-_MIN_WEIGHT = 0.5
+MIN_WEIGHT = 0.5
 #: Nodes by which streamlines are oriented.
 _ORIENTED_BY = 12
 
@@ -216,7 +216,7 @@ def _profile(lines: Points, weights: Points, sampled: MapToSample, central: npt.
         valid &= (values >= low) & (values <= high)
     w = np.where(valid, weights, 0.0)
     share = w.sum(axis=0)
-    used = share >= _MIN_WEIGHT
+    used = share >= MIN_WEIGHT
     w = np.divide(w, share, out=np.zeros_like(w), where=used)
     values = np.where(valid, values, 0.0)
     mean = (w * values).sum(axis=0)

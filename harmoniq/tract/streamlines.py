@@ -1,5 +1,6 @@
-"""Read tractograms: what is damaged is refused, what is odd is noted."""
+"""Read tractograms, where what is damaged is refused and what is odd is noted; and write them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -7,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harmoniq.data.errors import InputError
+from harmoniq.data.files import atomic_path
 from harmoniq.data.images import Image
 
 Streamline = npt.NDArray[np.float32]
@@ -103,12 +105,35 @@ def _notes(file: Path, total: int, usable: list[Streamline]) -> list[str]:
     return notes
 
 
+def save_streamlines(lines: Sequence[npt.ArrayLike], space: Image, path: Path) -> Path:
+    """Write streamlines, RAS mm, as .trk whose header is that of an image of their space."""
+    import nibabel as nib
+    from nibabel.streamlines import Field, Tractogram, TrkFile
+
+    header = {
+        Field.VOXEL_TO_RASMM: space.affine.astype(np.float32),
+        Field.VOXEL_SIZES: space.voxel_sizes.astype(np.float32),
+        Field.DIMENSIONS: np.array(space.shape[:3], dtype=np.int16),
+        Field.VOXEL_ORDER: "".join(nib.aff2axcodes(space.affine)).encode(),  # type: ignore[attr-defined]
+    }
+    with atomic_path(path) as temporary:
+        TrkFile(Tractogram(list(lines), affine_to_rasmm=np.eye(4)), header).save(str(temporary))
+    return path
+
+
 def move(streamlines: list[Streamline], matrix: npt.ArrayLike | None) -> list[Streamline]:
     """Return streamlines (each (n, 3), RAS mm) moved by a 4 x 4 matrix, or as they are without one."""
     if matrix is None:
         return streamlines
     turn = np.asarray(matrix, dtype=np.float64)
     return [(line @ turn[:3, :3].T + turn[:3, 3]).astype(np.float32) for line in streamlines]
+
+
+def inside_grid(points: npt.NDArray[np.floating], image: Image) -> npt.NDArray[np.bool_]:
+    """Say of points (n, 3), RAS mm, which lie in an image's field of view; shape (n,)."""
+    inverse = np.linalg.inv(image.affine)
+    voxels = points @ inverse[:3, :3].T + inverse[:3, 3]
+    return np.asarray(((voxels > -0.5) & (voxels < np.array(image.shape[:3]) - 0.5)).all(axis=1))
 
 
 def outside(name: str, streamlines: list[Streamline], image: Image | None, sampled: int) -> list[str]:
@@ -126,20 +151,9 @@ def outside(name: str, streamlines: list[Streamline], image: Image | None, sampl
         Samples of the map that could be used.
     """
     if image is not None:
-        inverse = np.linalg.inv(image.affine)
-        voxels = np.concatenate(streamlines) @ inverse[:3, :3].T + inverse[:3, 3]
-        share = ((voxels > -0.5) & (voxels < np.array(image.shape[:3]) - 0.5)).all(axis=1).mean()
+        share = inside_grid(np.concatenate(streamlines), image).mean()
         if share < 0.5:
             return [
                 f"{name}: {100 * (1 - share):.0f} % of the points lie outside the field of view of {image.path.name}"
             ]
     return [] if sampled else [f"{name}: lies outside the field of view of the map, or in lesions: no value"]
-
-
-def turned_round(name: str, streamlines: list[Streamline]) -> list[str]:
-    """Return how many of a bundle's streamlines run against the others, for a note; an empty list for none."""
-    from harmoniq.tract.profile import orient, resample
-
-    few = np.stack([resample(line, 3) for line in streamlines])
-    count = int(np.any(orient(few) != few, axis=(1, 2)).sum())
-    return [f"{name} {count} of {len(streamlines)}"] if count else []

@@ -7,6 +7,7 @@ import sys
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.usefixtures("no_network")
 RUN = ("participant", "--nprocs", "2", "--skip-bids-validation", "--stages", "bundles", "regions")
 
 #: Turns the true tractograms to AC-PC, and writes them and their transform where QSIPrep 0.18 does.

@@ -1,5 +1,6 @@
-"""From a simulated head's diffusion images to the values along bundles, through real tracking, with sockets blocked."""
+"""From a simulated head's diffusion images to the values along bundles, through real tracking, without a network."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,12 +17,6 @@ from harmoniq.diffusion.process import pyafq_version, run_in_process
 from harmoniq.tract.profile import bundle_profile
 from harmoniq.tract.streamlines import load_streamlines
 
-NO_SOCKETS = """import socket
-def refuse(*args, **kwargs):
-    raise OSError("sockets are blocked")
-socket.socket.connect = socket.socket.connect_ex = socket.create_connection = socket.getaddrinfo = refuse
-"""
-
 
 @pytest.fixture(scope="module")
 def templates(test_data):
@@ -32,13 +27,18 @@ def templates(test_data):
     return test_data / "afq"
 
 
-@pytest.fixture
-def blocked(tmp_path, monkeypatch):
-    """Block sockets in every Python process that is started from here."""
-    (tmp_path / "blocked").mkdir()
-    (tmp_path / "blocked" / "sitecustomize.py").write_text(NO_SOCKETS)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "blocked"))
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """Nothing that was fetched before is found either."""
     monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def test_sockets_are_blocked(tmp_path):
+    """Here, and in the processes that the tests start: else the tests of this area would prove nothing."""
+    with pytest.raises(OSError, match="sockets are blocked"):
+        socket.create_connection(("localhost", 9))
+    with socket.socket() as one, pytest.raises(OSError, match="sockets are blocked"):
+        one.connect(("127.0.0.1", 9))
     said = subprocess.run(
         [sys.executable, "-P", "-c", "import socket; socket.create_connection(('localhost', 9))"],
         capture_output=True, text=True, check=False, cwd=tmp_path,
@@ -94,7 +94,7 @@ def errors(head, result, metrics=("R1", "R2star"), more_than=50):
 
 
 @pytest.mark.slow
-def test_bundles_of_a_coarse_head(templates, tmp_path, blocked):
+def test_bundles_of_a_coarse_head(templates, tmp_path):
     """Maps of 1.6 mm, diffusion of 2.9 mm: the tubes are 7 mm thick, so that a voxel and a half lie at their wall."""
     head = simulate(tmp_path / "bids", 1.6)
     wanted = ["ILF_L", "CGC_R"]
@@ -107,7 +107,7 @@ def test_bundles_of_a_coarse_head(templates, tmp_path, blocked):
 
 @pytest.mark.nightly
 @pytest.mark.slow
-def test_four_bundles_within_two_percent(templates, tmp_path, blocked):
+def test_four_bundles_within_two_percent(templates, tmp_path):
     head = simulate(tmp_path / "bids", 1.0, "megre")
     wanted = ["ARC_L", "CST_R", "FP", "SLF_R"]
     result = run_in_process(job(head, templates, tmp_path / "job", bundles=wanted, n_seeds=15_000))
@@ -117,7 +117,7 @@ def test_four_bundles_within_two_percent(templates, tmp_path, blocked):
 
 @pytest.mark.nightly
 @pytest.mark.slow
-def test_all_bundles_within_two_percent(templates, tmp_path, blocked):
+def test_all_bundles_within_two_percent(templates, tmp_path):
     """At least 16 of 18 are recognized; the same seed gives the same streamlines in another process."""
     head = simulate(tmp_path / "bids", 1.0, "megre")
     result = run_in_process(job(head, templates, tmp_path / "job", n_seeds=30_000))

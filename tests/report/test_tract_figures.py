@@ -1,10 +1,16 @@
 """Pictures of bundles and profiles: what is drawn where."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from harmoniq.report.tract_profiles import age_groups, figure_group_profiles, figure_profiles, profiles_of
+from harmoniq.data.tables import read_tsv
+from harmoniq.regions.collect import find_profiles
+from harmoniq.report.group_tables import GroupTables
+from harmoniq.report.tract_engines import compare_profile_files, figure_profile_engines
+from harmoniq.report.tract_profiles import figure_profiles, profile_figures
 from harmoniq.report.tract_views import figure_bundles
 
 
@@ -43,26 +49,58 @@ def test_a_panel_per_bundle_with_the_central_part_shaded(profiles):
     assert shade.get_x() == 15 and shade.get_x() + shade.get_width() == 84
 
 
-def test_groups_and_their_intervals(profiles):
-    parts = [profiles.assign(participant_id=f"s{n}", group="HC" if n < 4 else "MS") for n in range(8)]
-    for shift, part in zip([-1, 1, -1, 1, 0, 0, 0, 0], parts, strict=True):
-        part["value"] += 0.1 * shift - 0.2 * (part["group"] == "MS")
-    figure = figure_group_profiles(pd.concat(parts), "R1", "group")
-    ax = figure.axes[0]
+def test_groups_and_their_intervals(profiles, tmp_path):
+    """The table's numbers, in the table's order, in the report's figure with its data beside it."""
+    levels = {"HC": 0.9, "MS": 0.7}
+    table = pd.concat(
+        profiles.assign(metric="R1", comparison="diagnosis", level=level, n=4, mean=mean, ci_low=mean - 0.1,
+                        ci_high=mean + 0.2, adjusted_for="site, sex")
+        for level, mean in levels.items()
+    )  # fmt: skip
+    table.drop(columns=["value", "sd", "n_streamlines"]).to_csv(tmp_path / "tract_profiles.tsv", sep="\t", index=False)
+    (drawn,) = profile_figures(GroupTables.read(tmp_path))
+    assert drawn.name == "tract_profiles_R1_diagnosis"
+    assert "adjusted for site and sex" in drawn.caption
+    ax = drawn.figure.axes[0]
     np.testing.assert_allclose([line.get_ydata()[50] for line in ax.lines], [0.9, 0.7])
     edges = ax.collections[0].get_paths()[0].vertices[:, 1]
-    np.testing.assert_allclose(edges.max() - 0.9, 1.96 * 0.1 * np.sqrt(4 / 3) / 2)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["HC (n = 4)", "MS (n = 4)"]
+    np.testing.assert_allclose([edges.min(), edges.max()], [0.8, 1.1])
+    assert [text.get_text() for text in drawn.figure.legends[0].get_texts()] == ["HC (n = 4)", "MS (n = 4)"]
+    assert len(drawn.data) == 400
+    assert profile_figures(GroupTables(tmp_path)) == []
 
 
-def test_ages_are_parted_in_thirds():
-    found = age_groups(pd.Series([20.0, 70, 30, 50, 40, 60], index=list("abcdef")))
-    assert list(found.cat.categories) == ["20 to 30 years", "40 to 50 years", "60 to 70 years"]
-    assert found["a"] == found["c"] == "20 to 30 years"
+def test_two_engines_side_by_side(profiles, tmp_path):
+    """SCILPY 2 % below, with a gap; ends that are half as high."""
+    native = profiles.assign(value=np.where(profiles["central"], profiles["value"], profiles["value"] / 2))
+    other = native.assign(value=native["value"] / 1.02, n_streamlines=5)
+    other.loc[other["node"].isin([40, 41]), "value"] = np.nan
+    paths = {name: tmp_path / f"{name}.tsv" for name in ("native", "other")}
+    for name, table in (("native", native), ("other", other[other["bundle"] != "FA"])):
+        table.to_csv(paths[name], sep="\t", index=False, na_rep="n/a")
+    compare_profile_files(
+        paths["native"], paths["other"], metric="R1", names=("native", "scilpy 2.3.0"), title="one",
+        figure_out=tmp_path / "figure.png", table_out=tmp_path / "engines.tsv",
+    )  # fmt: skip
+    (row,) = read_tsv(tmp_path / "engines.tsv").to_dict("records")
+    assert (row["bundle"], row["n_native"], row["n_reference"]) == ("SLF_L", 7, 5)
+    assert row["native"] == pytest.approx(1.1) and row["reference"] == pytest.approx(1.1 / 1.02, rel=1e-5)
+    assert row["difference_percent"] == pytest.approx(2) and row["node_median_percent"] == pytest.approx(2)
+    # 68 central nodes and 30 at the ends, half as high.
+    assert row["ends_native_percent"] == row["ends_reference_percent"] == pytest.approx(100 * (83 / 98 - 1), rel=1e-5)
+    assert (tmp_path / "figure.png").stat().st_size > 5000
+    assert set(row) == set(json.loads((tmp_path / "engines.json").read_text()))
+    figure = figure_profile_engines(native, other, "R1", ("native", "scilpy"))
+    assert [ax.get_title() for ax in figure.axes if ax.get_visible()] == ["FA (+2.00 %)", "SLF_L (+2.00 %)"]
+    assert [line.get_label() for line in figure.axes[0].lines] == ["native", "scilpy"]
 
 
-def test_profiles_of_a_session_are_read(profiles, tmp_path):
+def test_profiles_of_a_session_are_found(tmp_path):
+    """Not those of the other engine, nor the comparison with it; of two central parts none is guessed."""
     (tmp_path / "dwi").mkdir()
-    profiles.to_csv(tmp_path / "dwi" / "sub-1_desc-central70_R1map_profiles.tsv", sep="\t", index=False)
-    assert len(profiles_of(tmp_path, "sub-1", "R1")) == 200
-    assert profiles_of(tmp_path, "sub-1", "R2star") is None
+    for kind in ("central70", "native", "engines"):
+        (tmp_path / "dwi" / f"sub-1_desc-{kind}_R1map_profiles.tsv").touch()
+    assert find_profiles(tmp_path, "sub-1", "R1").name == "sub-1_desc-central70_R1map_profiles.tsv"
+    assert find_profiles(tmp_path, "sub-1", "R2star") is None
+    (tmp_path / "dwi" / "sub-1_desc-central50_R1map_profiles.tsv").touch()
+    assert find_profiles(tmp_path, "sub-1", "R1") is None
