@@ -256,7 +256,9 @@ def test_no_page_is_wider_than_its_screen(tmp_path, group_page, recovery):
           return getComputedStyle(over).visibility;
         });
         if (radios.length && seen.join() !== "visible,hidden") { return f.name + " shows " + seen.join(); }
-        return [f.name, e.scrollWidth <= e.clientWidth, sorted, shown !== ""].join(" ");
+        // On a phone figures are moved sideways, not shrunk beyond reading.
+        const small = Array.from(d.querySelectorAll(".picture img")).some(image => image.offsetWidth < 600);
+        return [f.name, e.scrollWidth <= e.clientWidth && !small, sorted, shown !== ""].join(" ");
       }).join(";"); });
     """
     wrapper = tmp_path / "wrapper.html"
