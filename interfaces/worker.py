@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from contextlib import suppress
 from multiprocessing.connection import wait
@@ -15,6 +16,8 @@ def begin_worker(folder: str) -> None:
     Nothing else tells a worker that the main process was killed: it would go on to hold memory, and write into a folder
     that the next run works in.
     """
+    for number in (signal.SIGTERM, signal.SIGUSR1):  # a forked one has the main process's, which keep its books
+        signal.signal(number, signal.SIG_DFL)
     process_initializer(folder)
     parent = multiprocessing.parent_process()
     if parent is not None:

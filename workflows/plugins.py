@@ -95,11 +95,17 @@ def _lost(taskid: int, error: BaseException) -> dict[str, Any]:
     return {"taskid": taskid, "result": None, "traceback": [f"{type(error).__name__}: {error} ({hint})"]}
 
 
-def make_plugin(*, nprocs: int, mem_gb: float | None, callback: Callable[[Any, str], None]) -> ReportingMultiProc:
+def make_plugin(
+    *,
+    nprocs: int,
+    mem_gb: float | None,
+    callback: Callable[[Any, str], None],
+    workers: ProcessPoolExecutor | None = None,
+) -> ReportingMultiProc:
     """Return the plugin that runs nodes in `nprocs` processes within `mem_gb` GB.
 
-    Workers start from a server process without threads: a plain fork of a process in which compiled code has already
-    run threads would abort.
+    Without `workers`, and once one of them was killed, they start from a server process without threads: a plain fork
+    of a process in which compiled code has already run threads would abort.
     """
     import os
 
@@ -115,4 +121,7 @@ def make_plugin(*, nprocs: int, mem_gb: float | None, callback: Callable[[Any, s
     }
     if mem_gb is not None:
         args["memory_gb"] = mem_gb
-    return ReportingMultiProc(plugin_args=args)
+    plugin = ReportingMultiProc(plugin_args=args)
+    if workers is not None:
+        plugin.pool = workers
+    return plugin

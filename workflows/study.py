@@ -4,6 +4,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,7 @@ def run_study(
     on_node: Callable[[str, str, str, str], None],
     plugin: str | None = None,
     plugin_args: dict[str, Any] | None = None,
+    workers: ProcessPoolExecutor | None = None,
 ) -> RunSummary:
     """Run the workflow; failures are returned, not raised.
 
@@ -128,6 +130,8 @@ def run_study(
         that is reused from an earlier run ends without a start.
     plugin, plugin_args : optional
         A plugin of Nipype's own instead of ours.
+    workers : ProcessPoolExecutor, optional
+        `nprocs` processes that run already, from `harmoniq.workflows.workers.fork_workers`.
     """
     labels = {session_name(inputs): inputs.label for inputs in sessions}
     summary = RunSummary()
@@ -143,8 +147,9 @@ def run_study(
             summary.failures.setdefault(label, SessionFailure(f"{node.name} failed; see the logs", node.name))
 
     failures, summary.computed, summary.reused = run_nodes(
-        workflow, nprocs=nprocs, mem_gb=mem_gb, on_node=node_event, plugin=plugin, plugin_args=plugin_args
-    )
+        workflow, nprocs=nprocs, mem_gb=mem_gb, on_node=node_event, plugin=plugin, plugin_args=plugin_args,
+        workers=workers,
+    )  # fmt: skip
     for failure in reversed(failures):
         summary.failures[session_of(failure.hierarchy)] = explain(failure)
     return summary
@@ -158,6 +163,7 @@ def run_nodes(
     on_node: Callable[[Any, str], None],
     plugin: str | None = None,
     plugin_args: dict[str, Any] | None = None,
+    workers: ProcessPoolExecutor | None = None,
 ) -> tuple[list[NodeFailure], int, int]:
     """Run a workflow; return the nodes that failed, and how many were computed and reused from the work folder."""
     failed = False
@@ -167,7 +173,7 @@ def run_nodes(
         failed |= status == "exception"
         on_node(node, status)
 
-    runner = make_plugin(nprocs=nprocs, mem_gb=mem_gb, callback=callback)
+    runner = make_plugin(nprocs=nprocs, mem_gb=mem_gb, callback=callback, workers=workers)
     try:
         if plugin is not None:
             workflow.run(plugin=plugin, plugin_args={**(plugin_args or {}), "status_callback": callback})

@@ -2,7 +2,7 @@
 #BSUB -J harmoniq-group
 #BSUB -w "ended(harmoniq)"
 #BSUB -n @cpus@
-#BSUB -M @mem_mb@
+#BSUB -M @mem_mb@MB
 #BSUB -W @time_hours_minutes@
 #BSUB -o @folder@/group.log
 @directives@

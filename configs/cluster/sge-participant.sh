@@ -11,6 +11,7 @@
 set -u
 @setup@
 label=$(sed -n "${SGE_TASK_ID}p" @folder@/tasks.txt)
+[ -n "$label" ] || { echo "error: no such task in @folder@/tasks.txt" >&2; exit 2; }
 select=(--participant-label "${label%%_ses-*}")
 case $label in *_ses-*) select+=(--session-label "${label##*_ses-}") ;; esac
 @command@ "${select[@]}" --nprocs @cpus@ --mem @mem_gb@

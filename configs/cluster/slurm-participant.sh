@@ -13,7 +13,12 @@
 # where it stopped.
 set -u
 @setup@
+# Apptainer's --cleanenv takes the allocation's variables away: hand them on.
+for name in SLURM_CPUS_PER_TASK SLURM_MEM_PER_NODE SLURM_MEM_PER_CPU SLURM_JOB_ID SLURM_ARRAY_JOB_ID SLURM_ARRAY_TASK_ID; do
+  if [ -n "${!name:-}" ]; then export "APPTAINERENV_$name=${!name}"; fi
+done
 label=$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" @folder@/tasks.txt)
+[ -n "$label" ] || { echo "error: no such task in @folder@/tasks.txt" >&2; exit 2; }
 select=(--participant-label "${label%%_ses-*}")
 case $label in *_ses-*) select+=(--session-label "${label##*_ses-}") ;; esac
 echo "task ${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID} on $(hostname): $label"

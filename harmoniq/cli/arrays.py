@@ -5,17 +5,19 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from harmoniq.cli.bookkeeping import options_digest
 from harmoniq.cli.folders import prepare_folder
 from harmoniq.cli.validation import validate
-from harmoniq.data.bids import check_dataset, find_participants, find_sessions
+from harmoniq.data.bids import check_dataset, find_participants, session_labels
 from harmoniq.data.errors import InputError
 from harmoniq.data.files import write_text
-from harmoniq.jobs.record import queue_records
+from harmoniq.jobs.claim import Claim
+from harmoniq.jobs.record import Record, queue_records
 from harmoniq.jobs.scripts import Resources, array_range, directives, fill, read_template, time_seconds
 from harmoniq.jobs.submission import Submission, submissions_dir, write_submission
 from harmoniq.jobs.submit import array_limit, sbatch
@@ -93,8 +95,32 @@ def submits(args: argparse.Namespace) -> bool:
     return True
 
 
+@contextmanager
+def one_submission(out_dir: Path, *, dry_run: bool) -> Iterator[None]:
+    """Hold a folder of results while what is missing is found and submitted: two at once would submit the same twice.
+
+    Parameters
+    ----------
+    out_dir : path
+        Folder of the results.
+    dry_run : bool
+        Hold nothing, and make no folder.
+
+    Raises
+    ------
+    InputError
+        When another process holds it.
+    """
+    if dry_run:
+        yield
+        return
+    prepare_folder(out_dir, "OUT_DIR")
+    with Claim(out_dir, "submission"):
+        yield
+
+
 def new_folder(out_dir: Path, suffix: object) -> Path:
-    """Return the folder of a submission of this second.
+    """Return the folder of a submission of this second, which no earlier one has.
 
     Parameters
     ----------
@@ -108,7 +134,9 @@ def new_folder(out_dir: Path, suffix: object) -> Path:
     Path
         The folder of a submission of this second.
     """
-    return submissions_dir(out_dir) / f"{time.strftime('%Y%m%d-%H%M%S')}-{suffix}"
+    while (folder := submissions_dir(out_dir) / f"{time.strftime('%Y%m%d-%H%M%S')}-{suffix}").exists():
+        time.sleep(0.1)
+    return folder
 
 
 def plan_arrays(args: argparse.Namespace, settings: Settings | None = None) -> Arrays:
@@ -178,11 +206,7 @@ def _tasks(bids_dir: Path, wanted: Sequence[str] | None, per_session: bool) -> l
     labels = find_participants(bids_dir, wanted)
     if not per_session:
         return [f"sub-{label}" for label in labels]
-    return [
-        f"sub-{label}" + (f"_ses-{session}" if session else "")
-        for label in labels
-        for session in find_sessions(bids_dir, label)
-    ]
+    return [task for label in labels for task in session_labels(bids_dir, label)]
 
 
 def _digest(args: argparse.Namespace, bids_dir: Path, out_dir: Path, settings: Settings | None) -> str:
@@ -211,9 +235,12 @@ def _resources(args: argparse.Namespace) -> Resources:
 def _missing(out_dir: Path, tasks: list[str], digest: str, *, everything: bool) -> tuple[list[str], list[str]]:
     """Return the tasks that are to be submitted, and those that the cluster has already."""
     records = judge_all(out_dir)
+    of_task: dict[str, list[Record]] = {task: [] for task in tasks}
+    for label, record in records.items():
+        for task in {label, record.participant_id} & of_task.keys():
+            of_task[task].append(record)
     wanted, busy = [], []
-    for task in tasks:
-        mine = [record for label, record in records.items() if task in (label, record.participant_id)]
+    for task, mine in of_task.items():
         if any(record.state == "running" or (record.state == "pending" and record.job) for record in mine):
             busy.append(task)
         elif everything or not mine or any(r.state != "done" or r.options != digest for r in mine):
@@ -224,6 +251,7 @@ def _missing(out_dir: Path, tasks: list[str], digest: str, *, everything: bool) 
 def _script(args: argparse.Namespace, tasks: list[str], folder: Path, resources: Resources) -> Script:
     fields = resources.fields() | {
         "array": array_range(len(tasks), args.at_most),
+        "array_of_two": array_range(max(2, len(tasks)), args.at_most),
         "array_from_1": array_range(len(tasks), args.at_most, first=1),
         "folder": shlex.quote(str(folder)),
         "warning": str(args.warning),
@@ -331,9 +359,4 @@ def program(args: argparse.Namespace, command: str, binds: Sequence[str]) -> lis
 
 
 def _sessions(args: argparse.Namespace, tasks: Sequence[str]) -> list[str]:
-    bids_dir = args.bids_dir.absolute()
-    return [
-        task + (f"_ses-{session}" if session else "")
-        for task in tasks
-        for session in find_sessions(bids_dir, task.removeprefix("sub-"))
-    ]
+    return [label for task in tasks for label in session_labels(args.bids_dir, task.removeprefix("sub-"))]

@@ -14,6 +14,7 @@ from harmoniq.data.bids import (
     find_sessions,
     index_dataset,
     read_filters,
+    session_label,
 )
 from harmoniq.data.errors import InputError
 from harmoniq.data.inputs import SessionInputs, find_acquisitions
@@ -81,7 +82,6 @@ def discover(
     for label in labels:
         site_keys = settings.sites.get(sites.get(label, ""), {})
         for session in find_sessions(bids_dir, label, sessions):
-            name = f"sub-{label}" + (f"_ses-{session}" if session else "")
             try:
                 inputs = find_acquisitions(
                     layout, label, session,
@@ -91,7 +91,7 @@ def discover(
                 patient = groups[label] == settings.study.patient_group if label in groups else None
                 found.append(lesions.add_to(bundles.add_to(existing.add_to(inputs)), patient=patient))
             except InputError as error:
-                refused[name] = error
+                refused[session_label(label, session)] = error
     return Discovery(tuple(found), refused)
 
 

@@ -211,6 +211,7 @@ def _run(
 ) -> Path | None:  # fmt: skip
     from harmoniq.workflows.group import init_group_wf
     from harmoniq.workflows.study import configure_nipype, explain, run_nodes
+    from harmoniq.workflows.workers import fork_workers
 
     configure_nipype(log_dir=work_dir / "logs", stop_on_first_crash=True, verbose=args.verbose)
     workflow = init_group_wf(
@@ -221,12 +222,14 @@ def _run(
     workflow.base_dir = str(work_dir)
     for name, value in inputs.items():
         setattr(workflow.inputs.inputnode, name, value)
+    workers = fork_workers(nprocs)
     with Progress("group", len(workflow.list_node_names())) as progress:
         failures, *_ = run_nodes(
             workflow,
             nprocs=nprocs,
             mem_gb=memory,
             on_node=lambda node, status: progress.node(node.name, status),
+            workers=workers,
         )
     for failure in map(explain, failures):
         if failure.bad_input:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from harmoniq.cli.resources import limit_threads
 from harmoniq.data.errors import InputError
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
@@ -25,10 +26,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Nipype and pydra ask a server for their newest version at first use: never, unless the user sets these.
     for name in ("NO_ET", "NIPYPE_NO_ET"):
         os.environ.setdefault(name, "1")
+    # Arrow's memory would keep a thread of its own, and a process with threads cannot safely be forked.
+    os.environ.setdefault("JE_ARROW_MALLOC_CONF", "background_thread:false")
     from harmoniq.cli.parser import build_parser
 
     try:
         args = build_parser().parse_args(argv)
+        if hasattr(args, "omp_nthreads"):  # before numerical libraries are loaded, which start their threads then
+            limit_threads(args.omp_nthreads)
         return args.execute(args)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Container, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from harmoniq.cli.progress import Progress
 from harmoniq.cli.resources import limit_threads, memory_gb, process_count
 from harmoniq.data.errors import InputError
 from harmoniq.data.inputs import SessionInputs
-from harmoniq.jobs.ledger import Stopped, kill_children, stop_on_signals
+from harmoniq.jobs.ledger import Stopped, kill_children, refuse, stop_on_signals
 from harmoniq.settings.schema import STAGES, Settings
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 #: Exit code (the EX_TEMPFAIL of sysexits.h) that asks the batch script to put the task back into the queue.
 REQUEUE = 75
+
+#: What nearly every session's nodes need, and the report: loaded once, before the workers are forked.
+_NEEDED_BY_NODES = ("harmoniq.mp2rage.interpolation", "harmoniq.report.pictures", "harmoniq.report.participant")
 
 
 def run_participants(args: argparse.Namespace, settings: Settings) -> int:
@@ -78,78 +82,82 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
     if engines.tractometry is not None:
         print(f"Profiles along the bundles: {engines.tractometry.label} ({engines.tractometry.folder})")
     write_dataset_files(out_dir, args.bids_dir, settings, _options(args))
-    stop_on_signals()
     with claimed(out_dir, found, options=options) as mine:
         _print_refused(mine, known=found.refused)
         if not mine.sessions:  # another run has them all, and writes their reports
             return 1
-        return _process(args, settings, engines, mine, out_dir, work_dir, nprocs, memory, options)
+        stop_on_signals()
+        return _process(_Run(args, settings, engines, mine, out_dir, work_dir, nprocs, memory, options))
 
 
-def _process(
-    args: argparse.Namespace,
-    settings: Settings,
-    engines: "MapEngines",
-    found: Discovery,
-    out_dir: Path,
-    work_dir: Path,
-    nprocs: int,
-    memory: float,
-    options: str,
-) -> int:
+@dataclass(frozen=True)
+class _Run:
+    """What one run works on: sessions that it holds, where, and with how much."""
+
+    args: argparse.Namespace
+    settings: Settings
+    engines: "MapEngines"
+    found: Discovery
+    out_dir: Path
+    work_dir: Path
+    nprocs: int
+    memory: float
+    options: str
+
+
+def _process(run: _Run) -> int:
     """Run, report and clean up; return the exit code."""
     started = time.monotonic()
     try:
-        summary = _run(args, settings, engines, found, out_dir, work_dir, nprocs, memory, options)
+        summary = _run_nodes(run)
     except Stopped as stop:
         kill_children()
         print(f"stopped by {stop}: run the same command again to go on where it stopped", file=sys.stderr)
         return REQUEUE if stop.requeue and stop.gained else 128 + stop.number
-    code = _exit_code(found, summary)
+    code = _exit_code(run.found, summary)
     try:
-        _write_reports(out_dir, found, settings, engines, summary)
+        _write_reports(run.out_dir, run.found, run.settings, run.engines, summary)
     except InputError as error:  # a full disk, say: what failed before must still be told
         print(f"error: {error}", file=sys.stderr)
         code = max(code, 1)
-    if args.clean_work_dir:
-        clean(work_dir, found, summary.failures)
-    _print_summary(found, summary, out_dir, time.monotonic() - started)
+    except Stopped as stop:  # all maps are there, but a session without its report is not done
+        for inputs in run.found.sessions:
+            if inputs.label not in summary.failures:
+                refuse(run.out_dir, inputs.label, "stopped while reports were written", cause="cancelled")
+        print(f"stopped by {stop} while reports were written: run the same command again", file=sys.stderr)
+        return 128 + stop.number
+    if run.args.clean_work_dir:
+        clean(run.work_dir, run.found, summary.failures)
+    _print_summary(run.found, summary, run.out_dir, time.monotonic() - started)
     return code
 
 
-def _run(
-    args: argparse.Namespace,
-    settings: Settings,
-    engines: "MapEngines",
-    found: Discovery,
-    out_dir: Path,
-    work_dir: Path,
-    nprocs: int,
-    memory: float,
-    options: str,
-) -> "RunSummary":
+def _run_nodes(run: _Run) -> "RunSummary":
     from harmoniq.workflows.study import configure_nipype, init_study_wf, run_study
+    from harmoniq.workflows.workers import fork_workers
 
+    args, found, out_dir = run.args, run.found, run.out_dir
     configure_nipype(log_dir=out_dir / "logs", stop_on_first_crash=args.stop_on_first_crash, verbose=args.verbose)
     workflow = init_study_wf(
-        sessions=found.sessions, settings=settings, engines=engines, out_dir=out_dir, work_dir=work_dir,
+        sessions=found.sessions, settings=run.settings, engines=run.engines, out_dir=out_dir, work_dir=run.work_dir,
         stages=args.stages or STAGES, seed=args.seed, fs_license_file=args.fs_license_file,
-        threads=args.omp_nthreads, mem_gb=lambda inputs: min(_fit_gb(inputs), memory),
+        threads=args.omp_nthreads, mem_gb=lambda inputs: min(_fit_gb(inputs), run.memory),
     )  # fmt: skip
-    mend_work_folder(work_dir, found)
+    mend_work_folder(run.work_dir, found)
     if args.write_graph:
         _write_graph(workflow, out_dir)
     plugin, plugin_args = _foreign_plugin(args)
+    workers = fork_workers(run.nprocs, _NEEDED_BY_NODES) if plugin is None else None
     total = len(workflow.list_node_names())
-    with Progress("participants", total) as progress, watch(workflow, found, out_dir, options=options) as ledger:
+    with Progress("participants", total) as progress, watch(workflow, found, out_dir, options=run.options) as ledger:
 
         def on_node(label: str, stage: str, node: str, status: str) -> None:
             progress.node(f"{label} {node}", status)
             note_event(ledger, label, stage, node, status)
 
         summary = run_study(
-            workflow, found.sessions, nprocs=nprocs, mem_gb=memory, plugin=plugin, plugin_args=plugin_args,
-            on_node=on_node,
+            workflow, found.sessions, nprocs=run.nprocs, mem_gb=run.memory, plugin=plugin, plugin_args=plugin_args,
+            on_node=on_node, workers=workers,
         )  # fmt: skip
         note_outcome(ledger, summary, cut_short=args.stop_on_first_crash and bool(summary.failures))
         return summary

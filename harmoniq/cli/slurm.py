@@ -11,6 +11,7 @@ from harmoniq.cli.arrays import (
     job_directives,
     job_setup,
     new_folder,
+    one_submission,
     plan_arrays,
     run_command,
     submit_arrays,
@@ -27,7 +28,12 @@ from harmoniq.jobs.submit import cancel, sbatch
 def execute(args: argparse.Namespace) -> int:
     """Submit (or print) what is missing; return the exit code."""
     out_dir = args.out_dir.absolute()
-    with_slurm = submits(args)
+    submits(args)
+    with one_submission(out_dir, dry_run=args.dry_run):
+        return _hand_in(args, out_dir)
+
+
+def _hand_in(args: argparse.Namespace, out_dir: Path) -> int:
     arrays = plan_arrays(args)
     command = run_command(args, "group")
     group_script(args, out_dir, [], command)  # what is wrong with its options is said before anything is submitted
@@ -35,7 +41,7 @@ def execute(args: argparse.Namespace) -> int:
     wanted = not args.no_group and bool(arrays.scripts or not (out_dir / "group" / "report.html").is_file())
     if args.dry_run:
         print_scripts([arrays], group_script(args, out_dir, ["ARRAY_JOB"], command) if wanted else None)
-    elif not with_slurm:
+    elif not submits(args):
         _leave_to_user(arrays, group_script(args, out_dir, ["ARRAY_JOB"], command) if wanted else None)
     else:
         jobs = submit_arrays(arrays)

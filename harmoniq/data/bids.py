@@ -88,6 +88,16 @@ def find_sessions(bids_dir: Path, participant: str, wanted: Sequence[str] | None
     return [label for label in known if label in labels]
 
 
+def session_labels(bids_dir: Path, participant: str, wanted: Sequence[str] | None = None) -> list[str]:
+    """Return ``sub-X_ses-Y`` of each session of a participant, or ``sub-X`` where the dataset has no sessions."""
+    return [session_label(participant, session) for session in find_sessions(bids_dir, participant, wanted)]
+
+
+def session_label(participant: str, session: str | None) -> str:
+    """Return ``sub-X_ses-Y``, or ``sub-X`` without a session; both are given without their prefix."""
+    return f"sub-{participant}" + (f"_ses-{session}" if session else "")
+
+
 def check_sessions(bids_dir: Path, participants: Sequence[str], wanted: Sequence[str] | None) -> None:
     """Refuse a wanted session that no participant has.
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from harmoniq.data.acquisitions import DWI, MEGRE, MP2RAGE, B1Map
-from harmoniq.data.bids import QUERIES
+from harmoniq.data.bids import QUERIES, session_label
 from harmoniq.data.bundle_space import BundleSpace
 from harmoniq.data.diffusion import raw_diffusion
 from harmoniq.data.errors import InputError
@@ -51,7 +51,7 @@ class SessionInputs:
     @property
     def label(self) -> str:
         """Return ``sub-X`` or ``sub-X_ses-Y``."""
-        return f"sub-{self.participant}" + (f"_ses-{self.session}" if self.session else "")
+        return session_label(self.participant, self.session)
 
 
 def find_acquisitions(

@@ -144,11 +144,11 @@ class Ledger:
                 self._change(label, state="failed", cause="cancelled", message="the run stopped before it was done")
 
 
-def refuse(out_dir: Path, label: str, message: str, *, options: str = "") -> None:
-    """Write that a session was not started, because its input is wrong."""
+def refuse(out_dir: Path, label: str, message: str, *, options: str = "", cause: str = "input") -> None:
+    """Write that a session failed outside of its workflow; by default before that was started, for wrong input."""
     old = read_record(status_dir(out_dir) / f"{label}.json")
     write_record(out_dir, Record(
-        label, "failed", cause="input", message=message, started=time.time(), attempt=(old.attempt if old else 0) + 1,
+        label, "failed", cause=cause, message=message, started=time.time(), attempt=(old.attempt if old else 0) + 1,
         options=options, job=slurm_job(), host=socket.gethostname(),
     ))  # fmt: skip
 

@@ -1,10 +1,10 @@
 """What Slurm knows of jobs: which wait, which run, and how the others ended."""
 
-import getpass
+import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,11 +55,18 @@ class Queue:
         return self.states.get(job, "") in RUNNING
 
 
-def ask_slurm() -> Queue:
-    """Ask ``squeue`` once for all jobs of this user, those that ended lately among them. Accounting is not needed."""
+def ask_slurm(owners: Collection[int] = ()) -> Queue:
+    """Ask ``squeue`` once for all jobs of some users, those that ended lately among them. Accounting is not needed.
+
+    Parameters
+    ----------
+    owners : collection of int
+        Numbers of the users who submitted; by default this one.
+    """
     if shutil.which("squeue") is None:
         return Queue()
-    command = ["squeue", "-h", "-r", "-t", "all", "-u", getpass.getuser(), "-o", "%F|%K|%A|%T"]
+    users = ",".join(map(str, owners or [os.getuid()]))
+    command = ["squeue", "-h", "-r", "-t", "all", "-u", users, "-o", "%F|%K|%A|%T"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from functools import cached_property
 from pathlib import Path
 
 from harmoniq.data.files import write_json
@@ -28,7 +29,7 @@ class Submission:
 
     def holds(self, label: str) -> bool:
         """Return whether a session, or its participant, is among the tasks."""
-        return label in self.labels or label.split("_ses-")[0] in self.labels
+        return label in self._indices or label.split("_ses-")[0] in self._indices
 
     def task_of(self, label: str) -> str:
         """Return the job's name of a session, ``12_3``."""
@@ -39,7 +40,11 @@ class Submission:
         return Path(self.folder) / f"{self.job}_{self._index(label)}.log"
 
     def _index(self, label: str) -> int:
-        return self.labels.index(label if label in self.labels else label.split("_ses-")[0])
+        return self._indices[label if label in self._indices else label.split("_ses-")[0]]
+
+    @cached_property
+    def _indices(self) -> dict[str, int]:
+        return {label: index for index, label in enumerate(self.labels)}
 
 
 def submissions_dir(out_dir: Path) -> Path:
@@ -62,6 +67,11 @@ def read_submissions(out_dir: Path) -> list[Submission]:
         except (OSError, ValueError, TypeError, KeyError):
             continue  # one that is being written, or was when its writer was killed
     return found
+
+
+def owners(out_dir: Path) -> set[int]:
+    """Return the numbers of the users who submitted: a study's folder can be shared, and each has jobs of their own."""
+    return {path.stat().st_uid for path in submissions_dir(out_dir).glob("*/submission.json")}
 
 
 def newest_with(submissions: list[Submission], label: str) -> Submission | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harmoniq.jobs.queue import ENDED, Queue, ask_slurm, trace_in_log
 from harmoniq.jobs.record import Record, read_records
-from harmoniq.jobs.submission import Submission, newest_with, read_submissions
+from harmoniq.jobs.submission import Submission, newest_with, owners, read_submissions
 
 #: Seconds without a sign of life after which a run on another machine, unknown to a scheduler, counts as lost.
 SILENCE = 600.0
@@ -49,7 +49,8 @@ def judge_all(out_dir: Path, *, labels: Iterable[str] = (), queue: Queue | None 
     records = read_records(out_dir)
     submissions = read_submissions(out_dir)
     if queue is None:
-        queue = ask_slurm() if submissions or any(record.job for record in records.values()) else Queue()
+        asks = submissions or any(record.job for record in records.values())
+        queue = ask_slurm(owners(out_dir)) if asks else Queue()
     for label in labels:
         records.setdefault(label, Record(label, "pending"))
     return {label: judge(record, newest_with(submissions, label), queue) for label, record in sorted(records.items())}

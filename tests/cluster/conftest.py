@@ -243,7 +243,12 @@ class Run:
         import psutil
 
         family = psutil.Process(self.process.pid).children(recursive=True)
-        return [process for process in family if process.ppid() != self.process.pid]
+        return [process for process in family if not self._is_helper(process)]
+
+    def _is_helper(self, process):
+        """Return whether a process only starts workers, or keeps count of semaphores."""
+        words = " ".join(process.cmdline())
+        return "resource_tracker" in words or ("forkserver" in words and process.ppid() == self.process.pid)
 
     def wait(self, seconds=240):
         code = self.process.wait(seconds)

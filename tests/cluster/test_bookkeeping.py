@@ -10,13 +10,14 @@ import time
 import psutil
 import pytest
 
+from harmoniq.cli.arrays import new_folder
 from harmoniq.data.errors import InputError
 from harmoniq.jobs.claim import Claim
 from harmoniq.jobs.exclusions import write_exclusions
 from harmoniq.jobs.queue import Queue, trace_in_log
 from harmoniq.jobs.record import Record, read_records, status_dir, write_record
 from harmoniq.jobs.scripts import Resources, array_range, directives, fill, read_template, time_seconds
-from harmoniq.jobs.submission import Submission
+from harmoniq.jobs.submission import Submission, newest_with
 from harmoniq.jobs.verdict import judge
 
 HERE = {"host": socket.gethostname(), "pid": os.getpid(), "boot": psutil.Process().create_time()}
@@ -143,9 +144,45 @@ def test_what_is_no_time(text):
 
 
 FIELDS = Resources(4, 8, "12:00:00").fields() | {
-    "array": array_range(3, 2), "array_from_1": array_range(3, 2, first=1), "folder": "/out", "warning": "60",
+    "array": array_range(3, 2), "array_of_two": array_range(3, 2),
+    "array_from_1": array_range(3, 2, first=1), "folder": "/out", "warning": "60",
     "directives": "", "setup": "", "command": "harmoniq run a b participant", "dependency": "afterany:1", "after": "1",
 }  # fmt: skip
+
+
+INDEX = {"slurm": ("SLURM_ARRAY_TASK_ID", 1), "pbs": ("PBS_ARRAY_INDEX", 1), "sge": ("SGE_TASK_ID", 2),
+         "lsf": ("LSB_JOBINDEX", 2)}  # fmt: skip
+
+
+def run_script(tmp_path, scheduler, **variables):
+    """Run a participant's script as its scheduler would; the command prints its words and the environment."""
+    command = tmp_path / "command.sh"
+    command.write_text('echo "words: $*"; env')
+    (tmp_path / "tasks.txt").write_text("sub-01\nsub-02_ses-b\n")
+    fields = FIELDS | {"folder": str(tmp_path), "command": f"bash {command}"}
+    script = tmp_path / "script.sh"
+    script.write_text(fill(read_template(scheduler, "participant"), fields, name=scheduler))
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM", "APPTAINER"))}
+    return subprocess.run(["bash", script], env=clean | variables, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("scheduler", ["slurm", "pbs", "sge", "lsf"])
+def test_a_task_takes_its_session(tmp_path, scheduler):
+    name, index = INDEX[scheduler]
+    variables = {"SLURM_ARRAY_JOB_ID": "12"} if scheduler == "slurm" else {}
+    done = run_script(tmp_path, scheduler, **variables, **{name: str(index)})
+    assert done.returncode == 0, done.stderr
+    assert "words: --participant-label sub-02 --session-label b" in done.stdout
+    beyond = run_script(tmp_path, scheduler, **variables, **{name: str(index + 1)})
+    # PBS takes no array of one task: its second one finds nothing to do.
+    assert beyond.returncode == (0 if scheduler == "pbs" else 2) and "words:" not in beyond.stdout
+
+
+def test_a_container_keeps_the_allocation(tmp_path):
+    allocation = {"SLURM_CPUS_PER_TASK": "3", "SLURM_MEM_PER_NODE": "2048", "SLURM_ARRAY_JOB_ID": "12"}
+    text = run_script(tmp_path, "slurm", SLURM_ARRAY_TASK_ID="0", **allocation).stdout
+    for name, value in allocation.items():
+        assert f"APPTAINERENV_{name}={value}\n" in text  # what Apptainer sets inside, in spite of --cleanenv
 
 
 @pytest.mark.parametrize("scheduler", ["slurm", "pbs", "sge", "lsf"])
@@ -164,6 +201,31 @@ def test_a_template_of_ones_own(tmp_path):
     assert "#SBATCH --array" in read_template("slurm", "participant", tmp_path)
     with pytest.raises(InputError, match="@cores@"):
         fill("@cores@", FIELDS, name="x")
+
+
+def test_one_submission_at_a_time(tmp_path, make_tiny):
+    dataset, out = make_tiny(tmp_path / "bids"), tmp_path / "out"
+    dataset.add("01")
+    words = ("slurm", dataset.root, out, "--scheduler", "pbs", "--skip-bids-validation")
+    command = [sys.executable, "-P", "-m", "harmoniq", *map(str, words[:-1]), "--", words[-1]]
+    with Claim(out, "submission"):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2 and f"is being processed by process {os.getpid()}" in done.stderr
+    assert not list(out.glob("logs/slurm/*"))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (script,) = out.glob("logs/slurm/*/participant.sh")
+    assert "#PBS -J 0-1\n" in script.read_text(), "PBS refuses an array of one task"
+    assert new_folder(out, 1) != script.parent, "two submissions of one second share their task lists"
+
+
+def test_a_large_study_is_judged_quickly():
+    """No loop over all labels for each label: 200,000 would take hours."""
+    labels = tuple(f"sub-{number:06d}" for number in range(200_000))
+    large = Submission("12", labels, "/nowhere")
+    assert [large.task_of(label) for label in labels[-3:]] == ["12_199997", "12_199998", "12_199999"]
+    found = [newest_with([large], f"{label}_ses-1") for label in labels]
+    assert all(submission is large for submission in found)
 
 
 def test_units_of_the_schedulers():
