@@ -3,6 +3,7 @@
 #PBS -J @array_of_two@
 #PBS -l select=1:ncpus=@cpus@:mem=@mem_mb@mb
 #PBS -l walltime=@time@
+#PBS -S /bin/bash
 #PBS -j oe
 #PBS -o @folder@/
 #PBS -r y

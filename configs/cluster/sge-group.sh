@@ -4,6 +4,7 @@
 #$ -pe smp @cpus@
 #$ -l h_vmem=@mem_mb_per_cpu@M
 #$ -l h_rt=@time@
+#$ -S /bin/bash
 #$ -j y
 #$ -o @folder@/group.log
 @directives@

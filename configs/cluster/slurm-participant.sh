@@ -12,6 +12,7 @@
 # One participant per task. What was computed stays in the work folder, so that a task that is started again goes on
 # where it stopped.
 set -u
+trap : USR1 # the warning before the time limit ends nothing that has not begun: then Slurm ends it, and says why
 @setup@
 # Apptainer's --cleanenv takes the allocation's variables away: hand them on.
 for name in SLURM_CPUS_PER_TASK SLURM_MEM_PER_NODE SLURM_MEM_PER_CPU SLURM_JOB_ID SLURM_ARRAY_JOB_ID SLURM_ARRAY_TASK_ID; do

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from harmoniq.data.errors import InputError
@@ -45,7 +46,7 @@ def sort_regions(table: pd.DataFrame) -> pd.DataFrame:
             "session": table["session_id"].fillna("").astype(str) if "session_id" in table else "",
             "metric": table["metric"].map({name: i for i, name in enumerate(METRICS)}),
             "tissue": table["tissue"].map({name: i for i, name in enumerate(TISSUES)}),
-            "number": table["region"].map(_region_number),
+            "number": table["region"].map({region: _region_number(region) for region in table["region"].unique()}),
             "region": table["region"].astype(str),
             "hemisphere": table["hemisphere"].fillna("").astype(str) if "hemisphere" in table else "",
         },
@@ -107,21 +108,30 @@ def read_regions_tables(paths: Sequence[str | Path]) -> pd.DataFrame:
     """
     if not paths:
         raise InputError("no regional table found", remedy="run the participant level first")
-    frames = []
-    owners: dict[tuple[str, str], Path] = {}
-    for path, frame in ((Path(path), read_tsv(path, required=_REQUIRED)) for path in paths):
+    files = [Path(path) for path in paths]
+    frames = [read_tsv(path, required=_REQUIRED) for path in files]
+    for path, frame in zip(files, frames):
         _check_participant(frame, path)
-        sessions = frame["session_id"].fillna("n/a") if "session_id" in frame else pd.Series("n/a", index=frame.index)
-        for key in pd.unique(pd.MultiIndex.from_arrays([frame["participant_id"], sessions])):
-            if key in owners:
-                raise InputError(
-                    f"{' '.join(map(str, key))} stands in {owners[key]} too",
-                    file=path,
-                    remedy="remove one of the two tables",
-                )
-            owners[key] = path
-        frames.append(frame)
-    return sort_regions(pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True))
+    table = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+    _check_owners(table, files, [len(frame) for frame in frames])
+    return sort_regions(table)
+
+
+def _check_owners(table: pd.DataFrame, files: Sequence[Path], lengths: Sequence[int]) -> None:
+    """Refuse two files with rows of the same participant and session; `lengths` are the files' numbers of rows."""
+    sessions = table["session_id"].fillna("n/a") if "session_id" in table else "n/a"
+    whose = pd.DataFrame({"participant": table["participant_id"], "session": sessions})
+    whose["file"] = np.repeat(np.arange(len(files)), lengths)
+    whose = whose.drop_duplicates()
+    twice = whose[whose.duplicated(["participant", "session"])]
+    if len(twice):
+        participant, session, second = twice.iloc[0]
+        first = whose.loc[(whose["participant"] == participant) & (whose["session"] == session), "file"].iloc[0]
+        raise InputError(
+            f"{participant} {session} stands in {files[first]} too",
+            file=files[second],
+            remedy="remove one of the two tables",
+        )
 
 
 def _check_participant(frame: pd.DataFrame, path: Path) -> None:

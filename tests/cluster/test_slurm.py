@@ -180,6 +180,21 @@ def test_refusals(slurm, study, tmp_path):
     assert done.returncode == 2 and "--r1-engine" in done.stderr
 
 
+def test_directives_of_pbs(slurm, study, tmp_path):
+    """No PBS is at hand, but Slurm's sbatch reads its directives: the array, cores, memory, times and dependency."""
+    out = tmp_path / "out"
+    submit(slurm, study, out, "--scheduler", "pbs", "--cpus", 2, "--time", "1:30:00")
+    (array,), (group,) = (list(out.glob(f"logs/slurm/*/{level}.sh")) for level in ("participant", "group"))
+    number = slurm.run("sbatch", "--hold", str(array)).split()[-1]
+    group.write_text(group.read_text().replace("ARRAY_JOB", number))
+    waiting = slurm.run("sbatch", str(group)).split()[-1]
+    told = slurm.run("scontrol", "show", "job", number), slurm.run("scontrol", "show", "job", waiting)
+    slurm.run("scancel", number, waiting)
+    for words in ("ArrayTaskId=0-2 JobName=harmoniq", "MinCPUsNode=2 MinMemoryNode=1.50G", "TimeLimit=01:30:00"):
+        assert words in told[0], told[0]
+    assert f"Dependency=afterany:{number}" in told[1] and "TimeLimit=04:00:00" in told[1], told[1]
+
+
 def test_dry_run_writes_nothing(slurm, study, tmp_path):
     out = tmp_path / "out"
     done = slurm.harmoniq("slurm", study.root, out, "--dry-run", "--account", "lab", cwd=tmp_path)
