@@ -1,5 +1,6 @@
 """A Slurm of the tests' own: real daemons on the loopback, in a folder of their own; skipped where not installed."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 PROGRAMS = ("slurmctld", "slurmd", "slurmstepd", "munged", "sbatch")
@@ -115,19 +117,21 @@ class Slurm:
         self._daemon("slurmd", "-N", name, "-d", find("slurmstepd"))
 
     def kill_node(self, name):
-        """Lose a node: its daemon and all that runs on it, at once."""
-        # Its daemon first, which would otherwise report the job's end as that of a job on a sound node.
+        """Lose a node: its daemons and all that runs on it, at once."""
+        # The daemons first, which would otherwise report the job's end as that of a job on a sound node.
         os.kill(int((self.lab / "run" / f"slurmd.{name}.pid").read_text()), signal.SIGKILL)
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                environment = (process / "environ").read_bytes()
-            except OSError:
-                continue
-            if f"SLURMD_NODENAME={name}".encode() in environment.split(b"\0") and self._ours(environment):
-                os.kill(int(process.name), signal.SIGKILL)
+        tasks = [process for process in psutil.process_iter() if self._runs_on(process, name)]
+        parents = {parent for task in tasks if (parent := task.parent()) and parent.name().startswith("slurmstepd")}
+        for process in (*parents, *tasks):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
-    def _ours(self, environment):
-        return f"SLURM_CONF={self.env['SLURM_CONF']}".encode() in environment
+    def _runs_on(self, process, name):
+        try:
+            environment = process.environ()
+        except psutil.Error:
+            return False
+        return environment.get("SLURMD_NODENAME") == name and environment.get("SLURM_CONF") == self.env["SLURM_CONF"]
 
     def idle(self):
         return self.run("sinfo", "-h", "-N", "-o", "%T").split().count("idle")
@@ -240,8 +244,6 @@ class Run:
 
     def workers(self):
         """Return the processes that compute nodes."""
-        import psutil
-
         family = psutil.Process(self.process.pid).children(recursive=True)
         return [process for process in family if not self._is_helper(process)]
 

@@ -115,7 +115,6 @@ def test_killed_for_memory(slurm, study, tmp_path):
     assert states(slurm, out, tmp_path)["sub-01"]["state"] == "done"
 
 
-@pytest.mark.nightly
 def test_lost_node(slurm, study, tmp_path):
     out = tmp_path / "out"
     slurm.run("scontrol", "update", "nodename=n1", "state=drain", "reason=test")
