@@ -12,13 +12,14 @@ from pathlib import Path
 
 from harmoniq.cli.bookkeeping import options_digest
 from harmoniq.cli.folders import prepare_folder
+from harmoniq.cli.job_words import job_directives, job_setup, run_command
 from harmoniq.cli.validation import validate
 from harmoniq.data.bids import check_dataset, find_participants, session_labels
 from harmoniq.data.errors import InputError
 from harmoniq.data.files import write_text
 from harmoniq.jobs.claim import Claim
 from harmoniq.jobs.record import Record, queue_records
-from harmoniq.jobs.scripts import Resources, array_range, directives, fill, read_template, time_seconds
+from harmoniq.jobs.scripts import Resources, array_range, fill, read_template, time_seconds
 from harmoniq.jobs.submission import Submission, submissions_dir, write_submission
 from harmoniq.jobs.submit import array_limit, sbatch
 from harmoniq.jobs.verdict import judge_all
@@ -262,100 +263,6 @@ def _script(args: argparse.Namespace, tasks: list[str], folder: Path, resources:
     name = f"{args.scheduler}-participant.sh"
     text = fill(read_template(args.scheduler, "participant", args.template_dir), fields, name=name)
     return Script(folder / "participant.sh", text, tuple(tasks))
-
-
-def job_directives(args: argparse.Namespace) -> str:
-    """Return the scheduler's further options as lines of a script.
-
-    Parameters
-    ----------
-    args : Namespace
-        The command line's arguments, parsed.
-
-    Returns
-    -------
-    str
-        The scheduler's further options as lines of a script.
-    """
-    words = list(args.directive)
-    if args.scheduler == "slurm":
-        words = [f"--{name}={value}" for name in ("partition", "account") if (value := getattr(args, name))] + words
-    return directives(args.scheduler, words)
-
-
-def job_setup(path: Path | None) -> str:
-    """Return the shell lines that a job runs first.
-
-    Parameters
-    ----------
-    path : Path or None
-        File.
-
-    Returns
-    -------
-    str
-        The shell lines that a job runs first.
-
-    Raises
-    ------
-    InputError
-        Where the file is not there.
-    """
-    if path is None:
-        return ""
-    if not path.is_file():
-        raise InputError("file not found", file=path, key="--setup")
-    return path.read_text(encoding="utf-8").strip()
-
-
-def run_command(args: argparse.Namespace, level: str) -> str:
-    """Return the shell words that run one level: by this very program, or in a container.
-
-    Parameters
-    ----------
-    args : Namespace
-        The command line's arguments, parsed.
-    level : str
-        Participant or group.
-
-    Returns
-    -------
-    str
-        The shell words that run one level: by this very program, or in a container.
-    """
-    bids_dir, out_dir = args.bids_dir.absolute(), args.out_dir.absolute()
-    words = [str(bids_dir), str(out_dir), level, *args.run_options]
-    if level == "participant":
-        words += ["--work-dir", str((args.work_dir or out_dir / "work").absolute())]
-        words += [] if args.keep_work_dir else ["--clean-work-dir"]
-        # It reads the whole dataset: once, at submission.
-        words += [] if "--skip-bids-validation" in words else ["--skip-bids-validation"]
-    return shlex.join([*program(args, "run", [f"{bids_dir}:{bids_dir}:ro", f"{out_dir}:{out_dir}"]), *words])
-
-
-def program(args: argparse.Namespace, command: str, binds: Sequence[str]) -> list[str]:
-    """Return the words that start a command of harmoniq.
-
-    Parameters
-    ----------
-    args : argparse.Namespace
-        Of ``harmoniq slurm``.
-    command : str
-        Such as ``run``.
-    binds : sequence of str
-        Folders that a container needs beside those of ``--bind``.
-
-    Returns
-    -------
-    list of str
-        The words that start a command of harmoniq.
-    """
-    if args.container is None:
-        return [sys.executable, "-P", "-m", "harmoniq", command]
-    bound = [word for bind in dict.fromkeys([*binds, *args.bind]) for word in ("--bind", bind)]
-    return [
-        "apptainer", "exec", "--cleanenv", "--containall", *bound, str(args.container.absolute()), "harmoniq", command,
-    ]  # fmt: skip
 
 
 def _sessions(args: argparse.Namespace, tasks: Sequence[str]) -> list[str]:

@@ -5,9 +5,11 @@ import copy
 import hashlib
 import shlex
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from harmoniq.cli.arrays import Arrays, plan_arrays, program, submit_arrays, submits
+from harmoniq.cli.arrays import Arrays, one_submission, plan_arrays, submit_arrays, submits
+from harmoniq.cli.job_words import program
 from harmoniq.cli.reproduce_datasets import concerns, dataset_args
 from harmoniq.cli.slurm import group_script, print_scripts, submit_group
 from harmoniq.cli.words import option_words
@@ -47,8 +49,19 @@ def submit_study(args: argparse.Namespace, runs: Sequence[tuple[Settings, Datase
         0; what failed is seen by ``harmoniq status``.
     """
     args = _absolute(args)
-    planned = [_plan(args, settings, dataset) for settings, dataset in runs if concerns(args, dataset)]
     cluster = _cluster(args, Path("BIDS_DIR"), out)
+    held = dict.fromkeys(dataset.results for _, dataset in runs if concerns(args, dataset))
+    with ExitStack() as stack:
+        for folder in held:
+            stack.enter_context(one_submission(folder, dry_run=not submits(cluster)))
+        return _hand_in(args, cluster, runs, out)
+
+
+def _hand_in(
+    args: argparse.Namespace, cluster: argparse.Namespace, runs: Sequence[tuple[Settings, Dataset]], out: Path
+) -> int:
+    """Submit or print what is missing."""
+    planned = [_plan(args, settings, dataset) for settings, dataset in runs if concerns(args, dataset)]
     command = _group_command(args, cluster, [dataset for _, dataset in runs], out)
     group_script(cluster, out, [], command)
     for arrays, _ in planned:

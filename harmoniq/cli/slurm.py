@@ -5,19 +5,9 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from harmoniq.cli.arrays import (
-    Arrays,
-    Script,
-    job_directives,
-    job_setup,
-    new_folder,
-    one_submission,
-    plan_arrays,
-    run_command,
-    submit_arrays,
-    submits,
-)
+from harmoniq.cli.arrays import Arrays, Script, new_folder, one_submission, plan_arrays, submit_arrays, submits
 from harmoniq.cli.folders import prepare_folder
+from harmoniq.cli.job_words import job_directives, job_setup, run_command
 from harmoniq.data.errors import InputError
 from harmoniq.jobs.queue import ask_slurm
 from harmoniq.jobs.scripts import Resources, fill, read_template

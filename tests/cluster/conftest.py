@@ -205,7 +205,6 @@ def _cli_conftest():
 
 _CLI = _cli_conftest()
 Tiny = _CLI.Tiny
-cohort = _CLI.cohort  # the simulated dataset of the command line's tests, made once for all
 
 
 @pytest.fixture(scope="session")
