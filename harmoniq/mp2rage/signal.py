@@ -80,6 +80,11 @@ def uniform_image(inv1: ArrayLike, inv2: ArrayLike) -> NDArray:
     Notes
     -----
     Equation 3 of Marques et al. 2010.
+
+    Examples
+    --------
+    >>> uniform_image([-1.0, 0.0, 1.0], [1.0, 1.0, 1.0])
+    array([-0.5,  0. ,  0.5])
     """
     inv1, inv2 = np.asarray(inv1), np.asarray(inv2)
     single = np.result_type(inv1, inv2) in (np.float32, np.complex64)

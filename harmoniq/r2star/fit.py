@@ -85,6 +85,14 @@ def fit_r2star(
     InputError
         For an unknown method, echo times that do not fit the data or do not rise, too few echoes, a mask of another
         shape, or a noise that is missing or not above 0.
+
+    Examples
+    --------
+    >>> times = np.array([0.004, 0.008, 0.012, 0.016])
+    >>> signal = 1000 * np.exp(-20 * times)
+    >>> fit = fit_r2star(signal[np.newaxis], times)
+    >>> float(fit.r2star[0].round(3)), float(fit.s0[0].round(1))
+    (20.0, 1000.0)
     """
     signal = np.asarray(signal)
     times = _check_times(signal, echo_times, method)

@@ -15,6 +15,11 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     -------
     array
         (n,) adjusted p-values; missing ones stay missing.
+
+    Examples
+    --------
+    >>> benjamini_hochberg(np.array([0.01, 0.02, 0.04, np.nan]))
+    array([0.03, 0.03, 0.04,  nan])
     """
     from scipy.stats import false_discovery_control
 

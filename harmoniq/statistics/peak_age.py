@@ -19,6 +19,11 @@ def peak(slope: np.ndarray, curvature: np.ndarray) -> np.ndarray:
     -------
     array
         -b1 / (2 b2), where b1 age + b2 age^2 has its maximum or minimum.
+
+    Examples
+    --------
+    >>> peak(np.array([0.01]), np.array([-0.0001]))
+    array([50.])
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         return -slope / (2 * curvature)

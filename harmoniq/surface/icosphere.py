@@ -43,6 +43,12 @@ def icosphere(level: int = FSAVERAGE_LEVEL) -> tuple[npt.NDArray[np.float64], np
     ------
     ValueError
         For a level that fsaverage does not have.
+
+    Examples
+    --------
+    >>> vertices, faces = icosphere(5)
+    >>> vertices.shape, faces.shape
+    ((10242, 3), (20480, 3))
     """
     if not 0 <= level <= FSAVERAGE_LEVEL:
         raise ValueError(f"level must be 0 to {FSAVERAGE_LEVEL}, not {level}")

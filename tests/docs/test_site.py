@@ -112,3 +112,19 @@ def test_house_has_the_layers_of_the_contract():
     (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
     wanted = [name.strip().removeprefix("harmoniq.") for layer in layers for name in layer.split("|")]
     assert [word.split(":")[0] for word in words][: len(wanted)] == wanted
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pages_in_a_browser(site, browser, width):
+    """Opened from files without a network: no error on the console, nothing asked for elsewhere, nothing too wide."""
+    pages = [path for path in site.rglob("*.html") if path.parent.name != "api" or path.stem in {"index", "r2star"}]
+    assert len(pages) > 25
+    inside, wrong = site.absolute().as_uri(), []
+    for path in pages:
+        page = browser.open(path, width=width)
+        told = [text for text in page.problems() if not text.startswith(f"asked for {inside}")]
+        wrong += [f"{path.name}: {text}" for text in told]
+        if page.overflow() > 0:
+            wrong.append(f"{path.name}: {page.overflow()} pixels too wide at {width}")
+        page.close()
+    assert not wrong, "\n".join(wrong)
