@@ -15,6 +15,11 @@ def begin_worker(folder: str) -> None:
 
     Nothing else tells a worker that the main process was killed: it would go on to hold memory, and write into a folder
     that the next run works in.
+
+    Parameters
+    ----------
+    folder : str
+        Folder.
     """
     for number in (signal.SIGTERM, signal.SIGUSR1):  # a forked one has the main process's, which keep its books
         signal.signal(number, signal.SIG_DFL)

@@ -69,6 +69,8 @@ def init_group_wf(
         Processors that hierarchical Bayesian regression may use; nothing depends on it but the time.
     mem_gb : float
         Memory that each node is expected to take.
+    name : str, optional
+        Name of the workflow.
 
     Inputs
     ------
@@ -85,6 +87,11 @@ def init_group_wf(
     -------
     folder
         With the tables, models, figures and ``report.html``.
+
+    Returns
+    -------
+    Workflow
+        The workflow.
     """
     workflow = Workflow(name=name)
     given = ["regions", "participants", "alternatives", "profiles", "profiles_of"]
@@ -192,13 +199,35 @@ def init_group_wf(
 
 
 def harmonization_choices(settings: Settings) -> dict[str, object]:
-    """Return what a harmonization removes, keeps and is fitted on, as plain lists and texts."""
+    """Return what a harmonization removes, keeps and is fitted on, as plain lists and texts.
+
+    Parameters
+    ----------
+    settings : Settings
+        The run's settings.
+
+    Returns
+    -------
+    dict of str to object
+        What a harmonization removes, keeps and is fitted on, as plain lists and texts.
+    """
     chosen = as_dict(settings)["harmonization"]
     return {name: chosen[name] for name in CHOICES}
 
 
 def values_file(cohort: str) -> str:
-    """Return the file of a cohort's values, whose content decides whether a node is run again."""
+    """Return the file of a cohort's values, whose content decides whether a node is run again.
+
+    Parameters
+    ----------
+    cohort : str
+        Participants and their regional values (n participants x features).
+
+    Returns
+    -------
+    str
+        The file of a cohort's values, whose content decides whether a node is run again.
+    """
     from pathlib import Path
 
     return str(Path(cohort) / "values.npz")
@@ -210,7 +239,24 @@ def group_inputs(
     alternatives: Sequence[Path] = (),
     profiles: Mapping[Path, str] = MappingProxyType({}),
 ) -> dict[str, object]:
-    """Return the inputs of the workflow's ``inputnode``."""
+    """Return the inputs of the workflow's ``inputnode``.
+
+    Parameters
+    ----------
+    regions : sequence of Path
+        Regional tables, or values per region.
+    participants : Path
+        Participants.tsv.
+    alternatives : sequence of Path, optional
+        Participant levels that were run with another reading.
+    profiles : mapping of Path to str, optional
+        Profile tables of the participants.
+
+    Returns
+    -------
+    dict of str to object
+        The inputs of the workflow's ``inputnode``.
+    """
     lists = {"regions": regions, "alternatives": alternatives, "profiles": profiles}
     given: dict[str, object] = {name: [str(path) for path in paths] for name, paths in lists.items() if paths}
     return given | {"participants": str(participants), "profiles_of": list(profiles.values())}

@@ -65,8 +65,14 @@ def choose_map_engines(settings: Settings, license_file: Path | None = None) -> 
     Parameters
     ----------
     settings : Settings
+        The run's settings.
     license_file : path, optional
         Of FreeSurfer; default: as FreeSurfer finds it.
+
+    Returns
+    -------
+    MapEngines
+        See `MapEngines`.
 
     Raises
     ------

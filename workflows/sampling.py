@@ -30,6 +30,8 @@ def init_cortex_wf(
         Depths, interpolation, weights.
     plausible : tuple of float
         Range of values that count, 1/s.
+    name : str or None, optional
+        Name of the workflow.
 
     Inputs
     ------
@@ -54,6 +56,11 @@ def init_cortex_wf(
         GIFTI files at further depths: all of hemi-L, then all of hemi-R.
     profile
         Table of the areas' means at all depths, where there are further ones.
+
+    Returns
+    -------
+    Workflow
+        The workflow.
     """
     workflow = Workflow(name=name or f"{metric.lower()}_cortex_wf")
     given = ["in_map", "transform", "lesions", "subject_dir", "surface_files", "labels", "label_facts"]
@@ -108,6 +115,8 @@ def init_bundles_wf(
         Makes the profiles and rows; those of the embedded engine are then set beside them.
     title : str
         Of the picture of that comparison.
+    name : str or None, optional
+        Name of the workflow.
 
     Inputs
     ------
@@ -132,6 +141,11 @@ def init_bundles_wf(
         Rows of the regional table, JSON.
     native_profiles, figure, table, sidecar
         With SCILPY: the embedded engine's profiles, and how the two differ.
+
+    Returns
+    -------
+    Workflow
+        The workflow.
     """
     workflow = Workflow(name=name or f"{metric.lower()}_bundles_wf")
     given = ["in_map", "transform", "placement", "lesions", "reference", "names", "tractograms"]

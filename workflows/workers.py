@@ -24,6 +24,11 @@ def fork_workers(count: int, modules: Iterable[str] = ()) -> ProcessPoolExecutor
         Of workers.
     modules : iterable of str
         Imported first: what the nodes will need.
+
+    Returns
+    -------
+    ProcessPoolExecutor or None
+        A pool of workers that share what this process has imported; None where it must not be forked.
     """
     for name in ("harmoniq.interfaces.preload", *modules):
         importlib.import_module(name)

@@ -107,6 +107,11 @@ def one_submission(out_dir: Path, *, dry_run: bool) -> Iterator[None]:
     dry_run : bool
         Hold nothing, and make no folder.
 
+    Yields
+    ------
+    None
+        Nothing but the time in between.
+
     Raises
     ------
     InputError

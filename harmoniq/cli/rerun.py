@@ -22,6 +22,16 @@ def rerun_command(args: argparse.Namespace) -> str:
     """Return the command line: the paths as they were given, ``settings.toml`` for all settings, and the seed.
 
     ``reproduce`` reads the study's own file, so that its options of the settings are repeated.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+
+    Returns
+    -------
+    str
+        The command line: the paths as they were given, ``settings.toml`` for all settings, and the seed.
     """
     from harmoniq.cli.run import SETTING_FLAGS
 

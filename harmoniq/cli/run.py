@@ -19,7 +19,18 @@ SETTING_FLAGS = {
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Run the participant or the group level; return the exit code."""
+    """Run the participant or the group level; return the exit code.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
     settings = settings_from(args)
     if args.level == "participant":
         from harmoniq.cli.participant import run_participants
@@ -31,7 +42,18 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def settings_from(args: argparse.Namespace) -> Settings:
-    """Return the study's settings with the flags of the command line over them."""
+    """Return the study's settings with the flags of the command line over them.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+
+    Returns
+    -------
+    Settings
+        The study's settings with the flags of the command line over them.
+    """
     overrides = {
         table: {key: getattr(args, flag, None) for key, flag in keys.items()} for table, keys in SETTING_FLAGS.items()
     }

@@ -16,7 +16,18 @@ from harmoniq.jobs.submit import cancel, sbatch
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Submit (or print) what is missing; return the exit code."""
+    """Submit (or print) what is missing; return the exit code.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
     out_dir = args.out_dir.absolute()
     submits(args)
     with one_submission(out_dir, dry_run=args.dry_run):
@@ -56,6 +67,11 @@ def group_script(args: argparse.Namespace, out_dir: Path, jobs: Sequence[str], c
         That it waits for, whether they end well or badly.
     command : str
         What it runs.
+
+    Returns
+    -------
+    Script
+        The script of the group job.
 
     Raises
     ------
@@ -110,7 +126,15 @@ def submit_group(
 
 
 def print_scripts(arrays: Sequence[Arrays], group: Script | None) -> None:
-    """Print what would be submitted."""
+    """Print what would be submitted.
+
+    Parameters
+    ----------
+    arrays : sequence of Arrays
+        Arrays to write.
+    group : Script or None
+        Group of options to add to.
+    """
     for script in [*(script for one in arrays for script in one.scripts), *([group] if group else [])]:
         print(f"\n# {script.path}\n{script.text}")
 

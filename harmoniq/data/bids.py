@@ -29,6 +29,11 @@ QUERIES: dict[str, dict[str, Any]] = {
 def check_dataset(bids_dir: Path) -> None:
     """Refuse a folder that is not a BIDS dataset.
 
+    Parameters
+    ----------
+    bids_dir : Path
+        Raw BIDS dataset.
+
     Raises
     ------
     InputError
@@ -51,6 +56,18 @@ def check_dataset(bids_dir: Path) -> None:
 
 def find_participants(bids_dir: Path, wanted: Sequence[str] | None = None) -> list[str]:
     """Return participant labels without ``sub-``: all of the dataset, or those wanted.
+
+    Parameters
+    ----------
+    bids_dir : Path
+        Raw BIDS dataset.
+    wanted : sequence of str or None, optional
+        What is asked for; None: all.
+
+    Returns
+    -------
+    list of str
+        Participant labels without ``sub-``: all of the dataset, or those wanted.
 
     Raises
     ------
@@ -78,7 +95,22 @@ def find_participants(bids_dir: Path, wanted: Sequence[str] | None = None) -> li
 
 
 def find_sessions(bids_dir: Path, participant: str, wanted: Sequence[str] | None = None) -> list[str | None]:
-    """Return the session labels of a participant without ``ses-``; ``[None]`` where the dataset has no sessions."""
+    """Return the session labels of a participant without ``ses-``; ``[None]`` where the dataset has no sessions.
+
+    Parameters
+    ----------
+    bids_dir : Path
+        Raw BIDS dataset.
+    participant : str
+        Participant's label, without `sub-`.
+    wanted : sequence of str or None, optional
+        What is asked for; None: all.
+
+    Returns
+    -------
+    list of str or None
+        The session labels of a participant without ``ses-``; ``[None]`` where the dataset has no sessions.
+    """
     known = sorted(path.name[4:] for path in (bids_dir / f"sub-{participant}").glob("ses-*") if path.is_dir())
     if not known:
         return [None]
@@ -89,17 +121,54 @@ def find_sessions(bids_dir: Path, participant: str, wanted: Sequence[str] | None
 
 
 def session_labels(bids_dir: Path, participant: str, wanted: Sequence[str] | None = None) -> list[str]:
-    """Return ``sub-X_ses-Y`` of each session of a participant, or ``sub-X`` where the dataset has no sessions."""
+    """Return ``sub-X_ses-Y`` of each session of a participant, or ``sub-X`` where the dataset has no sessions.
+
+    Parameters
+    ----------
+    bids_dir : Path
+        Raw BIDS dataset.
+    participant : str
+        Participant's label, without `sub-`.
+    wanted : sequence of str or None, optional
+        What is asked for; None: all.
+
+    Returns
+    -------
+    list of str
+        ``sub-X_ses-Y`` of each session of a participant, or ``sub-X`` where the dataset has no sessions.
+    """
     return [session_label(participant, session) for session in find_sessions(bids_dir, participant, wanted)]
 
 
 def session_label(participant: str, session: str | None) -> str:
-    """Return ``sub-X_ses-Y``, or ``sub-X`` without a session; both are given without their prefix."""
+    """Return ``sub-X_ses-Y``, or ``sub-X`` without a session; both are given without their prefix.
+
+    Parameters
+    ----------
+    participant : str
+        Participant's label, without `sub-`.
+    session : str or None
+        Session's label, without `ses-`; None: no sessions.
+
+    Returns
+    -------
+    str
+        ``sub-X_ses-Y``, or ``sub-X`` without a session; both are given without their prefix.
+    """
     return f"sub-{participant}" + (f"_ses-{session}" if session else "")
 
 
 def check_sessions(bids_dir: Path, participants: Sequence[str], wanted: Sequence[str] | None) -> None:
     """Refuse a wanted session that no participant has.
+
+    Parameters
+    ----------
+    bids_dir : Path
+        Raw BIDS dataset.
+    participants : sequence of str
+        Labels of the participants, without `sub-`.
+    wanted : sequence of str or None
+        What is asked for; None: all.
 
     Raises
     ------
@@ -119,6 +188,20 @@ def check_sessions(bids_dir: Path, participants: Sequence[str], wanted: Sequence
 
 def index_dataset(bids_dir: Path, participants: Sequence[str], database_dir: Path | None = None) -> "BIDSLayout":
     """Index the raw files of some participants (PyBIDS); of all, into a database, when `database_dir` is given.
+
+    Parameters
+    ----------
+    bids_dir : Path
+        Raw BIDS dataset.
+    participants : sequence of str
+        Labels of the participants, without `sub-`.
+    database_dir : Path or None, optional
+        PyBIDS database; None: none.
+
+    Returns
+    -------
+    BIDSLayout
+        See `BIDSLayout`.
 
     Raises
     ------
@@ -140,6 +223,16 @@ def index_dataset(bids_dir: Path, participants: Sequence[str], database_dir: Pat
 
 def read_filters(path: Path | None) -> dict[str, dict[str, Any]]:
     """Read a ``--bids-filter-file``: JSON with entities per query, as fMRIPrep takes it.
+
+    Parameters
+    ----------
+    path : Path or None
+        File.
+
+    Returns
+    -------
+    dict of str to dict of str to object
+        The result.
 
     Raises
     ------

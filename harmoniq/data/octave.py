@@ -296,7 +296,9 @@ def run_script(interpreter: Interpreter, script: Path, log: Path, timeout: float
     Parameters
     ----------
     interpreter : Interpreter
+        MATLAB or Octave.
     script, log : path
+        Script; log file.
     timeout : float
         In s; then the program and its children are ended.
 

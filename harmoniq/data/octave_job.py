@@ -140,6 +140,7 @@ def run_job(job: Job, folder: Path, interpreter: Interpreter, timeout: float) ->
     folder : path
         Of the job alone; its log stays there.
     interpreter : Interpreter
+        MATLAB or Octave.
     timeout : float
         In s.
 

@@ -18,6 +18,7 @@ def trilinear(points: Any, inverse: Any, volume: Any, values: Any, inside: Any) 
     inverse : array, shape (4, 4)
         From RAS to voxel indices.
     volume : array, shape (x, y, z)
+        (x, y, z) values.
     values : array, shape (n,)
         Filled: NaN outside the volume, and where a voxel that counts is NaN.
     inside : array of bool, shape (n,)

@@ -36,6 +36,7 @@ def write_formats(frame: pd.DataFrame, path: str | Path, *, caption: str, digits
     Returns
     -------
     list of path
+        The files that were written.
     """
     heads = [str(name) for name in frame.columns]
     numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in frame.columns]

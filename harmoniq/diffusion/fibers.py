@@ -61,6 +61,7 @@ def fit_fibers(
     data : numpy.ndarray, shape (x, y, z, volumes)
         Preprocessed diffusion images.
     affine : numpy.ndarray, shape (4, 4)
+        (4, 4) voxels to mm.
     gradients : Gradients
         Of the volumes.
     white : numpy.ndarray, shape (x, y, z)

@@ -96,6 +96,7 @@ def read_gradients(bval_path: str | Path, bvec_path: str | Path, n_volumes: int)
     Returns
     -------
     Gradients
+        See `Gradients`.
 
     Raises
     ------
@@ -174,6 +175,7 @@ def turned(table: Gradients, motions: npt.NDArray[np.float64], affine: npt.NDArr
     Parameters
     ----------
     table : Gradients
+        Directions and b-values (s/mm²).
     motions : numpy.ndarray, shape (n, 4, 4)
         Of each volume, from points of the reference to points of that volume, RAS mm: what resampled it.
     affine : numpy.ndarray, shape (4, 4)

@@ -20,6 +20,7 @@ class Job:
     Parameters
     ----------
     dwi, bval, bvec : str
+        The diffusion acquisition; b-values; directions.
     r1_map, mask, reference : str
         R1, brain mask and MP2RAGE image, on one grid.
     out_dir : str

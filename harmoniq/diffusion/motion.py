@@ -33,7 +33,9 @@ def correct_motion(
     ----------
     data : numpy.ndarray, shape (x, y, z, volumes)
     affine : numpy.ndarray, shape (4, 4)
+        (4, 4) voxels to mm.
     gradients : Gradients
+        (x, y, z, 3) gradients of the main field, T/m.
     mask : numpy.ndarray of bool, shape (x, y, z)
         Where the metric is evaluated.
     seed : int

@@ -30,6 +30,11 @@ FEW = 20
 def find_bundles_in_dwi(job: Job) -> dict[str, Any]:
     """Preprocess, track and recognize; write ``bundles/*.trk`` into the job's folder.
 
+    Parameters
+    ----------
+    job : Job
+        The job.
+
     Returns
     -------
     dict

@@ -80,7 +80,9 @@ def preprocess(
     ----------
     data : numpy.ndarray, shape (x, y, z, volumes)
     affine : numpy.ndarray, shape (4, 4)
+        (4, 4) voxels to mm.
     gradients : Gradients
+        (x, y, z, 3) gradients of the main field, T/m.
     mask : numpy.ndarray of bool, shape (x, y, z)
         The brain, roughly.
     steps : sequence of str

@@ -110,6 +110,7 @@ def to_grid(
     Parameters
     ----------
     volume : numpy.ndarray, shape (x, y, z)
+        (x, y, z) values.
     affine : array, shape (4, 4)
         Of its grid.
     grid, shape

@@ -55,6 +55,7 @@ class Waypoints:
     probability : tuple of path and int, optional
         Map of how likely the bundle is there, and its volume; streamlines through none of it are left out.
     crosses_midline : bool
+        Whether the bundle crosses the midline.
     shortest : float
         mm.
     axis : str, optional

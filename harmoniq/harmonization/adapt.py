@@ -72,6 +72,7 @@ def check_ages_inside(outside: np.ndarray, ages: tuple[float, float], site: str)
     Parameters
     ----------
     outside : numpy.ndarray of bool, shape (n_controls,)
+        Where the table ends, written in place.
     ages : tuple of float
         Lowest and highest age of the fit, years.
     site : str
@@ -106,6 +107,7 @@ def add_sites(model: SiteModel, cohort: Cohort, sites: Sequence[str]) -> tuple[S
     Returns
     -------
     SiteModel
+        The model with the effects of new sites; what it holds of the others stays bit by bit.
     pandas.DataFrame
         Columns ``ADAPTATION_COLUMNS`` but ``data``, a row per new site and region.
 

@@ -83,6 +83,7 @@ class AppliedCohort:
     values, scores : dict
         By method: harmonized values in 1/s and Z-scores, of the shape of ``cohort.values``; NaN where there is none.
     notes : list of str
+        What a reader should know.
     adaptation : pandas.DataFrame or None
         Columns `harmoniq.harmonization.adapt.ADAPTATION_COLUMNS`.
     adapted : dict

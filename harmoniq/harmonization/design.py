@@ -67,6 +67,7 @@ def disjoint_sites(age: np.ndarray, site: np.ndarray, sites: Sequence[str]) -> l
     age : numpy.ndarray, shape (n,)
         In years.
     site : numpy.ndarray of int, shape (n,)
+        (n,) site of each participant.
     sites : sequence of str
 
     Returns
@@ -91,6 +92,7 @@ def check_design(training: Training, *, disjoint_ages: str) -> list[str]:
     Parameters
     ----------
     training : Training
+        The controls that are fitted.
     disjoint_ages : {"refuse", "warn"}
         What to do with sites that share no age with the others: the age curve between them is not measured, and the
         difference between the sites can be age as well as scanner.

@@ -96,6 +96,7 @@ def harmonize_cohort(
     engine : {"native", "neuroharmonize"}
         Of combat and gam.
     seed : int
+        Of all that is random.
     models_dir : path, optional
         Where to save the fitted models, in a folder per method and metric, and what they are in ``harmonization.json``.
     choices : Choices, optional
@@ -108,6 +109,7 @@ def harmonize_cohort(
     Returns
     -------
     HarmonizedCohort
+        See `HarmonizedCohort`.
 
     Raises
     ------

@@ -23,8 +23,11 @@ class MeanFit:
     Parameters
     ----------
     intercepts : numpy.ndarray, shape (n_sites, n_regions)
+        Intercept of each site, 1/s.
     coefficients : numpy.ndarray, shape (k, n_regions)
+        Coefficients of the covariates.
     penalty, edf : numpy.ndarray, shape (n_smooths, n_regions)
+        (p, p) penalty; effective degrees of freedom.
     """
 
     intercepts: np.ndarray
@@ -225,10 +228,12 @@ def site_effects(
     Parameters
     ----------
     training : Training
+        The controls that are fitted.
     mean, spread : numpy.ndarray, shape (n_sites, p)
         Mean and variance (n - 1) of the standardized residuals.
     count : numpy.ndarray of int, shape (n_sites, p)
     usable : numpy.ndarray of bool, shape (p,)
+        Regions that are used.
 
     Returns
     -------

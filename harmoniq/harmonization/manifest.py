@@ -28,8 +28,11 @@ class Manifest:
     reference_site, reference : str
         Of the study, and its batch.
     control_group : str
+        Label of the controls.
     choices : Choices
+        Choices of the harmonization.
     methods : tuple of str
+        Names of the methods.
     metrics : mapping of str to mapping
         Per metric the ``engines`` of its tissues, ``features`` and their ``means`` over the fitted, in 1/s.
     version : str

@@ -22,7 +22,9 @@ class PenalizedFit:
     Parameters
     ----------
     fixed : numpy.ndarray, shape (n_fixed, n_responses)
+        Coefficients without a penalty.
     random : numpy.ndarray, shape (n_random, n_responses)
+        Coefficients with a penalty.
     penalty : numpy.ndarray, shape (n_responses,)
         Weight of the sum of squares of the random coefficients.
     edf : numpy.ndarray, shape (n_responses,)
@@ -47,12 +49,14 @@ def fit_penalized(
     random : numpy.ndarray, shape (n, n_random)
         Z; its rank may be lower than its number of columns.
     responses : numpy.ndarray, shape (n, n_responses)
+        Values, one column per response.
     penalty : numpy.ndarray, shape (n_responses,), optional
         Taken as given; without it REML chooses one per response.
 
     Returns
     -------
     PenalizedFit
+        See `PenalizedFit`.
     """
     q, r = np.linalg.qr(fixed)
     rest = random - q @ (q.T @ random)

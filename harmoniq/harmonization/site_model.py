@@ -48,6 +48,7 @@ class SiteModel:
     bases : mapping of str to SplineBasis
         Of the smooth covariates; empty for straight lines.
     coefficients : numpy.ndarray, shape (k, p)
+        Coefficients of the covariates.
     center, scale : numpy.ndarray, shape (p,)
         Intercept of the reference site (or the mean over sites) and standard deviation of its residuals, in 1/s.
     shift, variance : numpy.ndarray, shape (S, p)
@@ -239,12 +240,14 @@ def expand(columns: np.ndarray, covariates: tuple[str, ...], bases: Mapping[str,
     ----------
     columns : numpy.ndarray, shape (n, n_covariates)
     covariates : tuple of str
+        Names of the protected covariates.
     bases : mapping of str to SplineBasis
         By the smooth covariate's name.
 
     Returns
     -------
     numpy.ndarray, shape (n, k)
+        The design's columns of the covariates: linear ones first, then the splines of the smooth ones.
     """
     linear = [index for index, name in enumerate(covariates) if name not in bases]
     smooth = [basis.evaluate(columns[:, covariates.index(name)]) for name, basis in bases.items()]

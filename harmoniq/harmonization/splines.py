@@ -63,12 +63,14 @@ class SplineBasis:
         Parameters
         ----------
         x : numpy.ndarray, shape (n,)
+            (n,) or (n, p) values of the predictors.
         derivative : int
             0, or 2 for the second derivative (inside the bounds only).
 
         Returns
         -------
         numpy.ndarray, shape (n, size)
+            Values of the splines.
         """
         from scipy.interpolate import BSpline
 

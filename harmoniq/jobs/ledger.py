@@ -19,7 +19,13 @@ HEARTBEAT = 10.0
 
 
 class Stopped(BaseException):
-    """The run was told to stop: by the user, by the scheduler, or because its time is nearly over."""
+    """The run was told to stop: by the user, by the scheduler, or because its time is nearly over.
+
+    Parameters
+    ----------
+    number : int
+        Number of the signal that said so.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -73,12 +79,32 @@ class Ledger:
         return self
 
     def started(self, label: str, stage: str, node: str) -> None:
-        """Note that a node was started; one that is taken from the work folder never is."""
+        """Note that a node was started; one that is taken from the work folder never is.
+
+        Parameters
+        ----------
+        label : str
+            Participant's label.
+        stage : str
+            Stage of the processing.
+        node : str
+            Name of the node.
+        """
         self._computing.add((label, stage, node))
         self._change(label, stage=stage, node=node)
 
     def finished(self, label: str, stage: str, node: str) -> None:
-        """Note that a node was finished; after the last one the session is done."""
+        """Note that a node was finished; after the last one the session is done.
+
+        Parameters
+        ----------
+        label : str
+            Participant's label.
+        stage : str
+            Stage of the processing.
+        node : str
+            Name of the node.
+        """
         self._gained |= (label, stage, node) in self._computing
         with self._lock:
             record = self._records.get(label)
@@ -89,13 +115,33 @@ class Ledger:
             self._change(label, stage=stage, node=node, nodes_done=done, state=state)
 
     def failed(self, label: str, message: str, *, cause: str = "exception", crash_file: str = "") -> None:
-        """Note that a session failed."""
+        """Note that a session failed.
+
+        Parameters
+        ----------
+        label : str
+            Participant's label.
+        message : str
+            What to say.
+        cause : str, optional
+            Why it failed.
+        crash_file : str, optional
+            Nipype's crash file.
+        """
         if cause == "killed" and oom_kills() > self._oom:
             cause = "out_of_memory"
         self._change(label, state="failed", cause=cause, message=message, crash_file=crash_file)
 
     def settle(self, failed: Container[str], *, cut_short: bool = False) -> None:
-        """Note that the run ended: what has not failed is done, unless it stopped at the first failure."""
+        """Note that the run ended: what has not failed is done, unless it stopped at the first failure.
+
+        Parameters
+        ----------
+        failed : Container[str]
+            Labels of the sessions that failed.
+        cut_short : bool, optional
+            Whether the run was stopped before its end.
+        """
         for label in self._running():
             if label not in failed and not cut_short:
                 self._change(label, state="done")
@@ -145,7 +191,21 @@ class Ledger:
 
 
 def refuse(out_dir: Path, label: str, message: str, *, options: str = "", cause: str = "input") -> None:
-    """Write that a session failed outside of its workflow; by default before that was started, for wrong input."""
+    """Write that a session failed outside of its workflow; by default before that was started, for wrong input.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+    label : str
+        Participant's label.
+    message : str
+        What to say.
+    options : str, optional
+        Options that make this run comparable with another.
+    cause : str, optional
+        Why it failed.
+    """
     old = read_record(status_dir(out_dir) / f"{label}.json")
     write_record(out_dir, Record(
         label, "failed", cause=cause, message=message, started=time.time(), attempt=(old.attempt if old else 0) + 1,

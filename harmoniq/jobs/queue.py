@@ -42,16 +42,49 @@ class Queue:
     known: bool = False
 
     def ended(self, job: str) -> bool:
-        """Return whether no task of a job waits or runs."""
+        """Return whether no task of a job waits or runs.
+
+        Parameters
+        ----------
+        job : str
+            The scheduler's number of the job.
+
+        Returns
+        -------
+        bool
+            Whether no task of a job waits or runs.
+        """
         mine = [name for name in self.states if name == job or name.startswith(f"{job}_")]
         return not any(self.waits(name) or self.runs(name) for name in mine)
 
     def waits(self, job: str) -> bool:
-        """Return whether a job waits to be started."""
+        """Return whether a job waits to be started.
+
+        Parameters
+        ----------
+        job : str
+            The scheduler's number of the job.
+
+        Returns
+        -------
+        bool
+            Whether a job waits to be started.
+        """
         return self.states.get(job, "") in WAITING
 
     def runs(self, job: str) -> bool:
-        """Return whether a job is running."""
+        """Return whether a job is running.
+
+        Parameters
+        ----------
+        job : str
+            The scheduler's number of the job.
+
+        Returns
+        -------
+        bool
+            Whether a job is running.
+        """
         return self.states.get(job, "") in RUNNING
 
 
@@ -62,6 +95,11 @@ def ask_slurm(owners: Collection[int] = ()) -> Queue:
     ----------
     owners : collection of int
         Numbers of the users who submitted; by default this one.
+
+    Returns
+    -------
+    Queue
+        See `Queue`.
     """
     if shutil.which("squeue") is None:
         return Queue()
@@ -81,7 +119,18 @@ def ask_slurm(owners: Collection[int] = ()) -> Queue:
 
 
 def trace_in_log(log: Path) -> tuple[str, str]:
-    """Return the cause at the end of a job's log, and its sentence: Slurm's own, or our last ``error:`` line."""
+    """Return the cause at the end of a job's log, and its sentence: Slurm's own, or our last ``error:`` line.
+
+    Parameters
+    ----------
+    log : Path
+        Log file.
+
+    Returns
+    -------
+    tuple (str, str)
+        The cause at the end of a job's log, and its sentence: Slurm's own, or our last ``error:`` line.
+    """
     try:
         with log.open("rb") as stream:
             stream.seek(max(0, log.stat().st_size - 8192))

@@ -28,15 +28,48 @@ class Submission:
     group_job: str = ""
 
     def holds(self, label: str) -> bool:
-        """Return whether a session, or its participant, is among the tasks."""
+        """Return whether a session, or its participant, is among the tasks.
+
+        Parameters
+        ----------
+        label : str
+            Participant's label.
+
+        Returns
+        -------
+        bool
+            Whether a session, or its participant, is among the tasks.
+        """
         return label in self._indices or label.split("_ses-")[0] in self._indices
 
     def task_of(self, label: str) -> str:
-        """Return the job's name of a session, ``12_3``."""
+        """Return the job's name of a session, ``12_3``.
+
+        Parameters
+        ----------
+        label : str
+            Participant's label.
+
+        Returns
+        -------
+        str
+            The job's name of a session, ``12_3``.
+        """
         return f"{self.job}_{self._index(label)}" if self.job else ""
 
     def log_of(self, label: str) -> Path:
-        """Return the log of a session's task."""
+        """Return the log of a session's task.
+
+        Parameters
+        ----------
+        label : str
+            Participant's label.
+
+        Returns
+        -------
+        Path
+            The log of a session's task.
+        """
         return Path(self.folder) / f"{self.job}_{self._index(label)}.log"
 
     def _index(self, label: str) -> int:
@@ -48,17 +81,45 @@ class Submission:
 
 
 def submissions_dir(out_dir: Path) -> Path:
-    """Return the folder of all submissions below a folder of results."""
+    """Return the folder of all submissions below a folder of results.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+
+    Returns
+    -------
+    Path
+        The folder of all submissions below a folder of results.
+    """
     return out_dir / "logs" / "slurm"
 
 
 def write_submission(submission: Submission) -> None:
-    """Write what was submitted beside its scripts."""
+    """Write what was submitted beside its scripts.
+
+    Parameters
+    ----------
+    submission : Submission
+        What was submitted.
+    """
     write_json(Path(submission.folder) / "submission.json", dataclasses.asdict(submission))
 
 
 def read_submissions(out_dir: Path) -> list[Submission]:
-    """Return all submissions, the newest last."""
+    """Return all submissions, the newest last.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+
+    Returns
+    -------
+    list of Submission
+        All submissions, the newest last.
+    """
     found = []
     for path in sorted(submissions_dir(out_dir).glob("*/submission.json")):
         try:
@@ -70,10 +131,35 @@ def read_submissions(out_dir: Path) -> list[Submission]:
 
 
 def owners(out_dir: Path) -> set[int]:
-    """Return the numbers of the users who submitted: a study's folder can be shared, and each has jobs of their own."""
+    """Return the numbers of the users who submitted: a study's folder can be shared, and each has jobs of their own.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+
+    Returns
+    -------
+    set of int
+        The numbers of the users who submitted: a study's folder can be shared, and each has jobs of their
+        own.
+    """
     return {path.stat().st_uid for path in submissions_dir(out_dir).glob("*/submission.json")}
 
 
 def newest_with(submissions: list[Submission], label: str) -> Submission | None:
-    """Return the submission that a session was handed in with last."""
+    """Return the submission that a session was handed in with last.
+
+    Parameters
+    ----------
+    submissions : list of Submission
+        What was submitted, the oldest first.
+    label : str
+        Participant's label.
+
+    Returns
+    -------
+    Submission or None
+        The submission that a session was handed in with last.
+    """
     return next((submission for submission in reversed(submissions) if submission.holds(label)), None)

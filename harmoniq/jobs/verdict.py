@@ -45,6 +45,11 @@ def judge_all(out_dir: Path, *, labels: Iterable[str] = (), queue: Queue | None 
         Labels that are expected, in case they were never started.
     queue : Queue, optional
         Slurm's answer; asked for by default where something was submitted.
+
+    Returns
+    -------
+    dict of str to Record
+        The true state of every session below a folder of results.
     """
     records = read_records(out_dir)
     submissions = read_submissions(out_dir)
@@ -57,7 +62,22 @@ def judge_all(out_dir: Path, *, labels: Iterable[str] = (), queue: Queue | None 
 
 
 def judge(record: Record, submission: Submission | None, queue: Queue) -> Record:
-    """Return a record as it truly is."""
+    """Return a record as it truly is.
+
+    Parameters
+    ----------
+    record : Record
+        State of a session.
+    submission : Submission or None
+        What was submitted.
+    queue : Queue
+        What the scheduler says.
+
+    Returns
+    -------
+    Record
+        A record as it truly is.
+    """
     if submission is not None:
         task = submission.task_of(record.label)
         record = dataclasses.replace(record, job=record.job or task, log=str(submission.log_of(record.label)))

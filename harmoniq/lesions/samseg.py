@@ -67,10 +67,12 @@ def samseg_arguments(t1: str | Path, flair: str | Path | None, out_dir: str | Pa
     out_dir : path
         Gets ``seg.mgz`` and more.
     threads : int
+        Number of threads.
 
     Returns
     -------
     list of str
+        The arguments of ``run_samseg`` for lesions.
     """
     images = [str(t1), *([str(flair)] if flair is not None else [])]
     pattern = ["0", *(["1"] if flair is not None else [])]

@@ -68,6 +68,7 @@ def make_cells(tables: "list[LookupTable]", octaves: int, kind: np.dtype) -> Cel
     Returns
     -------
     Cells
+        See `Cells`.
     """
     # The lowest octave stands for the end; the cell after the last is that of the distance 0.5 itself.
     first, count = (_BIAS - 2 - octaves) << CELL_BITS, (octaves + 1) << CELL_BITS

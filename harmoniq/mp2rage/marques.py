@@ -84,6 +84,7 @@ def fit_r1_marques(
     Returns
     -------
     MarquesFit
+        See `MarquesFit`.
 
     Raises
     ------

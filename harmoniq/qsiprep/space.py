@@ -57,6 +57,7 @@ def find_space(bundles: Mapping[str, Path], folders: Sequence[Path], sub: str, s
     Returns
     -------
     BundleSpace
+        See `BundleSpace`.
     """
     subject = f"sub-{sub.removeprefix('sub-')}"
     session = None if ses is None else f"ses-{ses.removeprefix('ses-')}"

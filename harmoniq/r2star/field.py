@@ -100,6 +100,7 @@ def estimate_field(
     Returns
     -------
     FieldGradients
+        See `FieldGradients`.
 
     Raises
     ------

@@ -77,6 +77,7 @@ def report_gradients(
     Returns
     -------
     GradientReport
+        See `GradientReport`.
     """
     bias = np.zeros(inside.shape, np.float32)
     known = inside & (estimate.trust > 0)

@@ -167,6 +167,7 @@ def fit_r2star_sepia(
     Returns
     -------
     SepiaFit
+        See `SepiaFit`.
 
     Raises
     ------

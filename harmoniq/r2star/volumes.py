@@ -159,6 +159,7 @@ def load_series(paths: Sequence[str | Path], count: int) -> tuple[NDArray[np.flo
     Returns
     -------
     ndarray of float32, shape (x, y, z, count)
+        Magnitudes, the echoes last.
     Image
         The first echo.
 

@@ -16,7 +16,21 @@ Row = dict[str, Any]
 
 
 def engine_label(map_engine: str, *sampling_engines: str) -> str:
-    """Return the text of the column ``engine``: what made the map, what made the surfaces or bundles, the profiles."""
+    """Return the text of the column ``engine``: what made the map, what made the surfaces or bundles, the profiles.
+
+    Parameters
+    ----------
+    map_engine : str
+        What made the map.
+    *sampling_engines : str
+        What made the surfaces or bundles, and how they were sampled.
+
+    Returns
+    -------
+    str
+        The text of the column ``engine``: what made the map, what made the surfaces or bundles, the
+        profiles.
+    """
     return " + ".join((map_engine, *sampling_engines))
 
 
@@ -64,6 +78,11 @@ def cortical_rows(
         One row per area: ``value`` the mean, ``sd`` with n - 1 (NaN for fewer than two vertices; with weights the
         unbiased one for weights of reliability), ``n`` vertices used, ``n_excluded`` left out. Without a vertex the
         value is NaN.
+
+    Raises
+    ------
+    ValueError
+        Where samples and labels differ in number.
     """
     samples, numbers = np.asarray(values, dtype=np.float64), np.asarray(labels)
     if samples.shape != numbers.shape:
@@ -104,6 +123,10 @@ def bundle_rows(profiles: Mapping[str, Profile], *, metric: str, engine: str) ->
     ----------
     profiles : mapping
         Bundle to its profile of the map.
+    metric : str
+        R1 or R2star.
+    engine : str
+        Engine.
 
     Returns
     -------

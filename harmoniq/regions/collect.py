@@ -13,6 +13,16 @@ def find_regions(out_dir: str | Path) -> list[Path]:
 
     Only the folders of participants and sessions are looked into, since those below hold most of the files.
 
+    Parameters
+    ----------
+    out_dir : str or Path
+        Folder of the results.
+
+    Returns
+    -------
+    list of Path
+        Every ``sub-*/[ses-*/]*_regions.tsv`` under a folder of results, sorted.
+
     Raises
     ------
     InputError
@@ -25,7 +35,20 @@ def find_regions(out_dir: str | Path) -> list[Path]:
 
 
 def session_files(root: Path, suffix: str) -> list[Path]:
-    """Return every file ``sub-*/[ses-*/]*SUFFIX`` under a folder of results, sorted."""
+    """Return every file ``sub-*/[ses-*/]*SUFFIX`` under a folder of results, sorted.
+
+    Parameters
+    ----------
+    root : Path
+        Dataset's folder.
+    suffix : str
+        BIDS suffix.
+
+    Returns
+    -------
+    list of Path
+        Every file ``sub-*/[ses-*/]*SUFFIX`` under a folder of results, sorted.
+    """
     found: list[Path] = []
     for subject in _folders(root, "sub-"):
         found += _files(subject, suffix)
@@ -38,13 +61,38 @@ def find_profiles(folder: Path, label: str, metric: str) -> Path | None:
     """Return a session's profiles of one map along its bundles, in its folder of results.
 
     None where there are none, or tables of several central parts: nothing says which of them is meant.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder.
+    label : str
+        What to call it.
+    metric : str
+        R1 or R2star.
+
+    Returns
+    -------
+    Path or None
+        A session's profiles of one map along its bundles, in its folder of results.
     """
     found = sorted((folder / "dwi").glob(f"{label}_desc-central*_{metric}map_profiles.tsv"))
     return found[0] if len(found) == 1 else None
 
 
 def profiles_beside(tables: Iterable[Path]) -> dict[Path, str]:
-    """Return the profiles along the bundles that lie beside sessions' regional tables, each with its participant."""
+    """Return the profiles along the bundles that lie beside sessions' regional tables, each with its participant.
+
+    Parameters
+    ----------
+    tables : iterable of Path
+        Tables of the group level, by name.
+
+    Returns
+    -------
+    dict of Path to str
+        The profiles along the bundles that lie beside sessions' regional tables, each with its participant.
+    """
     labels = {table: table.name.removesuffix("_regions.tsv") for table in sorted(tables)}
     found = (
         (find_profiles(table.parent, label, metric), label.split("_")[0])

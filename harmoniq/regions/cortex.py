@@ -127,6 +127,7 @@ def sample_cortex(
     Returns
     -------
     CortexSamples
+        See `CortexSamples`.
 
     Raises
     ------

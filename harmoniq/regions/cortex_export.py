@@ -21,6 +21,7 @@ def export_surfaces(subject_dir: str | Path, out_dir: Path) -> tuple[list[Path],
     subject_dir : path
         FreeSurfer subject.
     out_dir : path
+        Folder of the results.
 
     Returns
     -------
@@ -57,6 +58,7 @@ def map_to_fsaverage(
     subject_dir : path
         FreeSurfer subject.
     out_dir : path
+        Folder of the results.
     level : int
         Of fsaverage, as `harmoniq.surface.fsaverage.DENSITIES` has them.
 

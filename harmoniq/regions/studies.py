@@ -35,7 +35,9 @@ class Dataset:
     site : str or None
         Label of the site for participants without one.
     derivatives : tuple of path
+        Folders of existing results.
     fs_subjects_dir : path or None
+        Existing FreeSurfer subjects; None: none.
     """
 
     name: str
@@ -47,11 +49,33 @@ class Dataset:
     fs_subjects_dir: Path | None = None
 
     def moved(self, results: Path) -> "Dataset":
-        """Return the same data with results elsewhere."""
+        """Return the same data with results elsewhere.
+
+        Parameters
+        ----------
+        results : Path
+            Folder of results.
+
+        Returns
+        -------
+        Dataset
+            The same data with results elsewhere.
+        """
         return dataclasses.replace(self, results=results)
 
     def settings(self, settings: Settings) -> Settings:
-        """Return the settings for the participant level: a dataset without a site column takes its own site's keys."""
+        """Return the settings for the participant level: a dataset without a site column takes its own site's keys.
+
+        Parameters
+        ----------
+        settings : Settings
+            The run's settings.
+
+        Returns
+        -------
+        Settings
+            The settings for the participant level: a dataset without a site column takes its own site's keys.
+        """
         own = settings.sites.get(self.site or self.name)
         # The empty label is that of participants whose site is not known.
         return settings if own is None else dataclasses.replace(settings, sites={**settings.sites, "": own})
@@ -72,6 +96,11 @@ def plan_datasets(
         Results of raw datasets go to ``out/<name>``.
     overrides : mapping, optional
         Name to a raw BIDS dataset, over the config's.
+
+    Returns
+    -------
+    list of Dataset
+        The datasets of a study, checked.
 
     Raises
     ------
@@ -122,7 +151,9 @@ def gather(
     Parameters
     ----------
     datasets : sequence of Dataset
+        Datasets of the study.
     settings : Settings
+        The run's settings.
     out : path
         Where the tables go.
     left_out : mapping, optional
@@ -131,6 +162,7 @@ def gather(
     Returns
     -------
     path, path
+        The files that were written.
 
     Raises
     ------
@@ -168,9 +200,16 @@ def labels_of_study(
     Parameters
     ----------
     datasets : sequence of Dataset
+        Datasets of the study.
     settings : Settings
+        The run's settings.
     told : mapping
         Dataset to label (``sub-X`` or ``sub-X_ses-Y``) to text.
+
+    Returns
+    -------
+    dict of str to str
+        What is told of participants or sessions, by their labels among all datasets (see `gather`).
     """
     repeated = _repeated([_participants(dataset, settings) for dataset in datasets])
     out = {}
@@ -184,7 +223,22 @@ def labels_of_study(
 def gather_profiles(
     datasets: Sequence[Dataset], settings: Settings, *, left_out: Mapping[str, set[str]] | None = None
 ) -> dict[Path, str]:
-    """Return the profiles along the bundles, each with its participant as `gather` calls it; parameters as there."""
+    """Return the profiles along the bundles, each with its participant as `gather` calls it; parameters as there.
+
+    Parameters
+    ----------
+    datasets : sequence of Dataset
+        Datasets of the study.
+    settings : Settings
+        The run's settings.
+    left_out : mapping of str to set of str or None, optional
+        Labels that are left out.
+
+    Returns
+    -------
+    dict of Path to str
+        The profiles along the bundles, each with its participant as `gather` calls it; parameters as there.
+    """
     repeated = _repeated([_participants(dataset, settings) for dataset in datasets])
     return {
         path: _own(who, dataset.name, repeated)

@@ -39,7 +39,18 @@ def assemble(rows: Iterable[Mapping[str, Any]], *, participant_id: str, session_
 
 
 def sort_regions(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table sorted by participant, session, metric, tissue, region (BA2 before BA10) and hemisphere."""
+    """Return the table sorted by participant, session, metric, tissue, region (BA2 before BA10) and hemisphere.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table.
+
+    Returns
+    -------
+    DataFrame
+        The table sorted by participant, session, metric, tissue, region (BA2 before BA10) and hemisphere.
+    """
     order = pd.DataFrame(
         {
             "participant": table["participant_id"].astype(str),
@@ -75,6 +86,16 @@ def write_regions(path: str | Path, table: pd.DataFrame, metadata: Mapping[str, 
     metadata : mapping, optional
         Engines, versions, settings; stands in the sidecar beside the columns' descriptions. A key must not be the name
         of a column.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Raises
+    ------
+    ValueError
+        Where a key of the metadata is a column of the table.
     """
     extra = dict(metadata or {})
     clash = sorted(set(extra) & set(REGION_COLUMNS))

@@ -47,6 +47,7 @@ def write_applied_report(
     zscores, adaptation : pandas.DataFrame
         As ``zscores.tsv`` and ``adaptation.tsv``; no adaptation where every site was known.
     notes : sequence of str
+        What a reader should know.
     source : str
         Folder of the models.
     settings, versions : mapping
@@ -55,6 +56,7 @@ def write_applied_report(
     Returns
     -------
     path
+        The file that was written.
     """
     tiles = [
         (str(len(participants)), "participants"),

@@ -28,7 +28,9 @@ def brain_axes(figure: Any, place: Any, view: str) -> Any:
     ----------
     figure : matplotlib.figure.FigureBase
     place : matplotlib.gridspec.SubplotSpec
+        Where in the figure.
     view : str
+        Lateral or medial.
 
     Returns
     -------
@@ -50,6 +52,7 @@ def draw_cortex(ax: Any, values: NDArray[np.float64], norm: Normalize, cmap: Col
     norm, cmap
         Values to colors, which no light changes: they can be read off the color bar.
     view : {"lateral", "medial"}
+        Lateral or medial.
     """
     from nilearn.datasets import load_fsaverage, load_fsaverage_data
     from nilearn.plotting import plot_surf
@@ -76,6 +79,7 @@ def draw_bundles(ax: Any, colors: dict[str, tuple[float, float, float]], *, view
     Parameters
     ----------
     ax : matplotlib.axes.Axes
+        Axes to draw on.
     colors : dict
         RGB by bundle; others are left out.
     view : {"left", "right", "above"}

@@ -131,6 +131,7 @@ def paint(
     Parameters
     ----------
     ax : matplotlib.axes.Axes
+        Axes to draw on.
     values : mapping of str to float
         By area or bundle; what is not finite stays bare.
     areas : numpy.ndarray or None

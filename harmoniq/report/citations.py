@@ -132,13 +132,35 @@ CITATIONS: Final = {
 
 
 def cite(*keys: str) -> str:
-    """Return the names of works in brackets, each a link to its DOI, as HTML."""
+    """Return the names of works in brackets, each a link to its DOI, as HTML.
+
+    Parameters
+    ----------
+    *keys : str
+        Keys of the works.
+
+    Returns
+    -------
+    str
+        The names of works in brackets, each a link to its DOI, as HTML.
+    """
     linked = "; ".join(f'<a href="https://doi.org/{CITATIONS[k].doi}">{CITATIONS[k].short}</a>' for k in keys)
     return f"({linked})"
 
 
 def reference_list(texts: Iterable[str]) -> str:
-    """Return the list of the works that `texts` cite, in the order of their names, as HTML."""
+    """Return the list of the works that `texts` cite, in the order of their names, as HTML.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        Texts.
+
+    Returns
+    -------
+    str
+        The list of the works that `texts` cite, in the order of their names, as HTML.
+    """
     whole = " ".join(texts)
     used = sorted((c for c in CITATIONS.values() if f"https://doi.org/{c.doi}" in whole), key=lambda c: c.entry)
     items = "".join(f'<li>{c.entry} <a href="https://doi.org/{c.doi}">doi:{c.doi}</a></li>' for c in used)
@@ -146,7 +168,18 @@ def reference_list(texts: Iterable[str]) -> str:
 
 
 def bibtex(texts: Iterable[str]) -> str:
-    """Return the works that `texts` cite as BibTeX, in the order of their keys."""
+    """Return the works that `texts` cite as BibTeX, in the order of their keys.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        Texts.
+
+    Returns
+    -------
+    str
+        The works that `texts` cite as BibTeX, in the order of their keys.
+    """
     whole = " ".join(texts)
     used = {key: work for key, work in sorted(CITATIONS.items()) if f"https://doi.org/{work.doi}" in whole}
     return "\n".join(_bibtex_entry(key, work) for key, work in used.items())

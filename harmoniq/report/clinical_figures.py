@@ -31,6 +31,7 @@ def clinical_figures(tables: GroupTables, *, alpha: float, atlas: str = "auto") 
     Parameters
     ----------
     tables : GroupTables
+        Tables of the group level, by name.
     alpha : float
         Of the adjusted p-values.
     atlas : str

@@ -35,6 +35,7 @@ def draw_cortex(
     out : path
         PNG.
     metric, title : str
+        R1 or R2star; title.
     """
     subject = FreeSurferSubject.load(subject_dir)
     values: dict[str, dict[str, np.ndarray]] = {tissue: {} for tissue in _TISSUES}

@@ -160,6 +160,7 @@ def figure_cortex(
     Parameters
     ----------
     metric : {'R1', 'R2star'}
+        R1 or R2star.
     values : mapping
         Tissue to hemisphere to the values at fsaverage5's vertices, 1/s; NaN is no value.
     labels : mapping

@@ -50,6 +50,7 @@ def write_demo_report(
     Returns
     -------
     path
+        The file that was written.
     """
     summary = recovery_summary(recovery)
     sections = [

@@ -57,6 +57,7 @@ def figure_edss(
     Returns
     -------
     matplotlib.figure.Figure
+        The figure.
     """
     regions = list(dict.fromkeys(zip(*(panels[key] for key in _KEYS))))
     columns = min(3, max(len(regions), 1))

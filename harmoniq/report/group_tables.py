@@ -54,7 +54,18 @@ class GroupTables:
 
     @classmethod
     def read(cls, folder: str | Path) -> "GroupTables":
-        """Read every table that is there; one that cannot be used is named in `problems`."""
+        """Read every table that is there; one that cannot be used is named in `problems`.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Folder.
+
+        Returns
+        -------
+        GroupTables
+            The object.
+        """
         tables = cls(Path(folder))
         for name, columns in REQUIRED.items():
             path = tables.folder / f"{name}.tsv"
@@ -67,12 +78,34 @@ class GroupTables:
         return tables
 
     def get(self, name: str) -> pd.DataFrame | None:
-        """Return a table that has rows, or None."""
+        """Return a table that has rows, or None.
+
+        Parameters
+        ----------
+        name : str
+            Name.
+
+        Returns
+        -------
+        DataFrame or None
+            A table that has rows, or None.
+        """
         frame = self.frames.get(name)
         return None if frame is None or frame.empty else frame
 
     def people(self, participants: pd.DataFrame | None = None) -> pd.DataFrame | None:
-        """Return ``participant_id site group age sex``: as given, of participants.tsv or of the harmonized table."""
+        """Return ``participant_id site group age sex``: as given, of participants.tsv or of the harmonized table.
+
+        Parameters
+        ----------
+        participants : DataFrame or None, optional
+            Participants.tsv.
+
+        Returns
+        -------
+        DataFrame or None
+            ``participant_id site group age sex``: as given, of participants.tsv or of the harmonized table.
+        """
         columns = list(REQUIRED["participants"])
         for frame in (participants, self.get("participants"), self.get("regions_harmonized")):
             if frame is not None and set(columns) <= set(frame.columns):
@@ -80,14 +113,31 @@ class GroupTables:
         return None
 
     def sites(self, people: pd.DataFrame | None) -> list[str]:
-        """Return the labels of all sites, sorted: they fix the colors."""
+        """Return the labels of all sites, sorted: they fix the colors.
+
+        Parameters
+        ----------
+        people : DataFrame or None
+            One row per participant.
+
+        Returns
+        -------
+        list of str
+            The labels of all sites, sorted: they fix the colors.
+        """
         if people is not None:
             return sorted(people["site"].dropna().astype(str).unique())
         pca = self.get("pca")
         return sorted(pca["site"].astype(str).unique()) if pca is not None else []
 
     def methods(self) -> list[str]:
-        """Return the data that the tables hold: raw, combat, gam, hbr, as far as they were made."""
+        """Return the data that the tables hold: raw, combat, gam, hbr, as far as they were made.
+
+        Returns
+        -------
+        list of str
+            The data that the tables hold: raw, combat, gam, hbr, as far as they were made.
+        """
         from harmoniq.report.style import METHOD_TITLES, in_order
 
         found: set[str] = set()

@@ -62,6 +62,7 @@ def figure_lesions(
     Returns
     -------
     matplotlib.figure.Figure
+        The figure.
     """
     data, zooms = canonical(np.asarray(volume, dtype=np.float32), affine)
     where, inside = (canonical(np.asarray(mask), affine)[0] > 0 for mask in (excluded, brain))

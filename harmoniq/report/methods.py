@@ -17,7 +17,13 @@ _R2STAR_FITS = {
 
 
 class Lookup:
-    """Settings by key, wherever a run's dump holds them: ``reference_site`` finds ``study.reference_site`` too."""
+    """Settings by key, wherever a run's dump holds them: ``reference_site`` finds ``study.reference_site`` too.
+
+    Parameters
+    ----------
+    settings : mapping of str to object
+        The run's settings, as nested mappings.
+    """
 
     def __init__(self, settings: Mapping[str, object]) -> None:
         self._flat = flatten(settings)
@@ -44,6 +50,11 @@ def group_methods(settings: Mapping[str, object], methods: Iterable[str], tables
         Methods of harmonization that were applied.
     tables : iterable of str
         Names of the tables that were found: only what was done is described.
+
+    Returns
+    -------
+    list of str
+        The paragraphs of the group level's methods as HTML.
     """
     get, done, have = Lookup(settings), list(methods), set(tables)
     reference = escape(get("study.reference_site", "the reference site"))
@@ -140,7 +151,22 @@ def _zscores(get: Lookup, done: list[str]) -> str:
 
 
 def participant_methods(settings: Mapping[str, object], metrics: Iterable[str], tissues: Iterable[str]) -> list[str]:
-    """Return the paragraphs of the participant level's methods as HTML, for what was made of a participant."""
+    """Return the paragraphs of the participant level's methods as HTML, for what was made of a participant.
+
+    Parameters
+    ----------
+    settings : mapping of str to object
+        The run's settings, as nested mappings.
+    metrics : iterable of str
+        Metrics that occur.
+    tissues : iterable of str
+        Tissues that occur.
+
+    Returns
+    -------
+    list of str
+        The paragraphs of the participant level's methods as HTML, for what was made of a participant.
+    """
     get, found, sampled = Lookup(settings), set(metrics), set(tissues)
     out = [f"Input is raw BIDS {cite('bids2016')}; the steps are connected by Nipype {cite('nipype2011')}."]
     if "R1" in found:
@@ -195,7 +221,24 @@ def _surface_text(get: Lookup) -> str:
 def methods_section(
     paragraphs: list[str], settings: Mapping[str, object], versions: Mapping[str, object], *, title: str = "Methods"
 ) -> Section:
-    """Return the section of methods, references, versions and settings."""
+    """Return the section of methods, references, versions and settings.
+
+    Parameters
+    ----------
+    paragraphs : list of str
+        Paragraphs of the text.
+    settings : mapping of str to object
+        The run's settings, as nested mappings.
+    versions : mapping of str to object
+        Versions by program.
+    title : str, optional
+        Title.
+
+    Returns
+    -------
+    Section
+        The section of methods, references, versions and settings.
+    """
     blocks: list[object] = [Text(f"<p>{paragraph}</p>") for paragraph in paragraphs]
     references = reference_list(paragraphs)
     if references:

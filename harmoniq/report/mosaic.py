@@ -129,6 +129,7 @@ def figure_registration_overlay(
     Returns
     -------
     matplotlib.figure.Figure
+        The figure.
 
     Raises
     ------
@@ -206,6 +207,8 @@ def edges(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of bool, shape (a, b)
+        Thin edges of a slice: local maxima of the smoothed gradient's magnitude, the strongest sixth in the
+        mask.
     """
     from scipy.ndimage import gaussian_filter
 

@@ -51,6 +51,7 @@ def figure_scorecard(points: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+        The figure.
     """
     panels = [title for title in _PANELS if title in set(points["panel"])]
     rows = max(-(-len(panels) // 3), 1)

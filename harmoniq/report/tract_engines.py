@@ -84,6 +84,11 @@ def figure_profile_engines(
         What the engines are called.
     title : str
         Of the figure.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     apart = profile_engine_table(native, reference).set_index("bundle")["difference_percent"]
     figure, panels = bundle_panels(list(apart.index), metric, title)

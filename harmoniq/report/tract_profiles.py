@@ -34,6 +34,11 @@ def figure_profiles(table: pd.DataFrame, metric: str, title: str = "") -> Figure
         What the map holds.
     title : str
         Of the figure.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     figure, panels = bundle_panels(list(dict.fromkeys(table["bundle"])), metric, title)
     for bundle, ax in panels.items():
@@ -57,6 +62,11 @@ def figure_group_profiles(table: pd.DataFrame, title: str = "") -> Figure:
         Rows of one metric and one comparison of ``tract_profiles.tsv``; the order of the levels is kept.
     title : str
         Of the figure.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     levels, metric = list(dict.fromkeys(table["level"])), str(table["metric"].iloc[0])
     most = table.groupby("level")["n"].max()
@@ -75,7 +85,18 @@ def figure_group_profiles(table: pd.DataFrame, title: str = "") -> Figure:
 
 
 def profile_figures(tables: GroupTables) -> list[Drawn]:
-    """Draw the groups' profiles, a figure per metric and comparison, as far as there are any."""
+    """Draw the groups' profiles, a figure per metric and comparison, as far as there are any.
+
+    Parameters
+    ----------
+    tables : GroupTables
+        Tables of the group level, by name.
+
+    Returns
+    -------
+    list of Drawn
+        The result.
+    """
     table = tables.get("tract_profiles")
     if table is None:
         return []
@@ -101,7 +122,17 @@ def _listed(words: list[str]) -> str:
 
 
 def legend_below(figure: Figure, panels: dict[str, Any], columns: int) -> None:
-    """Put one legend for all panels in the place of the axis' label, which it says too."""
+    """Put one legend for all panels in the place of the axis' label, which it says too.
+
+    Parameters
+    ----------
+    figure : Figure
+        Figure.
+    panels : dict of str to object
+        Axes of the panels.
+    columns : int
+        Columns.
+    """
     if not panels:
         return
     handles, labels = next(iter(panels.values())).get_legend_handles_labels()
@@ -113,7 +144,22 @@ def legend_below(figure: Figure, panels: dict[str, Any], columns: int) -> None:
 
 
 def bundle_panels(bundles: list[str], metric: str, title: str) -> tuple[Figure, dict[str, Any]]:
-    """Return a figure and a panel per bundle, in the study's order."""
+    """Return a figure and a panel per bundle, in the study's order.
+
+    Parameters
+    ----------
+    bundles : list of str
+        Bundles' files by name.
+    metric : str
+        R1 or R2star.
+    title : str
+        Title.
+
+    Returns
+    -------
+    tuple (Figure, dict of str to object)
+        A figure and a panel per bundle, in the study's order.
+    """
     names = [name for name in BUNDLES if name in bundles]
     rows = max(1, -(-len(names) // _COLUMNS))
     figure = Figure(figsize=(PAGE_WIDTH * 1.35, 1.35 * rows + 0.7), layout="constrained")
@@ -127,14 +173,30 @@ def bundle_panels(bundles: list[str], metric: str, title: str) -> tuple[Figure, 
 
 
 def shade_central(ax: Any, rows: pd.DataFrame) -> None:
-    """Shade the central part, which enters the regional value."""
+    """Shade the central part, which enters the regional value.
+
+    Parameters
+    ----------
+    ax : object
+        Axes to draw on.
+    rows : DataFrame
+        (n,) participants to take; None: all.
+    """
     central = rows.loc[flags(rows["central"]), "node"]
     if len(central):
         ax.axvspan(central.min(), central.max(), **_SHADE)
 
 
 def share_scale(panels: dict[str, Any], values: pd.Series) -> None:
-    """Give all panels the range of the values, without what is extreme."""
+    """Give all panels the range of the values, without what is extreme.
+
+    Parameters
+    ----------
+    panels : dict of str to object
+        Axes of the panels.
+    values : Series
+        Values, one per participant, 1/s.
+    """
     finite = values[np.isfinite(values)]
     if panels and len(finite):
         low, high = finite.quantile([0.005, 0.995])

@@ -28,7 +28,24 @@ STAGES = ("maps", "surfaces", "bundles", "regions")
 
 
 def option(default: Any, help: str, *, choices: tuple = (), bounds: tuple[float, float] | None = None) -> Any:
-    """Return a field of a settings class with its help text, choices or bounds in its metadata."""
+    """Return a field of a settings class with its help text, choices or bounds in its metadata.
+
+    Parameters
+    ----------
+    default : object
+        Value where nothing is given.
+    help : str
+        What the setting does.
+    choices : tuple, optional
+        Allowed values.
+    bounds : tuple (float, float) or None, optional
+        Lowest and highest value; None: any.
+
+    Returns
+    -------
+    object
+        A field of a settings class with its help text, choices or bounds in its metadata.
+    """
     metadata = {"help": help, "choices": choices, "bounds": bounds}
     return field(default=default, metadata=metadata)
 

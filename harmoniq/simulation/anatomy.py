@@ -28,7 +28,9 @@ class SubjectSurfaces:
     Parameters
     ----------
     white, pial : (10242, 3) array
+        (n, 3) white surface, mm; (n, 3) pial surface, mm.
     faces : (20480, 3) array
+        (f, 3) vertices of each triangle.
     area : (10242,) uint8 array
         Index into BRODMANN_AREAS; 41 is other cortex, 255 the medial wall.
     """
@@ -46,9 +48,11 @@ class Anatomy:
     Parameters
     ----------
     template : Template
+        Name of the template.
     deformation : Deformation
         From the subject to the template.
     lesions : tuple of Lesion
+        Lesion mask on the grid of the map.
     """
 
     template: Template
@@ -93,6 +97,7 @@ def place_lesions(
     Parameters
     ----------
     template : Template
+        Name of the template.
     deformation : Deformation
         The subject's.
     n : int

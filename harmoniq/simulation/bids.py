@@ -98,6 +98,7 @@ def write_dataset_files(
     derivatives : list of Path
         Of ``LESIONS_DIR``, ``FREESURFER_DIR`` and ``TRACTOGRAMS_DIR``, those that will be filled.
     seed : int
+        Of all that is random.
     """
     write_json(
         out / "dataset_description.json",

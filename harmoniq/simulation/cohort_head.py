@@ -37,6 +37,7 @@ class Head:
     anatomy : Anatomy
         Its coordinates are the scanner's during MP2RAGE, FLAIR, B1+ and diffusion.
     values : TissueValues
+        Values, one per participant, 1/s.
     center, radii : (3,) array
         Of the ellipsoid around the head, in mm.
     fields : HeadFields
@@ -191,7 +192,9 @@ def make_head(
     label : str
         Of the participant; with `seed` it decides the head's shape, place, lesions and fields.
     template : Template
+        Name of the template.
     protocol : SiteProtocol
+        The sequence's protocol.
     regional : mapping
         As `harmoniq.simulation.truth.tissue_arrays` makes it.
     patient : bool
@@ -199,12 +202,14 @@ def make_head(
     b1_inhomogeneity : float
         As in `harmoniq.simulation.fields.draw_fields`.
     seed : int
+        Of all that is random.
     lesions : int, optional
         Of a patient; by default drawn.
 
     Returns
     -------
     Head
+        See `Head`.
     """
     deformation = random_deformation(generator(seed, label, "shape"))
     rng = generator(seed, label, "lesions")

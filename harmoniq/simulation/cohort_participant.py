@@ -36,7 +36,9 @@ class ParticipantJob:
     label : str
         With its ``sub-``.
     plan : SimulationPlan
+        What to simulate.
     protocol : SiteProtocol
+        The sequence's protocol.
     patient, megre : bool
         Whether there are lesions, and whether multi-echo GRE is measured.
     values : mapping

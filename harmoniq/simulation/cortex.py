@@ -27,7 +27,9 @@ class Hemisphere:
     Parameters
     ----------
     white, pial, sphere, inflated : (10242, 3) array
+        (n, 3) white surface, mm; (n, 3) pial surface, mm; sphere; inflated surface.
     faces : (20480, 3) array
+        (f, 3) vertices of each triangle.
     area : (10242,) uint8 array
         Index into `BRODMANN_AREAS`, `UNASSIGNED` or `MEDIAL_WALL`.
     """

@@ -19,10 +19,14 @@ class Deformation:
     Parameters
     ----------
     matrix : (3, 3) array
+        (rows, columns) matrix.
     offset : (3,) array, mm
+        Offset of the cell.
     amplitude : (m, 3) array, mm
+        S0, in the signal's unit.
     wave : (m, 3) array, rad/mm
     phase : (m,) array, rad
+        (x, y, z, echoes) phases, radians.
 
     Raises
     ------

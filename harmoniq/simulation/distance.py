@@ -187,8 +187,11 @@ def inside_mesh(vertices: NDArray[np.float64], faces: NDArray[np.int64], grid: G
     Parameters
     ----------
     vertices : (n, 3) array, mm
+        (n, 3) coordinates, mm.
     faces : (m, 3) array, oriented outward
+        (f, 3) vertices of each triangle.
     grid : Grid
+        The image's grid.
 
     Returns
     -------
@@ -211,6 +214,7 @@ def nearest_on_grid(
     vertices, faces : arrays
         The mesh, mm.
     grid : Grid
+        The image's grid.
     band_mm : float
         Nodes farther than this get `band_mm` and vertex -1.
 

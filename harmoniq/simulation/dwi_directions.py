@@ -88,10 +88,12 @@ def fsl_directions(directions: NDArray, affine: NDArray) -> NDArray[np.float64]:
     ----------
     directions : ndarray, shape (n, 3)
     affine : ndarray, shape (4, 4)
+        (4, 4) voxels to mm.
 
     Returns
     -------
     ndarray, shape (n, 3)
+        Directions as FSL's files hold them.
     """
     axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     along = directions @ axes

@@ -56,7 +56,9 @@ class DWIScan:
     Parameters
     ----------
     tissue : DiffusionTissue
+        CGM, sWM or WM.
     fields : HeadFields
+        B1+, receive field and off-resonance on the grid.
     grid : Grid
         In the head's coordinates.
     seed : int

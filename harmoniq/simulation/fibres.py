@@ -16,9 +16,11 @@ def fibre_map(
     Parameters
     ----------
     anatomy : Anatomy
+        Geometry of the head.
     affine : (4, 4) array
         Voxel indices to the subject's RAS mm.
     shape : tuple of int
+        Size of the grid, voxels.
 
     Returns
     -------

@@ -75,6 +75,7 @@ def draw_fields(
     Returns
     -------
     HeadFields
+        See `HeadFields`.
     """
     transmit = np.zeros(10)
     transmit[0] = 1.1 + rng.normal(0, 0.02)

@@ -31,7 +31,9 @@ class FLAIRScan:
     Parameters
     ----------
     protocol : FLAIRProtocol
+        The sequence's protocol.
     fields : HeadFields
+        B1+, receive field and off-resonance on the grid.
     grid : Grid
         In the head's coordinates.
     seed : int

@@ -36,7 +36,9 @@ def write_freesurfer_subject(
     Parameters
     ----------
     anatomy : Anatomy
+        Geometry of the head.
     subjects_dir : path
+        Folder of FreeSurfer subjects.
     label : str
         The subject's folder, for example ``sub-01``.
     t1_image : nibabel image, optional

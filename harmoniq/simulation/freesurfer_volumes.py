@@ -76,6 +76,7 @@ def conformed_volumes(
     Parameters
     ----------
     anatomy : Anatomy
+        Geometry of the head.
     affine : (4, 4) array
         The conformed vox2ras.
     parcels : tuple of (10242,) arrays

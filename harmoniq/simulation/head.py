@@ -155,6 +155,7 @@ def hindbrain(
     Parameters
     ----------
     grid : Grid
+        The image's grid.
     away : array of bool
         Nodes that lie clear of the cerebral cortex.
     gm, wm : arrays
@@ -190,6 +191,7 @@ def head_shells(grid: Grid, brain: NDArray[np.bool_]) -> NDArray[np.uint8]:
     Parameters
     ----------
     grid : Grid
+        The image's grid.
     brain : array of bool
         Cerebrum, cerebellum and brainstem on the grid.
 

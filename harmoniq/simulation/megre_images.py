@@ -51,7 +51,9 @@ class MEGREScan:
     Parameters
     ----------
     protocol : MEGREProtocol
+        The sequence's protocol.
     fields : HeadFields
+        B1+, receive field and off-resonance on the grid.
     grid : Grid
         In the head's coordinates: where the voxels lie in the head, not where the header says.
     seed : int

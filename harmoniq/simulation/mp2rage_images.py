@@ -76,7 +76,9 @@ class MP2RAGEScan:
     Parameters
     ----------
     protocol : MP2RAGEProtocol
+        The sequence's protocol.
     fields : HeadFields
+        B1+, receive field and off-resonance on the grid.
     grid : Grid
         In the head's coordinates.
     seed : int

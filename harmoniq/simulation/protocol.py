@@ -153,6 +153,7 @@ def site_protocols(sites: int, voxel_size: float | None = None) -> tuple[SitePro
     Returns
     -------
     tuple of SiteProtocol
+        The protocols of ``site1`` to ``siteN``.
 
     Raises
     ------

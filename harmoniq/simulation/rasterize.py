@@ -34,6 +34,7 @@ class ParameterSlab:
     Parameters
     ----------
     k0, k1 : int
+        First slice; slice after the last.
     r1, r2star, pd : float32 arrays (nx * f0, ny * f1, (k1 - k0) * f2)
         In 1/s, 1/s, and relative to water. Sub-position u of an axis lies at voxel ``(u + 0.5) / f - 0.5``.
     """
@@ -60,7 +61,9 @@ def parameter_slabs(
     Parameters
     ----------
     anatomy : Anatomy
+        Geometry of the head.
     values : TissueValues
+        Values, one per participant, 1/s.
     affine : (4, 4) array
         Voxel indices to the subject's RAS mm, voxel centers.
     shape : tuple of int
@@ -73,6 +76,7 @@ def parameter_slabs(
     Yields
     ------
     ParameterSlab
+        R1, R2* and PD at the sub-positions of every voxel of a grid, slab by slab.
 
     Raises
     ------
@@ -209,6 +213,7 @@ def paint_table(
     Parameters
     ----------
     anatomy : Anatomy
+        Geometry of the head.
     table : (rows, columns) array
         A row for each tissue class, set of bundles, cortical label, and cortical label at the ramp's inner end.
     affine, shape

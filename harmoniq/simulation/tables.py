@@ -83,6 +83,7 @@ def write_cohort_tables(
     Returns
     -------
     CohortTables
+        See `CohortTables`.
 
     Raises
     ------

@@ -52,6 +52,7 @@ class Template:
     bundle_sets : (c,) uint32 array
         Bit b of set s says that tissue ``len(CLASSES) + s`` lies in bundle b.
     head_grid : Grid
+        Grid that holds the head.
     head : uint8 array
         Tissue classes of the whole head at 1 mm.
     """

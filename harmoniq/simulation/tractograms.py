@@ -57,9 +57,11 @@ def bundle_streamlines(
     Parameters
     ----------
     anatomy : Anatomy
+        Geometry of the head.
     bundle : str
         From BUNDLES.
     n_streamlines : int
+        Number of streamlines.
     rng : numpy.random.Generator
 
     Returns
@@ -116,6 +118,7 @@ def write_tractograms(
     Parameters
     ----------
     anatomy : Anatomy
+        Geometry of the head.
     out_dir : path
         The derivative dataset, for example ``BIDS/derivatives/pyafq``; its dataset_description.json is written.
     sub, ses : str

@@ -30,6 +30,7 @@ class Tube:
     points : (n, 3) array
         About 1 mm apart, RAS mm.
     radius : (n,) array, mm
+        Radius at each point.
     """
 
     name: str
@@ -72,6 +73,7 @@ def relax_tubes(depth: NDArray[np.float32], grid: Grid, iterations: int = 150) -
     depth : array of the grid's shape
         Distance to the edge of white matter, mm, negative outside.
     grid : Grid
+        The image's grid.
     iterations : int
 
     Returns

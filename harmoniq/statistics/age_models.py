@@ -77,6 +77,7 @@ def age_models(
     n_bootstrap : int
         Resamples of cases; at least 2.
     seed : int
+        Of all that is random.
     stratify : bool
         Resample within each site.
     sign : {"minus", "printed"}

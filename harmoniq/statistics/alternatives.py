@@ -51,6 +51,7 @@ def alternatives(
     Parameters
     ----------
     cohort : Cohort
+        Participants and their regional values (n participants x features).
     values : mapping of str to numpy.ndarray
         By method.
     tables : mapping of str to pandas.DataFrame

@@ -27,6 +27,7 @@ def harmonized_table(cohort: Cohort, values: Mapping[str, np.ndarray]) -> tuple[
     Parameters
     ----------
     cohort : Cohort
+        Participants and their regional values (n participants x features).
     values : mapping of str to numpy.ndarray, shape (n_participants, n_features)
         By method; one that is absent is missing throughout.
 
@@ -49,6 +50,7 @@ def zscore_table(cohort: Cohort, scores: Mapping[str, np.ndarray]) -> pd.DataFra
     Parameters
     ----------
     cohort : Cohort
+        Participants and their regional values (n participants x features).
     scores : mapping of str to numpy.ndarray, shape (n_participants, n_features)
         By method; may be empty.
 

@@ -38,7 +38,9 @@ def bootstrap_peaks(
     values : numpy.ndarray, shape (n, p)
         Finite.
     n_resamples : int
+        Number of resamples.
     seed : int
+        Of all that is random.
     strata : numpy.ndarray, shape (n,), optional
         Labels within which cases are resampled; by default over all.
     level : float

@@ -33,6 +33,7 @@ def clinical(cohort: Cohort, values: Values, options: Mapping[str, Any]) -> Clin
     Parameters
     ----------
     cohort : Cohort
+        Participants and their regional values (n participants x features).
     values : mapping of str to numpy.ndarray
         By method, and the Z-scores of hierarchical Bayesian regression as `harmoniq.statistics.zscores.zscores` wants
         them.
@@ -79,6 +80,7 @@ def selected_regions(cohort: Cohort, values: Values, options: Mapping[str, Any])
     Returns
     -------
     numpy.ndarray of bool, shape (n_features,)
+        The regions that differ between the groups in the harmonized comparison, and on whose scale.
     str or None
         The method; None where neither the wanted one nor gam was run, and then no region is selected.
     """

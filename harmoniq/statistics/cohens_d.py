@@ -41,6 +41,7 @@ def cohens_d(values: np.ndarray, first: np.ndarray, level: float = 0.95) -> Grou
     first : numpy.ndarray of bool, shape (n,)
         The first group; the others are the second.
     level : float
+        Participant or group.
 
     Returns
     -------

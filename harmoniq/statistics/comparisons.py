@@ -47,6 +47,7 @@ def comparison_rows(
     Parameters
     ----------
     cohort : Cohort
+        Participants and their regional values (n participants x features).
     measured : numpy.ndarray of bool, shape (n_participants,)
         Who has any value of the metric.
     reference_site : str
@@ -102,7 +103,9 @@ def overlapping_sites(
     Parameters
     ----------
     age, site : numpy.ndarray, shape (n,)
+        (n,) age, years; site.
     controls, patients : numpy.ndarray of bool, shape (n,)
+        Who is a control; who is a patient.
 
     Returns
     -------

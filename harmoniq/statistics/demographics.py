@@ -24,6 +24,7 @@ def demographics(cohort: Cohort, *, patient_group: str = "MS") -> pd.DataFrame:
     Parameters
     ----------
     cohort : Cohort
+        Participants and their regional values (n participants x features).
     patient_group : str
         Label of the patients; other groups are not shown.
 

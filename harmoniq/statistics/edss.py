@@ -50,6 +50,7 @@ def edss_associations(
     selected : numpy.ndarray of bool, shape (n_features,)
         Regions over which p is adjusted: those that are significant in the harmonized comparison.
     patient_group : str
+        Label of the patients.
     family : {"all", "tissue"}
         Adjust over all selected regions together, or within each metric and tissue.
 

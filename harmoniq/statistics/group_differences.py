@@ -79,6 +79,7 @@ def group_differences(
         ``raw`` and a harmonized method.
     reference_site : str
     patient_group : str
+        Label of the patients.
     harmonized_method : str
         The method of the harmonized comparison; ``gam`` is taken, and a note says so, where it is not in `values`.
     overlap_only, overlap_share
@@ -132,7 +133,9 @@ def compare(cohort: Cohort, values: np.ndarray) -> dict[str, np.ndarray]:
     Parameters
     ----------
     cohort : Cohort
+        Participants and their regional values (n participants x features).
     values : numpy.ndarray, shape (n_participants, p)
+        Values, one per participant, 1/s.
 
     Returns
     -------

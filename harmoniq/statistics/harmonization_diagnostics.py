@@ -75,6 +75,7 @@ def harmonization_diagnostics(
     choices : Choices, optional
         Of the harmonization.
     seed : int
+        Of all that is random.
 
     Returns
     -------

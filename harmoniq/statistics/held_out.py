@@ -157,6 +157,7 @@ def cross_validated(
     folds : int
         Each has its share of every site and sex.
     seed : int
+        Of all that is random.
 
     Returns
     -------
@@ -229,6 +230,7 @@ def simulated_biases(
         Reference batch.
     choices : Choices
     simulations, seed : int
+        Number of simulated cohorts; of all that is random.
 
     Returns
     -------

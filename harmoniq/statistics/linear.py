@@ -20,6 +20,7 @@ class LinearFit:
     coefficients : numpy.ndarray, shape (k, p)
         NaN in the rows of columns that were dropped as linear combinations of earlier ones.
     residuals : numpy.ndarray, shape (n, p)
+        What the fit leaves.
     rss : numpy.ndarray, shape (p,)
         Residual sums of squares.
     unscaled : numpy.ndarray, shape (k, k)
@@ -48,6 +49,7 @@ def least_squares(design: np.ndarray, responses: np.ndarray) -> LinearFit:
     Parameters
     ----------
     design : numpy.ndarray, shape (n, k)
+        (n, p) design matrix.
     responses : numpy.ndarray, shape (n, p)
         Finite.
 

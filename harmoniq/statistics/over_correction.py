@@ -30,6 +30,7 @@ def over_correction(cohort: Cohort, values: Values, effects: pd.DataFrame, refer
     Parameters
     ----------
     cohort : Cohort
+        Participants and their regional values (n participants x features).
     values : mapping of str to numpy.ndarray, shape (n_participants, n_features)
         By method; without ``raw`` there is nothing to compare with.
     effects : pandas.DataFrame

@@ -38,7 +38,9 @@ def pca(cohort: Cohort, values: Values) -> tuple[pd.DataFrame, pd.DataFrame]:
     Parameters
     ----------
     cohort : Cohort
+        Participants and their regional values (n participants x features).
     values : mapping of str to numpy.ndarray, shape (n_participants, n_features)
+        Values, one per participant, 1/s.
 
     Returns
     -------

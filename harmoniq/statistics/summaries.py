@@ -40,6 +40,7 @@ def write_summaries(
     folder : path
         Where they go.
     cohort : Cohort
+        Participants and their regional values (n participants x features).
     values : mapping of str to numpy.ndarray
         By method.
     tables : sequence of path

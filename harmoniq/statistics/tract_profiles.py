@@ -116,7 +116,20 @@ def _mean_of_finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def age_groups(ages: pd.Series, count: int = _THIRDS) -> pd.Series:
-    """Return the third of the ages that each participant is in, as ordered labels such as ``18 to 35 years``."""
+    """Return the third of the ages that each participant is in, as ordered labels such as ``18 to 35 years``.
+
+    Parameters
+    ----------
+    ages : Series
+        Age of each participant, years.
+    count : int, optional
+        How many.
+
+    Returns
+    -------
+    Series
+        The third of the ages that each participant is in, as ordered labels such as ``18 to 35 years``.
+    """
     ranks = pd.qcut(ages.rank(method="first"), min(count, max(1, ages.notna().sum())), labels=False)
     bounds = ages.groupby(ranks).agg(["min", "max"])
     names = {rank: f"{row['min']:.0f} to {row['max']:.0f} years" for rank, row in bounds.iterrows()}

@@ -135,9 +135,11 @@ def zscore_summary(cohort: Cohort, z: Mapping[str, np.ndarray], *, patient_group
     Parameters
     ----------
     cohort : Cohort
+        Participants and their regional values (n participants x features).
     z : mapping of str to numpy.ndarray
         From `zscores`.
     patient_group : str
+        Label of the patients.
 
     Returns
     -------

@@ -213,9 +213,11 @@ def run_freesurfer(
         Name of the program, and arguments; no shell reads them.
     freesurfer : FreeSurfer
     subjects_dir : path
+        Folder of FreeSurfer subjects.
     log : path
         Gets the command and what it writes to both of its streams, after what is there already.
     threads : int
+        Number of threads.
 
     Returns
     -------

@@ -17,6 +17,7 @@ def vertex_normals(vertices: npt.ArrayLike, faces: npt.ArrayLike) -> Points:
     Parameters
     ----------
     vertices : array, shape (n, 3)
+        (n, 3) coordinates, mm.
     faces : array of int, shape (m, 3)
         Of a closed surface, all turning the same way.
 

@@ -65,6 +65,7 @@ def write_surface(
     vertices : array, shape (n, 3)
         RAS, mm.
     faces : array of int, shape (m, 3)
+        (f, 3) vertices of each triangle.
     path : path
         Ends in ``.surf.gii``.
     hemisphere : {'L', 'R'}

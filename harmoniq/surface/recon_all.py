@@ -120,7 +120,9 @@ def stage_command(
     stage : str
         One of `stages`.
     subject, subjects_dir : str, path
+        FreeSurfer subject; folder of FreeSurfer subjects.
     options : ReconOptions
+        The command line's options as text.
     image : path
         T1-weighted; given with the first stage alone.
     pial_image : path, optional
@@ -167,6 +169,7 @@ def reconstruct(
     image : path
         The uniform image of MP2RAGE without its background.
     options : ReconOptions
+        The command line's options as text.
     mask : path, optional
         Of the brain, on any grid of the image's space; needed with ``options.mask``.
     pial_image : path, optional

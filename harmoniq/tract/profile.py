@@ -38,6 +38,7 @@ class Profile:
     central : numpy.ndarray of bool, shape (nodes,)
         The central part of the bundle: 0.70 is nodes 15 to 84 of 0 to 99.
     n_streamlines : int
+        Number of streamlines.
     n_samples, n_excluded : int
         Samples (streamlines x nodes) used, and those left out: outside the field of view or the plausible range,
         or in voxels that are NaN (a lesion).
@@ -59,7 +60,20 @@ class Profile:
 
 
 def resample(streamline: npt.ArrayLike, nodes: int = NODES) -> Points:
-    """Return `nodes` points at equal distances along a streamline, the ends included; shape (nodes, 3)."""
+    """Return `nodes` points at equal distances along a streamline, the ends included; shape (nodes, 3).
+
+    Parameters
+    ----------
+    streamline : array
+        (k, 3) points, mm.
+    nodes : int, optional
+        Nodes per bundle.
+
+    Returns
+    -------
+    array
+        `nodes` points at equal distances along a streamline, the ends included; shape (nodes, 3).
+    """
     points = np.asarray(streamline, dtype=np.float64)
     way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
     at = np.linspace(0, way[-1], nodes)
@@ -67,7 +81,20 @@ def resample(streamline: npt.ArrayLike, nodes: int = NODES) -> Points:
 
 
 def resample_lines(streamlines: Sequence[npt.ArrayLike], nodes: int = NODES) -> Points:
-    """Return `resample` of every streamline; shape (n, nodes, 3)."""
+    """Return `resample` of every streamline; shape (n, nodes, 3).
+
+    Parameters
+    ----------
+    streamlines : sequence of array
+        Streamlines, each (k, 3), mm.
+    nodes : int, optional
+        Nodes per bundle.
+
+    Returns
+    -------
+    array
+        `resample` of every streamline; shape (n, nodes, 3).
+    """
     from harmoniq.tract.kernels import resample_all
 
     lines = [np.asarray(line, dtype=np.float64) for line in streamlines]
@@ -83,6 +110,9 @@ def orient(lines: Points, iterations: int = 10) -> Points:
     Parameters
     ----------
     lines : numpy.ndarray, shape (n, nodes, 3)
+        Streamlines, each (k, 3), mm.
+    iterations : int, optional
+        How often.
 
     Returns
     -------
@@ -142,7 +172,25 @@ def gaussian_weights(lines: Points) -> npt.NDArray[np.float64]:
 
 
 def central_nodes(nodes: int = NODES, central: float = CENTRAL) -> npt.NDArray[np.bool_]:
-    """Return a mask of the central nodes: of 100 nodes 0.70 keeps 15 to 84."""
+    """Return a mask of the central nodes: of 100 nodes 0.70 keeps 15 to 84.
+
+    Parameters
+    ----------
+    nodes : int, optional
+        Nodes per bundle.
+    central : float, optional
+        Central part of the nodes that counts, 0 to 1.
+
+    Returns
+    -------
+    array of bool
+        A mask of the central nodes: of 100 nodes 0.70 keeps 15 to 84.
+
+    Raises
+    ------
+    ValueError
+        For a part that is not above 0 and at most 1.
+    """
     if not 0 < central <= 1:
         raise ValueError(f"the central part must be above 0 and at most 1, not {central}")
     trimmed = round(nodes * (1 - central) / 2)
@@ -180,6 +228,11 @@ def bundle_profile(
     valid_range : tuple of float, optional
         Lowest and highest plausible value; samples outside are left out and the weights renormalised.
 
+    Returns
+    -------
+    Profile
+        The profile of a map along a bundle.
+
     Raises
     ------
     InputError
@@ -197,7 +250,29 @@ MapToSample = tuple[npt.NDArray[np.floating], npt.ArrayLike, "npt.ArrayLike | No
 def bundle_profiles(
     streamlines: Sequence[npt.ArrayLike], maps: Sequence[MapToSample], *, nodes: int = NODES, central: float = CENTRAL
 ) -> list[Profile]:
-    """Return the profiles of several maps, each (volume, affine, world_to_map, valid_range), along one bundle."""
+    """Return the profiles of several maps, each (volume, affine, world_to_map, valid_range), along one bundle.
+
+    Parameters
+    ----------
+    streamlines : sequence of array
+        Streamlines, each (k, 3), mm.
+    maps : sequence of MapToSample
+        Maps to sample.
+    nodes : int, optional
+        Nodes per bundle.
+    central : float, optional
+        Central part of the nodes that counts, 0 to 1.
+
+    Returns
+    -------
+    list of Profile
+        The profiles of several maps, each (volume, affine, world_to_map, valid_range), along one bundle.
+
+    Raises
+    ------
+    InputError
+        For a bundle without streamlines.
+    """
     if not len(streamlines):
         raise InputError("the bundle has no streamlines")
     lines = orient(resample_lines(streamlines, nodes))

@@ -58,6 +58,11 @@ class Scilpy:
 def find_scilpy() -> Scilpy:
     """Return where SCILPY's commands are.
 
+    Returns
+    -------
+    Scilpy
+        Where SCILPY's commands are.
+
     Raises
     ------
     InputError
@@ -89,6 +94,7 @@ def scilpy_profile(
     Parameters
     ----------
     scilpy : Scilpy
+        Values of SCILPY.
     streamlines : sequence of array, shape (n, 3)
         In the map's space, RAS mm.
     image : Image

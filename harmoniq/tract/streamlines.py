@@ -106,7 +106,22 @@ def _notes(file: Path, total: int, usable: list[Streamline]) -> list[str]:
 
 
 def save_streamlines(lines: Sequence[npt.ArrayLike], space: Image, path: Path) -> Path:
-    """Write streamlines, RAS mm, as .trk whose header is that of an image of their space."""
+    """Write streamlines, RAS mm, as .trk whose header is that of an image of their space.
+
+    Parameters
+    ----------
+    lines : sequence of array
+        Streamlines, each (k, 3), mm.
+    space : Image
+        Image whose grid and affine count.
+    path : Path
+        File.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+    """
     import nibabel as nib
     from nibabel.streamlines import Field, Tractogram, TrkFile
 
@@ -122,7 +137,20 @@ def save_streamlines(lines: Sequence[npt.ArrayLike], space: Image, path: Path) -
 
 
 def move(streamlines: list[Streamline], matrix: npt.ArrayLike | None) -> list[Streamline]:
-    """Return streamlines (each (n, 3), RAS mm) moved by a 4 x 4 matrix, or as they are without one."""
+    """Return streamlines (each (n, 3), RAS mm) moved by a 4 x 4 matrix, or as they are without one.
+
+    Parameters
+    ----------
+    streamlines : list of Streamline
+        Streamlines, each (k, 3), mm.
+    matrix : array or None
+        (4, 4) affine.
+
+    Returns
+    -------
+    list of Streamline
+        Streamlines (each (n, 3), RAS mm) moved by a 4 x 4 matrix, or as they are without one.
+    """
     if matrix is None:
         return streamlines
     turn = np.asarray(matrix, dtype=np.float64)
@@ -130,7 +158,20 @@ def move(streamlines: list[Streamline], matrix: npt.ArrayLike | None) -> list[St
 
 
 def inside_grid(points: npt.NDArray[np.floating], image: Image) -> npt.NDArray[np.bool_]:
-    """Say of points (n, 3), RAS mm, which lie in an image's field of view; shape (n,)."""
+    """Say of points (n, 3), RAS mm, which lie in an image's field of view; shape (n,).
+
+    Parameters
+    ----------
+    points : array
+        (n, 3) points, voxels.
+    image : Image
+        Image.
+
+    Returns
+    -------
+    array of bool
+        Of points (n, 3), RAS mm, which lie in an image's field of view; shape (n,).
+    """
     inverse = np.linalg.inv(image.affine)
     voxels = points @ inverse[:3, :3].T + inverse[:3, 3]
     return np.asarray(((voxels > -0.5) & (voxels < np.array(image.shape[:3]) - 0.5)).all(axis=1))
@@ -149,6 +190,11 @@ def outside(name: str, streamlines: list[Streamline], image: Image | None, sampl
         In whose field of view the points should lie.
     sampled : int
         Samples of the map that could be used.
+
+    Returns
+    -------
+    list of str
+        What is to be said of a bundle that lies outside an image or outside the map.
     """
     if image is not None:
         share = inside_grid(np.concatenate(streamlines), image).mean()

@@ -42,10 +42,12 @@ def add_sites(model: HbrModel, cohort: Cohort, sites: Sequence[str], *, seed: in
     sites : sequence of str
         Not in the model.
     seed : int
+        Of all that is random.
 
     Returns
     -------
     HbrModel
+        The model with new sites; what it holds of the others stays bit by bit.
     pandas.DataFrame
         Columns of `harmoniq.harmonization.adapt.ADAPTATION_COLUMNS` but ``data``; errors are posterior SDs.
 
@@ -98,6 +100,7 @@ def draw_offsets(
     Parameters
     ----------
     posterior : Posterior
+        Draws of the posterior.
     value, age : numpy.ndarray, shape (n,)
         Of the site's controls, in 1/s and years.
     sex : numpy.ndarray of int, shape (n,)

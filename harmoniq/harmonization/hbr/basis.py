@@ -71,7 +71,9 @@ class AgeBasis:
         Returns
         -------
         values : numpy.ndarray, shape (n, 4)
+            The four B-splines that are not zero at each age, and the position of the first of them.
         first : numpy.ndarray of int, shape (n,)
+            The four B-splines that are not zero at each age, and the position of the first of them.
         """
         from scipy.interpolate import BSpline
 

@@ -9,6 +9,7 @@ def rank_normalize(draws: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     draws : numpy.ndarray, shape (n_chains, n_draws, n_parameters)
+        (chains, draws) or (draws, p) posterior draws.
 
     Returns
     -------
@@ -52,6 +53,7 @@ def rhat(draws: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray, shape (n_parameters,)
+        The rank-normalized split R-hat of every parameter, the larger of bulk and folded.
     """
     halves = split(draws)
     folded = np.abs(halves - np.median(halves, axis=(0, 1)))
@@ -64,10 +66,12 @@ def bulk_ess(draws: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     draws : numpy.ndarray, shape (n_chains, n_draws, n_parameters)
+        (chains, draws) or (draws, p) posterior draws.
 
     Returns
     -------
     numpy.ndarray, shape (n_parameters,)
+        The bulk effective sample size of every parameter, from rank-normalized split chains.
     """
     z = rank_normalize(split(draws))
     chains, length, size = z.shape

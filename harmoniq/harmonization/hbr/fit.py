@@ -55,7 +55,9 @@ class RegionFit:
     Parameters
     ----------
     posterior : Posterior or None
+        Draws of the posterior.
     records : tuple of FitRecord
+        States by session.
     held_out : numpy.ndarray, shape (n_controls,)
         Of the best fold's scheme, each control's Z-score under the fit that did not see it; NaN with all data.
     """
@@ -88,7 +90,9 @@ def fit_regions(
     engine : callable
         `sampler.sample` or PCNtoolkit's.
     options : SamplerOptions
+        The command line's options as text.
     priors : Priors
+        Priors of the model.
     fit : {"best-fold", "all"}
         ``best-fold``: five fits, each without one fifth of every site and sex; the one with the lowest root mean
         square error in its own held-out fifth is used (Chen et al. 2026, section 2.4.2). ``all``: one fit.

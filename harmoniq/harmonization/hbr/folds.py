@@ -15,8 +15,11 @@ def stratified_folds(site: np.ndarray, sex: np.ndarray, *, n_folds: int = N_FOLD
     Parameters
     ----------
     site, sex : numpy.ndarray of int, shape (n,)
+        Site; (n,) sex, coded 0 and 1.
     n_folds : int
+        Number of folds.
     seed : int
+        Of all that is random.
 
     Returns
     -------

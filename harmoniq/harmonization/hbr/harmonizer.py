@@ -49,7 +49,9 @@ class Hbr(FittedHarmonizer[HbrModel]):
     disjoint_ages : {"refuse", "warn"}
         What to do with sites that share no age with the others.
     seed : int
+        Of all that is random.
     options : SamplerOptions, optional
+        The command line's options as text.
     threads : int, optional
         Regions that are fitted at a time; the result does not depend on it.
     min_sites : int

@@ -42,6 +42,7 @@ class HbrModel:
     records : list of tuple of FitRecord
         Per feature.
     notes : list of str
+        What a reader should know.
     """
 
     sites: tuple[str, ...]
@@ -62,6 +63,7 @@ class HbrModel:
         cohort : Cohort
             Of sites and regions that were in the fit.
         threads : int, optional
+            Number of threads.
 
         Returns
         -------

@@ -13,6 +13,7 @@ def draw_offset_sd(offset: np.ndarray, priors: Priors, rng: np.random.Generator)
     offset : numpy.ndarray, shape (n_draws, n_levels)
         In standardized units.
     priors : Priors
+        Priors of the model.
     rng : numpy.random.Generator
 
     Returns

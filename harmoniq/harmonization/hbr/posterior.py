@@ -33,6 +33,7 @@ class Posterior:
     sites, sexes : tuple of str
         In the order of the rows of `draws`.
     basis : AgeBasis
+        Spline basis; None: linear.
     mean, sd : float
         By which values are standardized, in 1/s.
     softplus : float

@@ -85,6 +85,7 @@ class Target:
     ----------
     data : RegionData
     priors : Priors
+        Priors of the model.
     """
 
     data: RegionData

@@ -40,6 +40,7 @@ class HbrRun:
     zscore_sites : tuple of str
         Sites whose controls make the normative model by name, or ``auto``.
     options : SamplerOptions, optional
+        The command line's options as text.
     threads : int, optional
         Nothing depends on it but the time.
     """

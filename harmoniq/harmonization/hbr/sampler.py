@@ -59,11 +59,13 @@ class Sampled:
     Parameters
     ----------
     draws : numpy.ndarray, shape (n_chains, n_draws, n_parameters)
+        (chains, draws) or (draws, p) posterior draws.
     rhat_max, ess_min : float
         Over all parameters.
     divergences : int
         Iterations after tuning whose energy went astray.
     converged : bool
+        Whether the draws have converged.
     refitted : bool
         Whether these are draws of the second try.
     """
@@ -126,13 +128,16 @@ def sample(target: Target, options: SamplerOptions, seed: np.random.SeedSequence
     Parameters
     ----------
     target : Target
+        Where to write.
     options : SamplerOptions
+        The command line's options as text.
     seed : numpy.random.SeedSequence
         The draws are a function of it and the data.
 
     Returns
     -------
     Sampled
+        See `Sampled`.
     """
     mode = find_mode(target)
     root = whitener(target, mode)

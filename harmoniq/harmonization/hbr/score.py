@@ -32,6 +32,7 @@ class ZScores:
     diagnostics : pandas.DataFrame
         As `Hbr.diagnostics`.
     notes : list of str
+        What a reader should know.
     """
 
     values: np.ndarray
@@ -63,6 +64,7 @@ def zscores(
         Among others the sites that make the model; ``auto``: those within whose controls' ages at least half of the
         patients lie, and those of the patients (in the paper sites 1 and 2; site 3 is of another age).
     seed : int
+        Of all that is random.
     choices : Choices, optional
         What a batch is, and who is fitted. Women and men have one model even where they are harmonized apart.
     models_dir : path, optional

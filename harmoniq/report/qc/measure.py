@@ -56,6 +56,7 @@ def write_session_metrics(out_dir: Path, inputs: "SessionInputs") -> Path:
     Returns
     -------
     path
+        The file that was written.
     """
     metrics, where, notes = session_metrics(out_dir, inputs)
     return write_json(qc_path(out_dir, inputs.label), {

@@ -51,6 +51,7 @@ def write_qc_page(
     Returns
     -------
     path
+        The file that was written.
     """
     names = [name for name in QC_METRICS if table[name].notna().any()]
     data = {

@@ -113,6 +113,7 @@ def left_out(ratings: Sequence[Rating], level: str) -> dict[str, str]:
     Parameters
     ----------
     ratings : sequence of Rating
+        Ratings by participant and session.
     level : str
         ``fail``, or ``warn``, which leaves out both.
 

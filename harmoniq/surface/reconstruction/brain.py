@@ -70,6 +70,7 @@ def calm_head(in_file: str | Path, out: Path, *, rough_mask: str | Path | None =
     Parameters
     ----------
     in_file : path
+        Image to read.
     out : path
         ``.nii``.
     rough_mask : path, optional

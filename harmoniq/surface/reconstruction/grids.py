@@ -151,7 +151,9 @@ def resample(
     Parameters
     ----------
     data : array, shape (x, y, z)
+        (x, y, z) values.
     affine, new_affine : array, shape (4, 4)
+        (4, 4) voxels to mm; of the new grid, voxels to mm.
     shape : tuple of int
         Of the new grid.
     order : int

@@ -23,6 +23,7 @@ def layer_quality(mesh: dict[str, NDArray], cortex: NDArray[np.bool_], label_fil
     mesh : dict
         ``white``, ``pial`` (RAS mm), ``faces``, ``thickness`` (mm).
     cortex : array of bool, shape (n,)
+        (n,) vertices of the cortex.
     label_file : path
         The hemisphere's partial-volume label.
 
