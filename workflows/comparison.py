@@ -70,7 +70,7 @@ def add_comparisons(parts: "SessionParts") -> None:
     """Set the reference engine's maps and the embedded engine's side by side, where a reference engine runs."""
     for metric, (source, field) in parts.maps.items():
         engine = parts.map_engines.r1 if metric == "R1" else parts.map_engines.r2star
-        if engine.toolbox is None:
+        if engine.toolbox is None or metric in parts.inputs.maps:
             continue
         moved = metric == "R2star"
         masked = not moved or (parts.coregistration is not None and parts.registered)

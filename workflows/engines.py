@@ -14,7 +14,7 @@ from harmoniq.workflows.map_engines import MapEngines
 def field_axes(inputs: SessionInputs, settings: Settings, engines: MapEngines) -> tuple[int, ...] | None:
     """Return the voxel axes along which a voxel is a box, for the correction of R2*; None without a correction."""
     wanted = settings.r2star.field_correction == "auto" and engines.r2star.toolbox is None
-    if inputs.megre is None or not inputs.megre.phases or not wanted:
+    if inputs.megre is None or not inputs.megre.phases or not wanted or "R2star" in inputs.maps:
         return None
     names = settings.r2star.field_axes.replace("none", "")
     return tuple("xyz".index(axis) for axis in names)
@@ -25,11 +25,11 @@ def engine_names(inputs: SessionInputs, settings: Settings, engines: MapEngines)
 
     Values with and without a correction must not be pooled unnoticed: it is part of the engine's name.
     """
-    names = {}
-    if inputs.mp2rage is not None:
+    names = {metric: existing.engine for metric, existing in inputs.maps.items()}
+    if inputs.mp2rage is not None and "R1" not in names:
         corrected = "" if inputs.b1 is None else "-b1"
         names["R1"] = f"{engines.r1.name}-{engines.r1.method}{corrected} {engines.r1.version}"
-    if inputs.megre is not None:
+    if inputs.megre is not None and "R2star" not in names:
         restored = "" if field_axes(inputs, settings, engines) is None else "-field"
         names["R2star"] = f"{engines.r2star.name}-{engines.r2star.method}{restored} {engines.r2star.version}"
     if inputs.freesurfer is not None:
@@ -39,7 +39,7 @@ def engine_names(inputs: SessionInputs, settings: Settings, engines: MapEngines)
         names["surfaces"] = f"{engines.surfaces.name}{_variant(settings.surfaces)} {engines.surfaces.version}"
     if inputs.bundles:
         names["bundles"] = existing_program(inputs.bundles)
-    elif inputs.dwi and inputs.mp2rage is not None and (engines.bundles.tracks or engines.bundles.qsiprep):
+    elif inputs.dwi and inputs.r1_space is not None and (engines.bundles.tracks or engines.bundles.qsiprep):
         names["bundles"] = bundle_engine_name(inputs.dwi[0], settings.bundles, engines.bundles)
     if "bundles" in names and engines.tractometry is not None:
         names["tractometry"] = engines.tractometry.label

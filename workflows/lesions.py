@@ -131,13 +131,14 @@ def add_lesions(parts: "SessionParts", license_file: Path | None) -> None:
         license_file=str(license_file.absolute()) if license_file else "", threads=parts.threads, seed=parts.seed,
     )  # fmt: skip
     workflow, inputnode = parts.workflow, lesions_wf.inputs.inputnode
-    inputnode.fixed = parts.reference
+    parts.give_reference(lesions_wf, "inputnode.fixed")
     workflow.connect([(parts.r1_wf, lesions_wf, [("outputnode.mask", "inputnode.brain_mask")])])
     if inputs.samseg_flair is not None:
         inputnode.flair = str(inputs.samseg_flair)
         mp2rage = inputs.mp2rage
-        assert mp2rage is not None
-        if mp2rage.uni and mp2rage.inv1 and mp2rage.inv2:
+        if mp2rage is None:
+            parts.give_reference(lesions_wf, "inputnode.t1")
+        elif mp2rage.uni and mp2rage.inv1 and mp2rage.inv2:
             workflow.connect([(parts.r1_wf, lesions_wf, [("outputnode.robust_uni", "inputnode.t1")])])
         else:
             inputnode.t1 = str(mp2rage.uni or mp2rage.inv2)

@@ -84,7 +84,6 @@ def init_qsiprep_wf(
 def add_qsiprep(parts: "SessionParts") -> Workflow:
     """Add QSIPrep to a session's workflow; its results stay in ``sourcedata/qsiprep`` of the derivatives."""
     inputs = parts.inputs
-    assert inputs.mp2rage is not None
     image = inputs.dwi[0].image
     # sub-X[/ses-Y]/dwi/image
     root = image.parents[3 if inputs.session else 2]
@@ -95,7 +94,9 @@ def add_qsiprep(parts: "SessionParts") -> Workflow:
         threads=parts.threads,
     )  # fmt: skip
     mp2rage = inputs.mp2rage
-    if mp2rage.uni and mp2rage.inv1 and mp2rage.inv2:
+    if mp2rage is None:
+        parts.give_reference(qsiprep_wf, "inputnode.t1w")
+    elif mp2rage.uni and mp2rage.inv1 and mp2rage.inv2:
         parts.workflow.connect([(parts.r1_wf, qsiprep_wf, [("outputnode.robust_uni", "inputnode.t1w")])])
     else:
         qsiprep_wf.inputs.inputnode.t1w = str(mp2rage.uni or mp2rage.inv2)
@@ -106,7 +107,8 @@ def add_placement(parts: "SessionParts", tracking: Node | Workflow | None) -> No
     """Add the node that brings bundles to MP2RAGE; None for those that were tracked in its own space."""
     if tracking is not None and not isinstance(tracking, Workflow):
         return None
-    place_bundles = Node(PlaceBundles(mp2rage=parts.reference, seed=parts.seed), name="place_bundles", mem_gb=2.0)
+    place_bundles = Node(PlaceBundles(seed=parts.seed), name="place_bundles", mem_gb=2.0)
+    parts.give_reference(place_bundles, "mp2rage")
     if tracking is not None:
         parts.workflow.connect([(tracking, place_bundles, [(f"outputnode.{field}", field) for field in _FOUND])])
     else:

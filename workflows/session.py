@@ -15,6 +15,7 @@ from harmoniq.settings.schema import Settings
 from harmoniq.workflows.b1 import image_inputs, init_b1_wf
 from harmoniq.workflows.comparison import add_comparisons
 from harmoniq.workflows.engines import engine_names, field_axes
+from harmoniq.workflows.existing_maps import init_existing_r1_wf, init_existing_r2star_wf
 from harmoniq.workflows.lesions import add_lesions
 from harmoniq.workflows.map_engines import MapEngines
 from harmoniq.workflows.maps import init_coregistration_wf, init_r1_wf, init_r2star_wf
@@ -71,13 +72,13 @@ def init_session_wf(
     """
     workflow = Workflow(name=session_name(inputs))
     parts = SessionParts(workflow, inputs, settings, engines, out_dir, seed, mem_gb, threads)
-    if inputs.mp2rage is not None:
+    if inputs.r1_space is not None:
         parts.add_r1()
-    if inputs.megre is not None:
+    if inputs.r2star_space is not None:
         parts.add_r2star()
-    if inputs.mp2rage is not None and inputs.megre is not None:
+    if inputs.r1_space is not None and inputs.r2star_space is not None:
         parts.add_coregistration(required=set(stages) != {"maps"})
-    if inputs.mp2rage is not None:
+    if inputs.r1_space is not None:
         surfaces_wf = add_surfaces(parts) if "surfaces" in stages else None
         tracking = add_tracking(parts) if "bundles" in stages else None
         with_bundles = "bundles" in stages and (bool(inputs.bundles) or tracking is not None)
@@ -99,6 +100,15 @@ def init_session_wf(
     parts.add_figures()
     add_comparisons(parts)
     return workflow
+
+
+def set_input(target: Workflow | Node, field: str, value: str) -> None:
+    """Set a node's input, or that of a workflow's node, as ``connect`` would name it."""
+    *nodes, name = field.split(".")
+    inputs = target.inputs
+    for node in nodes:
+        inputs = getattr(inputs, node)
+    setattr(inputs, name, value)
 
 
 class SessionParts:
@@ -125,12 +135,21 @@ class SessionParts:
             folder=folder, suffix=suffix, extension=extension, **entities,
         )  # fmt: skip
 
-    @property
-    def reference(self) -> str:
-        """The MP2RAGE image that others are registered to: the second inversion, whose background is dark."""
-        assert self.inputs.mp2rage is not None
-        image = self.inputs.mp2rage.inv2 or self.inputs.mp2rage.uni
-        return str(image)
+    def give_reference(self, target: Workflow | Node, field: str) -> None:
+        """Give the image that others are registered to: the second inversion, dark in air, or else the R1 map."""
+        mp2rage = self.inputs.mp2rage
+        if mp2rage is None:
+            self.workflow.connect([(self.r1_wf, target, [("outputnode.r1_map", field)])])
+        else:
+            set_input(target, field, str(mp2rage.inv2 or mp2rage.uni))
+
+    def give_moving(self, target: Workflow | Node, field: str) -> None:
+        """Give the image that is registered to it: the first echo, or the R2* map."""
+        megre = self.inputs.megre
+        if megre is None:
+            self.workflow.connect([(self.maps["R2star"][0], target, [("outputnode.r2star_map", field)])])
+        else:
+            set_input(target, field, str(megre.magnitudes[0]))
 
     def put(
         self, source: tuple, name: str, path: Path, sidecar: dict | None = None, *, facts: str | None = None
@@ -141,23 +160,28 @@ class SessionParts:
         self.workflow.connect([(source[0], node, fields)])
 
     def add_r1(self) -> None:
-        """Fit R1 and mask the brain."""
-        mp2rage = self.inputs.mp2rage
-        assert mp2rage is not None
-        images: dict[str, str | float] = dict(image_inputs(mp2rage))
-        fields = [*images, *(["b1_map", "b1_scale"] if self.inputs.b1 is not None else [])]
-        r1_wf = init_r1_wf(timing=mp2rage.timing, images=fields, engine=self.map_engines.r1, mem_gb=self.mem_gb)
-        if self.inputs.b1 is not None:
-            self._add_b1(self.inputs.b1, mp2rage, r1_wf)
+        """Fit R1, or take the map that exists, and mask the brain."""
+        mp2rage, existing = self.inputs.mp2rage, self.inputs.maps.get("R1")
+        images: dict[str, str] = {} if mp2rage is None else image_inputs(mp2rage)
+        if existing is not None:
+            images = {name: path for name, path in images.items() if "phase" not in name}
+            r1_wf = init_existing_r1_wf(source=existing, plausible=self.plausible("R1"), images=list(images))
+        else:
+            assert mp2rage is not None
+            fields = [*images, *(["b1_map", "b1_scale"] if self.inputs.b1 is not None else [])]
+            r1_wf = init_r1_wf(timing=mp2rage.timing, images=fields, engine=self.map_engines.r1, mem_gb=self.mem_gb)
+            if self.inputs.b1 is not None:
+                self._add_b1(self.inputs.b1, mp2rage, r1_wf)
         for name, path in images.items():
             setattr(r1_wf.inputs.inputnode, name, path)
-        r1_wf.inputs.inputnode.reference = self.reference
+        if mp2rage is not None:
+            r1_wf.inputs.inputnode.reference = str(mp2rage.inv2 or mp2rage.uni)
         if self.inputs.freesurfer is not None and (mask := self.inputs.freesurfer / "mri" / "brainmask.mgz").is_file():
             r1_wf.inputs.inputnode.freesurfer_mask = str(mask)
         self.maps["R1"] = (r1_wf, "outputnode.r1_map")
         self.r1_wf = r1_wf
         self.put((r1_wf, "outputnode.r1_map"), "r1", self.path("R1map", ".nii.gz"), self.sidecars["R1"])
-        if self.map_engines.r1.toolbox is None:
+        if existing is None and self.map_engines.r1.toolbox is None:
             outside_path = self.path("mask", ".nii.gz", desc="R1outside")
             self.put((r1_wf, "outputnode.outside_mask"), "outside", outside_path, self.sidecars["outside"])
         if {"uni", "inv1", "inv2"} <= set(images):
@@ -169,14 +193,19 @@ class SessionParts:
     def _add_b1(self, b1: B1Map, mp2rage: MP2RAGE, r1_wf: Workflow) -> None:
         """Bring the transmit field to MP2RAGE, for the fit of R1."""
         b1_wf = init_b1_wf(b1=b1, mp2rage=mp2rage, seed=self.seed, mem_gb=self.mem_gb)
-        b1_wf.inputs.inputnode.reference = self.reference
+        self.give_reference(b1_wf, "inputnode.reference")
         r1_wf.inputs.inputnode.b1_scale = 1.0
         self.workflow.connect([(b1_wf, r1_wf, [("outputnode.b1_map", "inputnode.b1_map")])])
         path = self.path("TB1map", ".nii.gz", folder="fmap", space="UNIT1")
         self.put((b1_wf, "outputnode.b1_map"), "b1", path, self.sidecars["b1"], facts="outputnode.facts")
 
     def add_r2star(self) -> None:
-        """Fit R2*."""
+        """Fit R2*, or take the map that exists."""
+        if (existing := self.inputs.maps.get("R2star")) is not None:
+            r2star_wf = init_existing_r2star_wf(source=existing, plausible=self.plausible("R2star"))
+            self.maps["R2star"] = (r2star_wf, "outputnode.r2star_map")
+            self.put(self.maps["R2star"], "r2star", self.path("R2starmap", ".nii.gz"), self.sidecars["R2star"])
+            return
         megre = self.inputs.megre
         assert megre is not None
         engine, axes = self.map_engines.r2star, field_axes(self.inputs, self.settings, self.map_engines)
@@ -197,10 +226,9 @@ class SessionParts:
 
     def add_coregistration(self, *, required: bool) -> None:
         """Register ME-GRE to MP2RAGE; maps alone need no transform, and no brain."""
-        assert self.inputs.megre is not None
         coregistration_wf = init_coregistration_wf(required=required, seed=self.seed, mem_gb=self.mem_gb)
-        coregistration_wf.inputs.inputnode.fixed = self.reference
-        coregistration_wf.inputs.inputnode.moving = str(self.inputs.megre.magnitudes[0])
+        self.give_reference(coregistration_wf, "inputnode.fixed")
+        self.give_moving(coregistration_wf, "inputnode.moving")
         self.workflow.connect([(self.r1_wf, coregistration_wf, [("outputnode.mask", "inputnode.mask")])])
         self.coregistration = coregistration_wf
         self.registered = required
@@ -262,16 +290,12 @@ class SessionParts:
             self._add_registration_figure(self.coregistration)
 
     def _add_registration_figure(self, coregistration_wf: Workflow) -> None:
-        assert self.inputs.megre is not None
         figure_registration = Node(
-            RegistrationFigure(
-                fixed=self.reference,
-                moving=str(self.inputs.megre.magnitudes[0]),
-                title=f"{self.inputs.label}: edges of MP2RAGE over ME-GRE",
-            ),
-            name="figure_registration",
-            mem_gb=1.0,
-        )
+            RegistrationFigure(title=f"{self.inputs.label}: edges of MP2RAGE over ME-GRE"),
+            name="figure_registration", mem_gb=1.0,
+        )  # fmt: skip
+        self.give_reference(figure_registration, "fixed")
+        self.give_moving(figure_registration, "moving")
         self.workflow.connect([
             (coregistration_wf, figure_registration, [("outputnode.transform", "transform")]),
             (self.r1_wf, figure_registration, [("outputnode.mask", "mask")]),

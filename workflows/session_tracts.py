@@ -29,7 +29,6 @@ def add_tracking(parts: "SessionParts") -> Node | Workflow | None:
     track_bundles = Node(
         TrackBundles(
             dwi=str(dwi[0].image), bval=str(dwi[0].bvals), bvec=str(dwi[0].bvecs),
-            reference=parts.reference,
             templates=str(engine.templates),
             steps=list(steps_for(dwi[0], bundles)),
             bundles=list(bundles.expected),
@@ -39,6 +38,7 @@ def add_tracking(parts: "SessionParts") -> Node | Workflow | None:
         name="track_bundles",
         mem_gb=MEM_GB,
     )  # fmt: skip
+    parts.give_reference(track_bundles, "reference")
     source, field = parts.maps["R1"]
     parts.workflow.connect([
         (source, track_bundles, [(field, "r1_map")]),
@@ -65,7 +65,7 @@ def add_bundles(
         plausible=parts.plausible(metric), scilpy=scilpy,
         title=f"{parts.inputs.label}: {_WORDS[metric]} along the bundles, in brackets native minus SCILPY",
     )  # fmt: skip
-    bundles_wf.inputs.inputnode.reference = parts.reference
+    parts.give_reference(bundles_wf, "inputnode.reference")
     if tracking is None:
         bundles_wf.inputs.inputnode.names = list(parts.inputs.bundles)
         bundles_wf.inputs.inputnode.tractograms = [str(path) for path in parts.inputs.bundles.values()]

@@ -4,6 +4,7 @@ from typing import Any
 
 import harmoniq
 from harmoniq.data.acquisitions import MP2RAGE
+from harmoniq.data.existing_maps import ExistingMap
 from harmoniq.data.inputs import SessionInputs
 from harmoniq.r2star.gradient_report import WARNINGS
 from harmoniq.regions.bundles import PROFILE_COLUMNS, SCILPY_COLUMNS
@@ -21,8 +22,11 @@ def session_sidecars(inputs: SessionInputs, settings: Settings, engines: dict[st
     sidecars: Sidecars = {}
     if inputs.mp2rage is not None:
         sidecars |= _mp2rage(inputs, inputs.mp2rage, engines["R1"])
+    elif inputs.r1_space is not None:
+        sidecars["mask"] = _mask(inputs, [inputs.r1_space.name])
     if inputs.megre is not None:
         sidecars |= _megre(inputs, engines["R2star"])
+    sidecars |= {metric: _existing(metric, existing) for metric, existing in inputs.maps.items()}
     transform = "Rigid transform, ITK: maps points of UNIT1 into MEGRE, to resample MEGRE onto UNIT1"
     sidecars["xfm"] = _common(transform, "SimpleITK", sources)
     sidecars["lesions"] = {
@@ -97,8 +101,19 @@ def _mp2rage(inputs: SessionInputs, mp2rage: MP2RAGE, engine: str) -> Sidecars:
         },
         "outside": {**_common(outside, engine, names), "Type": "ROI"},
         "robust": {**_common(robust, "native", names), "SkullStripped": False},
-        "mask": {**_common("Brain mask", "freesurfer" if inputs.freesurfer else "native", names), "Type": "Brain"},
+        "mask": _mask(inputs, names),
     }
+
+
+def _mask(inputs: SessionInputs, sources: list[str]) -> dict[str, Any]:
+    return {**_common("Brain mask", "freesurfer" if inputs.freesurfer else "native", sources), "Type": "Brain"}
+
+
+def _existing(metric: str, existing: ExistingMap) -> dict[str, Any]:
+    word, time = {"R1": ("R1", "T1"), "R2star": ("R2*", "T2*")}[metric]
+    how = f"{word} = 1/{time}" if existing.inverted else word
+    described = _common(f"{how} of an existing map; nothing was fitted", existing.engine, [str(existing.path)])
+    return {**described, "Units": "1/s", "SkullStripped": False}
 
 
 def _megre(inputs: SessionInputs, engine: str) -> Sidecars:

@@ -51,11 +51,13 @@ class SurfaceEngine:
 
     def builds_for(self, inputs: SessionInputs) -> bool:
         """Whether it can make those of a session."""
-        return self.builds and inputs.mp2rage is not None and self.unsuitable(inputs) is None
+        return self.builds and self.unsuitable(inputs) is None
 
     def unsuitable(self, inputs: SessionInputs) -> str | None:
         """Return why it cannot make a session's surfaces, None where it can: cat-surf needs small voxels and a head."""
-        if self.name != "catsurf" or inputs.mp2rage is None:
+        if inputs.mp2rage is None:
+            return "there are no MP2RAGE images to make surfaces from"
+        if self.name != "catsurf":
             return None
         return unsuitable(inputs.mp2rage.files[0])
 

@@ -17,6 +17,7 @@ from harmoniq.data.bids import (
     session_label,
 )
 from harmoniq.data.errors import InputError
+from harmoniq.data.existing_maps import ExistingMap, find_map
 from harmoniq.data.inputs import SessionInputs, find_acquisitions
 from harmoniq.data.tables import read_tsv
 from harmoniq.settings.schema import Settings
@@ -87,12 +88,21 @@ def discover(
                     layout, label, session,
                     filters=filters, site_keys=site_keys, efficiency=settings.r1.efficiency,
                     b1_correction=settings.r1.b1_correction == "auto",
+                    maps=find_maps(derivatives, label, session, settings),
                 )  # fmt: skip
                 patient = groups[label] == settings.study.patient_group if label in groups else None
                 found.append(lesions.add_to(bundles.add_to(existing.add_to(inputs)), patient=patient))
             except InputError as error:
                 refused[session_label(label, session)] = error
     return Discovery(tuple(found), refused)
+
+
+def find_maps(folders: Sequence[Path], label: str, session: str | None, settings: Settings) -> dict[str, ExistingMap]:
+    """Return a session's existing maps by metric: of the folders that were named, unless an engine was asked for."""
+    engines = {"R1": settings.r1.engine, "R2star": settings.r2star.engine}
+    free = [metric for metric, engine in engines.items() if engine == "auto"]
+    found = {metric: find_map(list(folders), label, session, metric) for metric in free}
+    return {metric: given for metric, given in found.items() if given is not None}
 
 
 def participant_sites(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
@@ -150,7 +160,7 @@ class _Existing:
             # The embedded engine was asked for: FreeSurfer's results are not taken in its stead, but set beside it.
             compared = freesurfer if freesurfer is not None and is_reconstructed(freesurfer) else None
             freesurfer = None
-        if freesurfer is None and inputs.mp2rage is not None and (not self.stages or "surfaces" in self.stages):
+        if freesurfer is None and inputs.r1_space is not None and (not self.stages or "surfaces" in self.stages):
             notes += self._surfaces_to_be_made(inputs)
         notes = [*inputs.notes, *notes]
         return dataclasses.replace(inputs, freesurfer=freesurfer, compared_surfaces=compared, notes=tuple(notes))
@@ -196,7 +206,8 @@ class _Existing:
 
 def describe(inputs: SessionInputs) -> dict[str, Any]:
     """Return a short description of what a session has, for ``--dry-run`` and the report."""
-    return {
+    taken = {f"{metric.replace('star', '*')} map": str(given.path) for metric, given in inputs.maps.items()}
+    return taken | {
         "MP2RAGE": "none" if inputs.mp2rage is None else ", ".join(path.name for path in inputs.mp2rage.files),
         "B1+": "none" if inputs.b1 is None else inputs.b1.image.name,
         "ME-GRE": "none" if inputs.megre is None else f"{len(inputs.megre.echo_times)} echoes",

@@ -44,7 +44,7 @@ class BundleSearch:
         """
         from harmoniq.qsiprep.space import find_space
 
-        if self.skipped or inputs.mp2rage is None:
+        if self.skipped or inputs.r1_space is None:
             return replace(inputs, bundles=self._existing(inputs), dwi=())
         if self.engine is not None and self.engine.error is not None:
             raise self.engine.error

@@ -44,7 +44,7 @@ class LesionSearch:
         InputError
             For a mask that cannot be used, and where masks are required and a patient has none.
         """
-        if inputs.mp2rage is None:
+        if inputs.r1_space is None:
             return inputs
         if self.settings.exclude == "off":
             return _noted(inputs, "lesions are not left out (lesions.exclude = off)")
@@ -61,7 +61,7 @@ class LesionSearch:
         from harmoniq.lesions.find import find_lesion_files
         from harmoniq.lesions.place import place_mask
 
-        assert inputs.mp2rage is not None
+        assert inputs.r1_space is not None
         if self.settings.engine == "samseg":
             return None
         for folder in self.folders:
@@ -71,8 +71,8 @@ class LesionSearch:
             orig = inputs.freesurfer and inputs.freesurfer / "mri" / "orig.mgz"
             mask = place_mask(
                 files,
-                mp2rage=inputs.mp2rage.files[0],
-                megre=inputs.megre.files[0] if inputs.megre is not None else None,
+                mp2rage=inputs.r1_space,
+                megre=inputs.r2star_space,
                 scanner=[orig] if orig and orig.is_file() else [],
                 references=[*inputs.flair, *inputs.t1w],
                 bids_dir=self.bids_dir,

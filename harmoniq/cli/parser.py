@@ -172,7 +172,14 @@ def _add_run_options(parser: argparse.ArgumentParser, *, config: bool = True) ->
     engines.add_argument(
         "--tractometry-engine", choices=schema.TRACTOMETRY_ENGINES, help="engine of the profiles along the bundles"
     )
-    engines.add_argument("--derivatives", metavar="DIR", nargs="+", type=Path, default=[], help="existing results")
+    engines.add_argument(
+        "--derivatives",
+        metavar="DIR",
+        nargs="+",
+        type=Path,
+        default=[],
+        help="existing results: maps, tractograms, lesion masks",
+    )
     engines.add_argument("--fs-subjects-dir", metavar="DIR", type=Path, help="existing FreeSurfer subjects")
     engines.add_argument("--fs-license-file", metavar="F", type=Path, help="FreeSurfer license")
     _add_group_options(parser)

@@ -202,6 +202,7 @@ def _voxel_bytes(inputs: SessionInputs) -> int:
     from harmoniq.data.images import load_grid
 
     groups = [group.files for group in (inputs.mp2rage, inputs.megre) if group is not None]
+    groups += [(existing.path,) for existing in inputs.maps.values()]
     return sum(4 * prod(load_grid(files[0])[0]) * len(files) for files in groups)
 
 

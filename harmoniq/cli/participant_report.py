@@ -67,6 +67,10 @@ def _write_report(
     reasons = {"R1": map_engines.r1.reason, "R2star": map_engines.r2star.reason, "tractometry": "asked for"}
     for row in engines:
         row["why"] = reasons.get(row["stage"], "existing results")
+    taken = {(inputs.session or "n/a", metric) for inputs in sessions for metric in inputs.maps}
+    for row in engines:
+        if (row["session"], row["stage"]) in taken:
+            row["why"] = "an existing map, named with --derivatives"
     made = {inputs.session or "n/a" for inputs in sessions if inputs.freesurfer is None}
     tracked = {inputs.session or "n/a" for inputs in sessions if inputs.dwi}
     for row in engines:
@@ -81,7 +85,13 @@ def _write_report(
         if group is not None
         for path in group.files
     ]
-    warnings = [note for inputs in sessions if inputs.mp2rage is not None for note in inputs.mp2rage.notes]
+    found_files += [
+        {"session": inputs.session or "n/a", "acquisition": f"{metric} map", "file": existing.path.name}
+        for inputs in sessions
+        for metric, existing in inputs.maps.items()
+    ]
+    fitted = [(inputs, inputs.mp2rage) for inputs in sessions if inputs.mp2rage and "R1" not in inputs.maps]
+    warnings = [note for _, mp2rage in fitted for note in mp2rage.notes]
     figures = _figures(out_dir, sessions, errors)
     notes = [note for inputs in sessions for note in inputs.notes]
     notes += _b1_notes(out_dir, sessions) + _table_notes(out_dir, sessions)
@@ -90,9 +100,7 @@ def _write_report(
         inputs=found_files,
         engines=engines,
         figures=figures,
-        timings_mp2rage={
-            inputs.session or "": inputs.mp2rage.timing for inputs in sessions if inputs.mp2rage is not None
-        },
+        timings_mp2rage={inputs.session or "": mp2rage.timing for inputs, mp2rage in fitted},
         engine_tables=_engine_tables(out_dir, sessions),
         regions=pd.concat(tables, ignore_index=True) if tables else None,
         notes=[note for note in dict.fromkeys(notes) if note not in warnings],
@@ -196,7 +204,7 @@ def _figures(out_dir: Path, sessions: Sequence[SessionInputs], errors: list[str]
 
     figures: list[ReportFigure] = []
     for inputs in sessions:
-        timing = None if inputs.mp2rage is None else inputs.mp2rage.timing
+        timing = None if inputs.mp2rage is None or "R1" in inputs.maps else inputs.mp2rage.timing
         try:
             figures += session_figures(out_dir, inputs.label, timing=timing)
         except InputError as error:

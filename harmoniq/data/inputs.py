@@ -1,6 +1,7 @@
 """What one session of a participant has: images found in the dataset and turned into checked acquisitions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from harmoniq.data.bids import QUERIES, session_label
 from harmoniq.data.bundle_space import BundleSpace
 from harmoniq.data.diffusion import raw_diffusion
 from harmoniq.data.errors import InputError
+from harmoniq.data.existing_maps import ExistingMap
 from harmoniq.data.inputs_b1 import find_b1
 from harmoniq.data.lesions import LesionMask
 from harmoniq.data.metadata import mp2rage_timing
@@ -47,6 +49,21 @@ class SessionInputs:
     samseg_flair: Path | None = None
     notes: tuple[str, ...] = ()
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
+    maps: Mapping[str, ExistingMap] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def r1_space(self) -> Path | None:
+        """Return an image in the space of R1: of MP2RAGE, or the map that exists; None without either."""
+        if self.mp2rage is not None:
+            return self.mp2rage.files[0]
+        return self.maps["R1"].path if "R1" in self.maps else None
+
+    @property
+    def r2star_space(self) -> Path | None:
+        """Return an image in the space of R2*: the first echo, or the map that exists; None without either."""
+        if self.megre is not None:
+            return self.megre.magnitudes[0]
+        return self.maps["R2star"].path if "R2star" in self.maps else None
 
     @property
     def label(self) -> str:
@@ -63,6 +80,7 @@ def find_acquisitions(
     site_keys: Mapping[str, Mapping[str, Any]],
     efficiency: float,
     b1_correction: bool = True,
+    maps: Mapping[str, ExistingMap] = MappingProxyType({}),
 ) -> SessionInputs:
     """Find a session's MP2RAGE and ME-GRE images and check their metadata.
 
@@ -80,6 +98,8 @@ def find_acquisitions(
         Inversion efficiency where neither sidecar nor site gives it.
     b1_correction : bool
         Whether to look for a B1+ map.
+    maps : mapping
+        Maps that exist, by metric: nothing is fitted for these.
 
     Raises
     ------
@@ -88,29 +108,44 @@ def find_acquisitions(
     """
     query = _Query(layout, participant, session, filters)
     notes: list[str] = []
-    mp2rage = _find_mp2rage(query, site_keys.get("MP2RAGE", {}), efficiency, notes)
-    megre = _find_megre(query, site_keys.get("MEGRE", {}), notes)
-    if mp2rage is None and megre is None:
+    mp2rage = megre = None
+    with _not_needed("MP2RAGE", maps.get("R1"), notes):
+        mp2rage = _find_mp2rage(query, site_keys.get("MP2RAGE", {}), efficiency, notes)
+    with _not_needed("ME-GRE", maps.get("R2star"), notes):
+        megre = _find_megre(query, site_keys.get("MEGRE", {}), notes)
+    if mp2rage is None and megre is None and not maps:
         raise InputError(
             "has neither MP2RAGE nor ME-GRE images",
             file=Path(layout.root) / f"sub-{participant}" / (f"ses-{session}" if session else ""),
             remedy="expected anat/*_UNIT1, anat/*_MP2RAGE or anat/*_MEGRE",
         )
-    if mp2rage is None:
+    notes += [f"{metric.replace('star', '*')} is taken from {given.path}" for metric, given in maps.items()]
+    if mp2rage is None and "R1" not in maps:
         notes.append("no MP2RAGE: no R1, and R2* is not sampled in regions")
-    if megre is None:
+    if megre is None and "R2star" not in maps:
         notes.append("no ME-GRE: no R2*")
     if not query.get("dwi"):
         notes.append("no diffusion images")
-    wanted = b1_correction and mp2rage is not None
+    wanted = b1_correction and mp2rage is not None and "R1" not in maps
     b1 = find_b1(query, site_keys.get("TB1SRGE", {}), notes) if wanted else None
     files = {name: query.get(name) for name in ("mp2rage", "megre", "dwi")}
     parameters = acquisition_parameters(mp2rage, megre, files)
     flair, t1w, t2w = (tuple(Path(file.path) for file in query.get(name)) for name in ("flair", "t1w", "t2w"))
     return SessionInputs(
         participant, session, mp2rage, megre, b1, raw_diffusion(layout, files["dwi"]),
-        flair=flair, t1w=t1w, t2w=t2w, notes=tuple(notes), parameters=parameters,
+        flair=flair, t1w=t1w, t2w=t2w, notes=tuple(notes), parameters=parameters, maps=maps,
     )  # fmt: skip
+
+
+@contextmanager
+def _not_needed(kind: str, existing: ExistingMap | None, notes: list[str]) -> Iterator[None]:
+    """Turn what is wrong with images into a note where their map exists: they would only help to register it."""
+    try:
+        yield
+    except InputError as error:
+        if existing is None:
+            raise
+        notes.append(f"the {kind} images are not used beside the existing map: {error}")
 
 
 class _Query:

@@ -103,6 +103,12 @@ def call(*words, cwd, timeout=900, env=None):
     return done
 
 
+@pytest.fixture(scope="session")
+def run_at():
+    """Run harmoniq in a folder that is named."""
+    return call
+
+
 @pytest.fixture
 def harmoniq(tmp_path):
     def run(*words, **options):
