@@ -9,7 +9,6 @@ from nipype.pipeline.engine import Node, Workflow
 
 from harmoniq.data.acquisitions import MP2RAGE, B1Map
 from harmoniq.data.inputs import SessionInputs
-from harmoniq.interfaces.report import MapFigure, RegistrationFigure
 from harmoniq.interfaces.table import RegionalTable
 from harmoniq.settings.schema import Settings
 from harmoniq.workflows.b1 import image_inputs, init_b1_wf
@@ -22,6 +21,7 @@ from harmoniq.workflows.maps import init_coregistration_wf, init_r1_wf, init_r2s
 from harmoniq.workflows.outputs import derivative_path, sink
 from harmoniq.workflows.qsiprep import add_placement
 from harmoniq.workflows.session_cortex import add_cortex, add_cortex_figures, add_surfaces
+from harmoniq.workflows.session_figures import add_map_figures
 from harmoniq.workflows.session_tracts import add_bundle_figure, add_bundles, add_tracking
 from harmoniq.workflows.sidecars import session_sidecars
 from harmoniq.workflows.surface_comparison import add_surface_comparison
@@ -97,7 +97,7 @@ def init_session_wf(
             add_surface_comparison(parts)
     if "regions" in stages and parts.rows:
         parts.add_table()
-    parts.add_figures()
+    add_map_figures(parts)
     add_comparisons(parts)
     return workflow
 
@@ -123,6 +123,7 @@ class SessionParts:
         self.maps: dict[str, tuple[Workflow, str]] = {}
         self.rows: list[tuple[Workflow, str]] = []
         self.coregistration: Workflow | None = None
+        self.registered = False
         self.cortex: dict[str, Workflow] = {}
         self.lesions: Workflow | None = None
         self.engines = engine_names(inputs, settings, engines)
@@ -268,41 +269,6 @@ class SessionParts:
         path = self.path("regions", ".tsv", folder="")
         self.put((regional_table, "table"), "regions", path)
         self.put((regional_table, "sidecar"), "regions_json", path.with_suffix(".json"))
-
-    def add_figures(self) -> None:
-        """Draw the maps and the registration."""
-        titles = {"R1": "R1", "R2star": "R2*"}
-        for metric, (source, field) in self.maps.items():
-            name = f"figure_{metric.lower()}"
-            figure = Node(
-                MapFigure(metric=metric, title=f"{self.inputs.label}: {titles[metric]}"), name=name, mem_gb=1.0
-            )
-            self.workflow.connect([(source, figure, [(field, "in_map")])])
-            if metric == "R1":
-                self.workflow.connect([(self.r1_wf, figure, [("outputnode.mask", "mask")])])
-            elif self.coregistration is not None and self.registered:
-                self.workflow.connect([
-                    (self.r1_wf, figure, [("outputnode.mask", "mask")]),
-                    (self.coregistration, figure, [("outputnode.transform", "transform")]),
-                ])  # fmt: skip
-            self.put((figure, "figure"), name, self.figure_path(metric))
-        if self.coregistration is not None and self.registered:
-            self._add_registration_figure(self.coregistration)
-
-    def _add_registration_figure(self, coregistration_wf: Workflow) -> None:
-        figure_registration = Node(
-            RegistrationFigure(title=f"{self.inputs.label}: edges of MP2RAGE over ME-GRE"),
-            name="figure_registration", mem_gb=1.0,
-        )  # fmt: skip
-        self.give_reference(figure_registration, "fixed")
-        self.give_moving(figure_registration, "moving")
-        self.workflow.connect([
-            (coregistration_wf, figure_registration, [("outputnode.transform", "transform")]),
-            (self.r1_wf, figure_registration, [("outputnode.mask", "mask")]),
-        ])  # fmt: skip
-        self.put((figure_registration, "figure"), "figure_registration", self.figure_path("registration"))
-        self.put((figure_registration, "fixed_frame"), "figure_fixed", self.figure_path("registrationMP2RAGE"))
-        self.put((figure_registration, "moving_frame"), "figure_moving", self.figure_path("registrationMEGRE"))
 
     def figure_path(self, name: str) -> Path:
         """Return the path of a picture."""

@@ -52,44 +52,12 @@ def _write_report(
     import pandas as pd
 
     from harmoniq.report.participant import ParticipantReport, write_participant_report
-    from harmoniq.workflows.engines import engine_names
 
     errors = [f"{label}: {error}" for label, error in found.refused.items() if _is_of(label, participant)]
     errors += [
         f"{label}: {failure.sentence}" for label, failure in summary.failures.items() if _is_of(label, participant)
     ]
     tables = [read_tsv(path) for inputs in sessions if (path := _table_path(out_dir, inputs)).is_file()]
-    engines = [
-        {"session": inputs.session or "n/a", "stage": stage, "engine": engine}
-        for inputs in sessions
-        for stage, engine in engine_names(inputs, settings, map_engines).items()
-    ]
-    reasons = {"R1": map_engines.r1.reason, "R2star": map_engines.r2star.reason, "tractometry": "asked for"}
-    for row in engines:
-        row["why"] = reasons.get(row["stage"], "existing results")
-    taken = {(inputs.session or "n/a", metric) for inputs in sessions for metric in inputs.maps}
-    for row in engines:
-        if (row["session"], row["stage"]) in taken:
-            row["why"] = "an existing map, named with --derivatives"
-    made = {inputs.session or "n/a" for inputs in sessions if inputs.freesurfer is None}
-    tracked = {inputs.session or "n/a" for inputs in sessions if inputs.dwi}
-    for row in engines:
-        if row["stage"] == "surfaces" and row["session"] in made:
-            row["why"] = map_engines.surfaces.reason
-        if row["stage"] == "bundles" and row["session"] in tracked:
-            row["why"] = map_engines.bundles.reason
-    found_files = [
-        {"session": inputs.session or "n/a", "acquisition": kind, "file": path.name}
-        for inputs in sessions
-        for kind, group in (("MP2RAGE", inputs.mp2rage), ("ME-GRE", inputs.megre))
-        if group is not None
-        for path in group.files
-    ]
-    found_files += [
-        {"session": inputs.session or "n/a", "acquisition": f"{metric} map", "file": existing.path.name}
-        for inputs in sessions
-        for metric, existing in inputs.maps.items()
-    ]
     fitted = [(inputs, inputs.mp2rage) for inputs in sessions if inputs.mp2rage and "R1" not in inputs.maps]
     warnings = [note for _, mp2rage in fitted for note in mp2rage.notes]
     figures = _figures(out_dir, sessions, errors)
@@ -97,8 +65,8 @@ def _write_report(
     notes += _b1_notes(out_dir, sessions) + _table_notes(out_dir, sessions)
     context = ParticipantReport(
         participant_id=f"sub-{participant}",
-        inputs=found_files,
-        engines=engines,
+        inputs=_found_files(sessions),
+        engines=[row for inputs in sessions for row in _engine_rows(inputs, settings, map_engines)],
         figures=figures,
         timings_mp2rage={inputs.session or "": mp2rage.timing for inputs, mp2rage in fitted},
         engine_tables=_engine_tables(out_dir, sessions),
@@ -115,6 +83,36 @@ def _write_report(
         lesion_notes=[f"{i.label}: {note}" for i in sessions for note in i.notes if "lesion" in note],
     )
     write_participant_report(out_dir / f"sub-{participant}.html", context)
+
+
+def _engine_rows(inputs: SessionInputs, settings: Settings, map_engines: "MapEngines") -> list[dict[str, str]]:
+    """Return what made each part of a session, and why it was taken."""
+    from harmoniq.workflows.engines import engine_names
+
+    why = {"R1": map_engines.r1.reason, "R2star": map_engines.r2star.reason, "tractometry": "asked for"}
+    why |= dict.fromkeys(inputs.maps, "an existing map, named with --derivatives")
+    if inputs.freesurfer is None:
+        why["surfaces"] = map_engines.surfaces.reason
+    if inputs.dwi:
+        why["bundles"] = map_engines.bundles.reason
+    return [
+        {
+            "session": inputs.session or "n/a", "stage": stage, "engine": engine,
+            "why": why.get(stage, "existing results"),
+        }
+        for stage, engine in engine_names(inputs, settings, map_engines).items()
+    ]  # fmt: skip
+
+
+def _found_files(sessions: Sequence[SessionInputs]) -> list[dict[str, str]]:
+    """Return the images of each session, and the maps that were taken."""
+    rows = []
+    for inputs in sessions:
+        groups = {"MP2RAGE": inputs.mp2rage, "ME-GRE": inputs.megre}
+        files = [(kind, path) for kind, group in groups.items() if group is not None for path in group.files]
+        files += [(f"{metric} map", existing.path) for metric, existing in inputs.maps.items()]
+        rows += [{"session": inputs.session or "n/a", "acquisition": kind, "file": path.name} for kind, path in files]
+    return rows
 
 
 def _is_of(label: str, participant: str) -> bool:
