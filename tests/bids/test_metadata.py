@@ -68,7 +68,7 @@ def test_nothing_known_of_a_key():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"shots": (112, 112)}, r"112 shots before the k-space centre .* > first InversionTime 0.7 s"),
+        ({"shots": (112, 112)}, r"112 shots before the k-space center .* > first InversionTime 0.7 s"),
         ({"shots": (50, 250)}, r"300 shots .* between the InversionTimes"),
         ({"repetition_time": 2.5}, r"> RepetitionTimePreparation 2.5 s"),
     ],
