@@ -21,10 +21,17 @@ def init_existing_r1_wf(
     Parameters
     ----------
     source : ExistingMap
+        Where it lies, and in which unit.
     plausible : tuple of float
         Range of R1, 1/s, by which the unit is checked.
     images : sequence of str
         Which images of MP2RAGE are given.
+    name : str
+        Of the workflow.
+
+    Returns
+    -------
+    nipype.Workflow
 
     Inputs
     ------
@@ -74,8 +81,15 @@ def init_existing_r2star_wf(
     Parameters
     ----------
     source : ExistingMap
+        Where it lies, and in which unit.
     plausible : tuple of float
         Range of R2*, 1/s, by which the unit is checked.
+    name : str
+        Of the workflow.
+
+    Returns
+    -------
+    nipype.Workflow
 
     Outputs
     -------

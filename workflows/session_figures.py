@@ -13,7 +13,13 @@ _WORDS = {"R1": "R1", "R2star": "R2*"}
 
 
 def add_map_figures(parts: "SessionParts") -> None:
-    """Draw the maps and the registration."""
+    """Draw the maps and the registration.
+
+    Parameters
+    ----------
+    parts : SessionParts
+        The session's workflow with its maps and registration.
+    """
     label, registration = parts.inputs.label, parts.coregistration if parts.registered else None
     for metric, (source, field) in parts.maps.items():
         name = f"figure_{metric.lower()}"

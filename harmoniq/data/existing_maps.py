@@ -54,6 +54,11 @@ def find_map(folders: list[Path], sub: str, ses: str | None, metric: str) -> Exi
     metric : {'R1', 'R2star'}
         A rate's map (``R1map``) goes before its time's (``T1map``), one without ``desc`` before one with it.
 
+    Returns
+    -------
+    ExistingMap or None
+        None where there is none.
+
     Raises
     ------
     InputError

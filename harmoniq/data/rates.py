@@ -18,10 +18,16 @@ def write_rate(source: ExistingMap, out: str | Path, *, plausible: tuple[float, 
     Parameters
     ----------
     source : ExistingMap
+        Where it lies, and in which unit.
     out : path
         Float32, on the map's own grid; 0 where there is no value.
     plausible : tuple of float
         Range of the metric, 1/s.
+
+    Returns
+    -------
+    path
+        `out`.
 
     Raises
     ------
