@@ -35,8 +35,9 @@ def fork_workers(count: int, modules: Iterable[str] = ()) -> ProcessPoolExecutor
     gc.freeze()  # Nipype collects garbage before every node, and would look at all of it each time
     if not _may_fork():
         return None
-    begin = {"initializer": begin_worker, "initargs": (str(Path.cwd()),)}
-    pool = ProcessPoolExecutor(count, mp_context=get_context("fork"), **begin)
+    pool = ProcessPoolExecutor(
+        count, mp_context=get_context("fork"), initializer=begin_worker, initargs=(str(Path.cwd()),)
+    )
     pool.submit(os.getpid)  # the processes are started with the first task: now, not when there are threads
     return pool
 
