@@ -95,7 +95,7 @@ def test_surfaces_of_another_volume_are_refused(make_subject, shift, refused):
     }  # fmt: skip
     nib.freesurfer.write_geometry(folder / "surf/lh.white", points, faces, volume_info=info)
     if refused:
-        with pytest.raises(InputError, match=r"lh.white: was made from a volume whose centre lies 5 mm away"):
+        with pytest.raises(InputError, match=r"lh.white: was made from a volume whose center lies 5 mm away"):
             FreeSurferSubject.load(folder)
     else:
         FreeSurferSubject.load(folder)
