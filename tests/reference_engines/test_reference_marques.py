@@ -24,18 +24,20 @@ from harmoniq.mp2rage.signal import inversion_signals, uniform_image
 from harmoniq.mp2rage.volumes import fit_r1_files
 
 SITES = ("site1", "site2", "site3")
+#: Echo spacing and excitations that the sites do not use.
+HELD_OUT = {"site1": (0.0062, (51, 102)), "site2": (0.0062, (51, 102)), "site3": (0.0075, (48, 96))}
 SHAPE = (14, 15, 16)
 
 
-def _timing(site: str) -> MP2RAGETiming:
+def _timing(site: str, *, held_out: bool = False) -> MP2RAGETiming:
     config = tomllib.loads((files("harmoniq.configs") / "chen2026.toml").read_text())
     protocol = config["protocols"][site]["MP2RAGE"]
+    own = (protocol["RepetitionTimeExcitation"], tuple(protocol["NumberShots"]))
     return MP2RAGETiming(
         protocol["RepetitionTimePreparation"],
         tuple(protocol["InversionTime"]),
         tuple(protocol["FlipAngle"]),
-        protocol["RepetitionTimeExcitation"],
-        tuple(protocol["NumberShots"]),
+        *(HELD_OUT[site] if held_out else own),
     )
 
 
@@ -55,10 +57,13 @@ def _images(folder: Path, timing: MP2RAGETiming, rng: np.random.Generator) -> tu
     )
 
 
+@pytest.mark.parametrize("held_out", [False, True])
 @pytest.mark.parametrize("site", SITES)
 @pytest.mark.parametrize(("corrected", "median", "p99"), [(False, 0.05, 0.1), (True, 0.1, 0.5)])
-def test_native_engine_agrees_with_the_scripts(site, corrected, median, p99, marques, interpreter, tmp_path, rng):
-    timing = _timing(site)
+def test_native_engine_agrees_with_the_scripts(
+    site, held_out, corrected, median, p99, marques, interpreter, tmp_path, rng
+):
+    timing = _timing(site, held_out=held_out)
     uni, b1, _ = _images(tmp_path, timing, rng)
     b1_map = b1 if corrected else None
     fit = fit_r1_marques(
