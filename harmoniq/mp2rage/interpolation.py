@@ -6,7 +6,8 @@ from the upper one, if that is nearer, times the power of two that makes these k
 first binary places of the key are the number of the cell, and in each cell R1 is a line over the key.
 
 A voxel costs one read of the table, no search, and no branch that a processor could guess wrong. The kernels go through
-chunks of voxels in several short loops, since all but the reading of the table then runs on many voxels at once.
+chunks of voxels in several short loops, since all but the reading of the table then runs on many voxels at once. The
+keys wait where R1 will stand: so the memory is on its way while the table is read.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 CELL_BITS = 8
 #: Binary places of a number in float32 that lie within a cell, and its exponent's bias.
 _SHIFT, _BIAS = 23 - CELL_BITS, 127
-#: Voxels whose intermediate values stay in the processor's nearest cache.
-_CHUNK = 512
+#: Voxels of a chunk: what is known of them stays in the processor's second cache, and memory comes in long pieces.
+_CHUNK = 4096
 
 
 class Cells(NamedTuple):
@@ -100,7 +101,7 @@ def _number(key: np.float32) -> np.int32:
 def _locate(
     uni: NDArray, low: NDArray, high: NDArray, table: Cells, slack: float, keys: NDArray, at: NDArray, outside: NDArray
 ) -> None:
-    """Fill keys and cells of values between the ends `low` and `high`, and say what lies outside them."""
+    """Fill keys (maybe `uni` itself) and cells of values between `low` and `high`, and say what lies outside them."""
     margin, zero, one = np.float32(-slack), np.float32(0.0), np.float32(1.0)
     smallest, upper, first = table.smallest, table.upper, np.int32(table.first)
     for voxel in range(uni.size):
@@ -139,14 +140,14 @@ def interpolate(uni: NDArray, table: Cells, slack: float, r1: NDArray, outside: 
         Where the table ends, written in place.
     """
     low, high = np.full(_CHUNK, table.ends[0, 0]), np.full(_CHUNK, table.ends[0, 1])
-    keys, at, found = np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.uint32), np.empty(_CHUNK, np.uint64)
+    at, found = np.empty(_CHUNK, np.uint32), np.empty(_CHUNK, np.uint64)
     line = found.view(np.float32)
     for start in range(0, uni.size, _CHUNK):
-        values, rates = uni[start : start + _CHUNK], r1[start : start + _CHUNK]
-        _locate(values, low, high, table, slack, keys, at[: values.size], outside[start : start + _CHUNK])
-        _read(table.lines, at[: values.size], 0, found)
-        for voxel in range(values.size):
-            rates[voxel] = line[2 * voxel] + keys[voxel] * line[2 * voxel + 1]
+        values, keys = uni[start : start + _CHUNK], r1[start : start + _CHUNK]
+        _locate(values, low, high, table, slack, keys, at, outside[start : start + _CHUNK])
+        _read(table.lines, at[: keys.size], 0, found)
+        for voxel in range(keys.size):
+            keys[voxel] = line[2 * voxel] + keys[voxel] * line[2 * voxel + 1]
 
 
 @compiled
@@ -195,12 +196,12 @@ def interpolate_b1(
     """
     ends, width = tables.ends, np.uint32(tables.lines.size // tables.ends.shape[0])
     low, high = np.empty(_CHUNK, uni.dtype), np.empty(_CHUNK, uni.dtype)
-    keys, weights, rows = np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.uint32)
+    weights, rows = np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.uint32)
     at, unusable = np.empty(_CHUNK, np.uint32), np.empty(_CHUNK, np.bool_)
     below, above = np.empty(_CHUNK, np.uint64), np.empty(_CHUNK, np.uint64)
     line, next_line = below.view(np.float32), above.view(np.float32)
     for start in range(0, uni.size, _CHUNK):
-        values, rates, flags = uni[start : start + _CHUNK], r1[start : start + _CHUNK], outside[start : start + _CHUNK]
+        values, keys, flags = uni[start : start + _CHUNK], r1[start : start + _CHUNK], outside[start : start + _CHUNK]
         _place(b1[start : start + _CHUNK], grid, rows, weights, unusable)
         for voxel in range(values.size):
             row, weight = np.uint64(rows[voxel]), weights[voxel]
@@ -216,4 +217,4 @@ def interpolate_b1(
         for voxel in range(values.size):
             first = line[2 * voxel] + keys[voxel] * line[2 * voxel + 1]
             second = next_line[2 * voxel] + keys[voxel] * next_line[2 * voxel + 1]
-            rates[voxel] = first + weights[voxel] * (second - first)
+            keys[voxel] = first + weights[voxel] * (second - first)
