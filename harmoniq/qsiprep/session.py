@@ -1,5 +1,6 @@
-"""One session through QSIPrep: what is done already is not done twice."""
+"""One session through QSIPrep: what is done already is not done twice, unless its images have changed."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -43,12 +44,13 @@ def process_session(
     InputError
         When a program fails, or leaves no bundle; its log is named.
     """
-    done = job.out_dir / DONE
-    what = {"QSIPrep": qsiprep.version, "QSIRecon": qsirecon.version if qsirecon else "n/a", "Spec": job.recon_spec,
-            "Resolution": job.resolution}  # fmt: skip
-    logs = job.out_dir / "logs"
+    done, logs = job.out_dir / DONE, job.out_dir / "logs"
+    stage_dataset(bids_dir, job.participant, job.session, t1w, job.bids_dir)
+    what = {
+        "QSIPrep": qsiprep.version, "QSIRecon": qsirecon.version if qsirecon else "n/a", "Spec": job.recon_spec,
+        "Resolution": job.resolution, "Inputs": _digest(job.bids_dir),
+    }  # fmt: skip
     if not done.is_file() or read_json(done) != what:
-        stage_dataset(bids_dir, job.participant, job.session, t1w, job.bids_dir)
         run_qsiprep(job, qsiprep, qsirecon, log_dir=logs)
         write_json(done, what)
     bundles = find_bundles(job.out_dir, job.participant, job.session)
@@ -56,3 +58,12 @@ def process_session(
         log = logs / ("qsiprep.log" if qsirecon is None else "qsirecon.log")
         raise InputError("QSIPrep ended without bundles", file=log, remedy="read this log")
     return bundles, find_space(bundles, [job.out_dir], job.participant, job.session)
+
+
+def _digest(folder: Path) -> str:
+    """Return a digest of all files' names and content."""
+    total = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with file.open("rb") as stream:
+            total.update(f"{file.relative_to(folder)} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+    return total.hexdigest()
