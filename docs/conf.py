@@ -21,7 +21,6 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
-    "sphinx_design",
     "api_pages",
     "mathml",
 ]
@@ -60,6 +59,7 @@ html_theme_options = {
 }
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
+copybutton_line_continuation_character = "\\"
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
 

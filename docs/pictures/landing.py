@@ -21,7 +21,7 @@ from harmoniq.report.style import site_styles
 HERE = Path(__file__).resolve().parent
 REGION = ("R1", "cGM", "BA4")
 # Where the left lateral view of mid-cortex lies in the participant's figure: left, top, right, bottom, as shares.
-VIEW = (0.021, 0.172, 0.174, 0.482)
+VIEW = (0.021, 0.182, 0.174, 0.482)
 
 
 def show_map(axes: Axes, folder: Path, metric: str) -> None:
@@ -32,8 +32,10 @@ def show_map(axes: Axes, folder: Path, metric: str) -> None:
     inside = np.argwhere(np.asarray(brain.dataobj) > 0)
     middle = brain.affine @ [*(inside.min(0) * 0.4 + inside.max(0) * 0.6), 1]
     k = round((np.linalg.inv(image.affine) @ middle)[2])
-    data = np.asarray(image.dataobj)[:, :, k].T
-    axes.imshow(data, origin="lower", cmap=color_map(metric), norm=color_norm(metric), aspect="equal")
+    data = np.where(np.asarray(brain.dataobj) > 0, np.asarray(image.dataobj), np.nan)[:, :, k]
+    (left, back, _), (right, front, _) = inside.min(0), inside.max(0)
+    colors = color_map(metric).with_extremes(bad="white")
+    axes.imshow(data[left : right + 1, back : front + 1].T, origin="lower", cmap=colors, norm=color_norm(metric))
     axes.set_title(f"1  map of {SCALES[metric].label}", loc="left")
     axes.axis("off")
 
