@@ -31,6 +31,8 @@ def init_comparison_wf(
         Whether there is a brain mask, and an R1 map with it; otherwise the whole image is compared.
     mem_gb : float
         Memory that the comparison needs.
+    name : str, optional
+        Name of the workflow.
 
     Inputs
     ------
@@ -47,6 +49,11 @@ def init_comparison_wf(
         Pictures.
     table, sidecar
         Per class of tissue.
+
+    Returns
+    -------
+    Workflow
+        The workflow.
     """
     workflow = Workflow(name=name)
     inputs = ["native", "reference", "mask", "r1_map", "transform"]
@@ -67,7 +74,13 @@ def init_comparison_wf(
 
 
 def add_comparisons(parts: "SessionParts") -> None:
-    """Set the reference engine's maps and the embedded engine's side by side, where a reference engine runs."""
+    """Set the reference engine's maps and the embedded engine's side by side, where a reference engine runs.
+
+    Parameters
+    ----------
+    parts : SessionParts
+        What of the session's workflow stands already.
+    """
     for metric, (source, field) in parts.maps.items():
         engine = parts.map_engines.r1 if metric == "R1" else parts.map_engines.r2star
         if engine.toolbox is None or metric in parts.inputs.maps:

@@ -12,7 +12,22 @@ from harmoniq.workflows.map_engines import MapEngines
 
 
 def field_axes(inputs: SessionInputs, settings: Settings, engines: MapEngines) -> tuple[int, ...] | None:
-    """Return the voxel axes along which a voxel is a box, for the correction of R2*; None without a correction."""
+    """Return the voxel axes along which a voxel is a box, for the correction of R2*; None without a correction.
+
+    Parameters
+    ----------
+    inputs : SessionInputs
+        What the session has.
+    settings : Settings
+        The run's settings.
+    engines : MapEngines
+        Which engines make the maps.
+
+    Returns
+    -------
+    tuple of int or None
+        The voxel axes along which a voxel is a box, for the correction of R2*; None without a correction.
+    """
     wanted = settings.r2star.field_correction == "auto" and engines.r2star.toolbox is None
     if inputs.megre is None or not inputs.megre.phases or not wanted or "R2star" in inputs.maps:
         return None
@@ -24,6 +39,20 @@ def engine_names(inputs: SessionInputs, settings: Settings, engines: MapEngines)
     """Return the engine and version of each metric, and of the surfaces and bundles where there are any.
 
     Values with and without a correction must not be pooled unnoticed: it is part of the engine's name.
+
+    Parameters
+    ----------
+    inputs : SessionInputs
+        What the session has.
+    settings : Settings
+        The run's settings.
+    engines : MapEngines
+        Which engines make the maps.
+
+    Returns
+    -------
+    dict of str to str
+        The engine and version of each metric, and of the surfaces and bundles where there are any.
     """
     names = {metric: existing.engine for metric, existing in inputs.maps.items()}
     if inputs.mp2rage is not None and "R1" not in names:
@@ -47,7 +76,18 @@ def engine_names(inputs: SessionInputs, settings: Settings, engines: MapEngines)
 
 
 def existing_program(bundles: Mapping[str, Path]) -> str:
-    """Return what made existing bundles, with its version where its dataset says it: ``qsirecon-pyafq 1.0.1``."""
+    """Return what made existing bundles, with its version where its dataset says it: ``qsirecon-pyafq 1.0.1``.
+
+    Parameters
+    ----------
+    bundles : mapping of str to Path
+        Settings of the bundles.
+
+    Returns
+    -------
+    str
+        What made existing bundles, with its version where its dataset says it: ``qsirecon-pyafq 1.0.1``.
+    """
     path = next(iter(bundles.values()))
     named = "/".join(path.parts[-9:]).lower()
     old = "qsirecon" in named and "space-t1w" in named
@@ -77,7 +117,18 @@ def _variant(surfaces: SurfaceSettings) -> str:
 
 
 def surface_program(subject_dir: Path) -> tuple[str, str]:
-    """Return which engine made a subject, ``freesurfer`` or ``catsurf``, and its version."""
+    """Return which engine made a subject, ``freesurfer`` or ``catsurf``, and its version.
+
+    Parameters
+    ----------
+    subject_dir : Path
+        FreeSurfer subject.
+
+    Returns
+    -------
+    tuple (str, str)
+        Which engine made a subject, ``freesurfer`` or ``catsurf``, and its version.
+    """
     version = freesurfer_version(subject_dir)
     if version.startswith(f"{STAMP}-"):
         return "catsurf", version.removeprefix(f"{STAMP}-")
@@ -85,7 +136,18 @@ def surface_program(subject_dir: Path) -> tuple[str, str]:
 
 
 def freesurfer_version(subject_dir: Path) -> str:
-    """Return the version in a FreeSurfer subject's build stamp, for example ``v6.0.0``; ``unknown`` without one."""
+    """Return the version in a FreeSurfer subject's build stamp, for example ``v6.0.0``; ``unknown`` without one.
+
+    Parameters
+    ----------
+    subject_dir : Path
+        FreeSurfer subject.
+
+    Returns
+    -------
+    str
+        The version in a FreeSurfer subject's build stamp, for example ``v6.0.0``; ``unknown`` without one.
+    """
     stamp = subject_dir / "scripts" / "build-stamp.txt"
     if not stamp.is_file():
         return "unknown"

@@ -46,6 +46,8 @@ def init_lesions_wf(
         Of SAMSEG.
     seed : int
         Of the registration.
+    name : str, optional
+        Name of the workflow.
 
     Inputs
     ------
@@ -66,6 +68,11 @@ def init_lesions_wf(
         What is left out, on the map's grid.
     R1_facts, R2star_facts
         What was done, for sidecars.
+
+    Returns
+    -------
+    Workflow
+        The workflow.
     """
     workflow = Workflow(name=name)
     inputnode = Node(IdentityInterface(fields=_INPUTS), name="inputnode")

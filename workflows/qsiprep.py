@@ -43,6 +43,8 @@ def init_qsiprep_wf(
         Resolution, reconstruction, memory.
     threads : int
         Of QSIPrep.
+    name : str, optional
+        Name of the workflow.
 
     Inputs
     ------
@@ -55,6 +57,11 @@ def init_qsiprep_wf(
         The bundles, in AC-PC space.
     acpc, anatomy, anatomy_transform, inverse
         What relates that space to MP2RAGE's.
+
+    Returns
+    -------
+    Workflow
+        The workflow.
     """
     assert engine.qsiprep is not None
     workflow = Workflow(name=name)
@@ -82,7 +89,18 @@ def init_qsiprep_wf(
 
 
 def add_qsiprep(parts: "SessionParts") -> Workflow:
-    """Add QSIPrep to a session's workflow; its results stay in ``sourcedata/qsiprep`` of the derivatives."""
+    """Add QSIPrep to a session's workflow; its results stay in ``sourcedata/qsiprep`` of the derivatives.
+
+    Parameters
+    ----------
+    parts : SessionParts
+        What of the session's workflow stands already.
+
+    Returns
+    -------
+    Workflow
+        The workflow.
+    """
     inputs = parts.inputs
     image = inputs.dwi[0].image
     # sub-X[/ses-Y]/dwi/image
@@ -104,7 +122,20 @@ def add_qsiprep(parts: "SessionParts") -> Workflow:
 
 
 def add_placement(parts: "SessionParts", tracking: Node | Workflow | None) -> Node | None:
-    """Add the node that brings bundles to MP2RAGE; None for those that were tracked in its own space."""
+    """Add the node that brings bundles to MP2RAGE; None for those that were tracked in its own space.
+
+    Parameters
+    ----------
+    parts : SessionParts
+        What of the session's workflow stands already.
+    tracking : Node or Workflow or None
+        Node that finds bundles; None: they exist.
+
+    Returns
+    -------
+    Node or None
+        The node.
+    """
     if tracking is not None and not isinstance(tracking, Workflow):
         return None
     place_bundles = Node(PlaceBundles(seed=parts.seed), name="place_bundles", mem_gb=2.0)

@@ -28,7 +28,18 @@ from harmoniq.workflows.surface_comparison import add_surface_comparison
 
 
 def session_name(inputs: SessionInputs) -> str:
-    """Return the name of a session's workflow; labels may hold signs that Nipype's names may not."""
+    """Return the name of a session's workflow; labels may hold signs that Nipype's names may not.
+
+    Parameters
+    ----------
+    inputs : SessionInputs
+        What the session has.
+
+    Returns
+    -------
+    str
+        The name of a session's workflow; labels may hold signs that Nipype's names may not.
+    """
     return re.sub(r"\W", "_", inputs.label) + "_wf"
 
 
@@ -103,7 +114,17 @@ def init_session_wf(
 
 
 def set_input(target: Workflow | Node, field: str, value: str) -> None:
-    """Set a node's input, or that of a workflow's node, as ``connect`` would name it."""
+    """Set a node's input, or that of a workflow's node, as ``connect`` would name it.
+
+    Parameters
+    ----------
+    target : Workflow or Node
+        Where to write.
+    field : str
+        Name of the input.
+    value : str
+        Value.
+    """
     *nodes, name = field.split(".")
     inputs = target.inputs
     for node in nodes:
@@ -112,7 +133,27 @@ def set_input(target: Workflow | Node, field: str, value: str) -> None:
 
 
 class SessionParts:
-    """Adds the parts of a session's workflow one by one and remembers what later parts connect to."""
+    """Adds the parts of a session's workflow one by one and remembers what later parts connect to.
+
+    Parameters
+    ----------
+    workflow : Workflow
+        The session's workflow, to which parts are added.
+    inputs : SessionInputs
+        What the session has.
+    settings : Settings
+        The run's settings.
+    engines : MapEngines
+        Which engines make the maps.
+    out_dir : Path
+        Folder of the results.
+    seed : int
+        Of all that is random.
+    mem_gb : float
+        Memory that a fit takes, GB.
+    threads : int, optional
+        Threads of each process.
+    """
 
     def __init__(
         self, workflow: Workflow, inputs: SessionInputs, settings: Settings, engines: MapEngines, out_dir: Path,
@@ -130,14 +171,39 @@ class SessionParts:
         self.sidecars = session_sidecars(inputs, settings, self.engines)
 
     def path(self, suffix: str, extension: str, folder: str = "anat", **entities: str) -> Path:
-        """Return the path of one of the session's derivatives."""
+        """Return the path of one of the session's derivatives.
+
+        Parameters
+        ----------
+        suffix : str
+            BIDS suffix.
+        extension : str
+            The file's extension.
+        folder : str, optional
+            Folder.
+        **entities : str
+            BIDS entities.
+
+        Returns
+        -------
+        Path
+            The path of one of the session's derivatives.
+        """
         return derivative_path(
             self.out_dir, self.inputs.participant, self.inputs.session,
             folder=folder, suffix=suffix, extension=extension, **entities,
         )  # fmt: skip
 
     def give_reference(self, target: Workflow | Node, field: str) -> None:
-        """Give the image that others are registered to: the second inversion, dark in air, or else the R1 map."""
+        """Give the image that others are registered to: the second inversion, dark in air, or else the R1 map.
+
+        Parameters
+        ----------
+        target : Workflow or Node
+            Where to write.
+        field : str
+            Name of the input.
+        """
         mp2rage = self.inputs.mp2rage
         if mp2rage is None:
             self.workflow.connect([(self.r1_wf, target, [("outputnode.r1_map", field)])])
@@ -145,7 +211,15 @@ class SessionParts:
             set_input(target, field, str(mp2rage.inv2 or mp2rage.uni))
 
     def give_moving(self, target: Workflow | Node, field: str) -> None:
-        """Give the image that is registered to it: the first echo, or the R2* map."""
+        """Give the image that is registered to it: the first echo, or the R2* map.
+
+        Parameters
+        ----------
+        target : Workflow or Node
+            Where to write.
+        field : str
+            Name of the input.
+        """
         megre = self.inputs.megre
         if megre is None:
             self.workflow.connect([(self.maps["R2star"][0], target, [("outputnode.r2star_map", field)])])
@@ -155,7 +229,21 @@ class SessionParts:
     def put(
         self, source: tuple, name: str, path: Path, sidecar: dict | None = None, *, facts: str | None = None
     ) -> None:
-        """Send a node's output to its place; `facts` names another output, which goes into the sidecar."""
+        """Send a node's output to its place; `facts` names another output, which goes into the sidecar.
+
+        Parameters
+        ----------
+        source : tuple
+            File or folder to read.
+        name : str
+            Name.
+        path : Path
+            File.
+        sidecar : dict or None, optional
+            What the sidecar says; None: none.
+        facts : str or None, optional
+            File with what is known of the session; None: none.
+        """
         node = sink(f"ds_{name}", path, sidecar)
         fields = [(source[1], "in_file"), *([(facts, "facts")] if facts else [])]
         self.workflow.connect([(source[0], node, fields)])
@@ -226,7 +314,13 @@ class SessionParts:
             self.put(source, "warning", path, self.sidecars["warning"], facts="outputnode.field_facts")
 
     def add_coregistration(self, *, required: bool) -> None:
-        """Register ME-GRE to MP2RAGE; maps alone need no transform, and no brain."""
+        """Register ME-GRE to MP2RAGE; maps alone need no transform, and no brain.
+
+        Parameters
+        ----------
+        required : bool
+            Whether its absence is an error.
+        """
         coregistration_wf = init_coregistration_wf(required=required, seed=self.seed, mem_gb=self.mem_gb)
         self.give_reference(coregistration_wf, "inputnode.fixed")
         self.give_moving(coregistration_wf, "inputnode.moving")
@@ -238,7 +332,15 @@ class SessionParts:
         self.put(source, "xfm", path, self.sidecars["xfm"], facts="outputnode.facts")
 
     def connect_map(self, metric: str, target: Workflow) -> None:
-        """Give a map, and its transform, to what samples it."""
+        """Give a map, and its transform, to what samples it.
+
+        Parameters
+        ----------
+        metric : str
+            R1 or R2star.
+        target : Workflow
+            Where to write.
+        """
         source, field = self.maps[metric]
         self.workflow.connect([(source, target, [(field, "inputnode.in_map")])])
         if metric == "R2star" and self.coregistration is not None:
@@ -271,9 +373,31 @@ class SessionParts:
         self.put((regional_table, "sidecar"), "regions_json", path.with_suffix(".json"))
 
     def figure_path(self, name: str) -> Path:
-        """Return the path of a picture."""
+        """Return the path of a picture.
+
+        Parameters
+        ----------
+        name : str
+            Name.
+
+        Returns
+        -------
+        Path
+            The path of a picture.
+        """
         return self.out_dir / f"sub-{self.inputs.participant}" / "figures" / f"{self.inputs.label}_desc-{name}.png"
 
     def plausible(self, metric: str) -> tuple[float, float]:
-        """Return the range of a metric's values that count, 1/s."""
+        """Return the range of a metric's values that count, 1/s.
+
+        Parameters
+        ----------
+        metric : str
+            R1 or R2star.
+
+        Returns
+        -------
+        tuple (float, float)
+            The range of a metric's values that count, 1/s.
+        """
         return self.settings.r1.plausible if metric == "R1" else self.settings.r2star.plausible

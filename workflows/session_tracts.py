@@ -19,7 +19,18 @@ _WORDS = {"R1": "R1", "R2star": "R2*"}
 
 
 def add_tracking(parts: "SessionParts") -> Node | Workflow | None:
-    """Add the node that finds bundles in diffusion images; None where bundles exist or nothing can find them."""
+    """Add the node that finds bundles in diffusion images; None where bundles exist or nothing can find them.
+
+    Parameters
+    ----------
+    parts : SessionParts
+        What of the session's workflow stands already.
+
+    Returns
+    -------
+    Node or Workflow or None
+        The node.
+    """
     engine, dwi = parts.map_engines.bundles, parts.inputs.dwi
     if engine.qsiprep is not None and dwi and not parts.inputs.bundles:
         return add_qsiprep(parts)
@@ -57,7 +68,19 @@ def add_tracking(parts: "SessionParts") -> Node | Workflow | None:
 def add_bundles(
     parts: "SessionParts", tracking: Node | Workflow | None, metric: str, placing: Node | None = None
 ) -> None:
-    """Sample a map along the bundles, existing or found."""
+    """Sample a map along the bundles, existing or found.
+
+    Parameters
+    ----------
+    parts : SessionParts
+        What of the session's workflow stands already.
+    tracking : Node or Workflow or None
+        Node that finds bundles; None: they exist.
+    metric : str
+        R1 or R2star.
+    placing : Node or None, optional
+        Node that brings the bundles to the maps; None: they are there.
+    """
     scilpy = parts.map_engines.tractometry
     made_by = [parts.engines[name] for name in (metric, "bundles", "tractometry") if name in parts.engines]
     bundles_wf = init_bundles_wf(
@@ -97,7 +120,17 @@ def _put_comparison(parts: "SessionParts", bundles_wf: Workflow, metric: str) ->
 
 
 def add_bundle_figure(parts: "SessionParts", tracking: Node | Workflow | None, placing: Node | None = None) -> None:
-    """Draw the bundles over the R1 map."""
+    """Draw the bundles over the R1 map.
+
+    Parameters
+    ----------
+    parts : SessionParts
+        What of the session's workflow stands already.
+    tracking : Node or Workflow or None
+        Node that finds bundles; None: they exist.
+    placing : Node or None, optional
+        Node that brings the bundles to the maps; None: they are there.
+    """
     figure_bundles = Node(BundleFigure(title=parts.inputs.label), name="figure_bundles", mem_gb=1.0)
     source, field = parts.maps["R1"]
     parts.workflow.connect([

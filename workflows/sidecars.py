@@ -16,7 +16,22 @@ Sidecars = dict[str, dict[str, Any]]
 
 
 def session_sidecars(inputs: SessionInputs, settings: Settings, engines: dict[str, str]) -> Sidecars:
-    """Return the content of each derivative's sidecar, by the name of the derivative."""
+    """Return the content of each derivative's sidecar, by the name of the derivative.
+
+    Parameters
+    ----------
+    inputs : SessionInputs
+        What the session has.
+    settings : Settings
+        The run's settings.
+    engines : dict of str to str
+        Which engines make the maps.
+
+    Returns
+    -------
+    Sidecars
+        The content of each derivative's sidecar, by the name of the derivative.
+    """
     groups = [group.files for group in (inputs.mp2rage, inputs.megre) if group is not None]
     sources = [path.name for files in groups for path in files]
     sidecars: Sidecars = {}
@@ -55,7 +70,20 @@ def _tracts(inputs: SessionInputs, engine: str) -> dict[str, Any]:
 
 
 def raw_uri(inputs: SessionInputs, name: str) -> str:
-    """Return the BIDS URI of one of the session's raw anatomical images."""
+    """Return the BIDS URI of one of the session's raw anatomical images.
+
+    Parameters
+    ----------
+    inputs : SessionInputs
+        What the session has.
+    name : str
+        Name.
+
+    Returns
+    -------
+    str
+        The BIDS URI of one of the session's raw anatomical images.
+    """
     return "bids:raw:" + "/".join([*inputs.label.split("_"), "anat", name])
 
 

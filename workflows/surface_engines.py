@@ -50,11 +50,33 @@ class SurfaceEngine:
         return self.name != "none"
 
     def builds_for(self, inputs: SessionInputs) -> bool:
-        """Whether it can make those of a session."""
+        """Whether it can make those of a session.
+
+        Parameters
+        ----------
+        inputs : SessionInputs
+            What the session has.
+
+        Returns
+        -------
+        bool
+            Whether it is so.
+        """
         return self.builds and self.unsuitable(inputs) is None
 
     def unsuitable(self, inputs: SessionInputs) -> str | None:
-        """Return why it cannot make a session's surfaces, None where it can: cat-surf needs small voxels and a head."""
+        """Return why it cannot make a session's surfaces, None where it can: cat-surf needs small voxels and a head.
+
+        Parameters
+        ----------
+        inputs : SessionInputs
+            What the session has.
+
+        Returns
+        -------
+        str or None
+            Why it cannot make a session's surfaces, None where it can: cat-surf needs small voxels and a head.
+        """
         if inputs.mp2rage is None:
             return "there are no MP2RAGE images to make surfaces from"
         if self.name != "catsurf":
@@ -68,8 +90,19 @@ def choose_surface_engine(settings: Settings, license_file: Path | None = None) 
     Parameters
     ----------
     settings : Settings
+        The run's settings.
     license_file : path, optional
         Of FreeSurfer.
+
+    Returns
+    -------
+    SurfaceEngine
+        See `SurfaceEngine`.
+
+    Raises
+    ------
+    InputError
+        Where the license that is named is not there.
     """
     wanted = settings.surfaces.engine
     if license_file is not None and not license_file.is_file():

@@ -54,6 +54,40 @@ def discover(
 ) -> Discovery:
     """Find all sessions of the participants and what each has.
 
+    Parameters
+    ----------
+    bids_dir : Path
+        Raw BIDS dataset.
+    settings : Settings
+        The run's settings.
+    participants : sequence of str or None, optional
+        Labels of the participants, without `sub-`.
+    sessions : sequence of str or None, optional
+        Labels of the sessions, without `ses-`; None: all.
+    filter_file : Path or None, optional
+        JSON with further entities per query; None: none.
+    database_dir : Path or None, optional
+        PyBIDS database; None: none.
+    derivatives : sequence of Path, optional
+        Folders of existing results.
+    fs_subjects_dir : Path or None, optional
+        Existing FreeSurfer subjects; None: none.
+    stages : sequence of str or None, optional
+        Stages asked for; None: all that the data permit.
+    built_subjects : Path or None, optional
+        Subjects of the embedded engine; None: none.
+    surface_engine : SurfaceEngine or None, optional
+        Engine of the surfaces; None: existing ones only.
+    fs_license_file : Path or None, optional
+        FreeSurfer's license; None: where FreeSurfer looks.
+    bundle_engine : BundleEngine or None, optional
+        Engine of the bundles; None: existing ones only.
+
+    Returns
+    -------
+    Discovery
+        See `Discovery`.
+
     Raises
     ------
     InputError
@@ -98,7 +132,24 @@ def discover(
 
 
 def find_maps(folders: Sequence[Path], label: str, session: str | None, settings: Settings) -> dict[str, ExistingMap]:
-    """Return a session's existing maps by metric: of the folders that were named, unless an engine was asked for."""
+    """Return a session's existing maps by metric: of the folders that were named, unless an engine was asked for.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Folders that are searched.
+    label : str
+        What to call it.
+    session : str or None
+        Session's label, without `ses-`; None: no sessions.
+    settings : Settings
+        The run's settings.
+
+    Returns
+    -------
+    dict of str to ExistingMap
+        A session's existing maps by metric: of the folders that were named, unless an engine was asked for.
+    """
     engines = {"R1": settings.r1.engine, "R2star": settings.r2star.engine}
     free = [metric for metric, engine in engines.items() if engine == "auto"]
     found = {metric: find_map(list(folders), label, session, metric) for metric in free}
@@ -106,12 +157,39 @@ def find_maps(folders: Sequence[Path], label: str, session: str | None, settings
 
 
 def participant_sites(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
-    """Return the site of each participant (label without ``sub-``), as far as ``participants.tsv`` gives it."""
+    """Return the site of each participant (label without ``sub-``), as far as ``participants.tsv`` gives it.
+
+    Parameters
+    ----------
+    path : Path
+        File.
+    columns : mapping of str to str
+        Names of the columns of participants.tsv, by ours.
+
+    Returns
+    -------
+    dict of str to str
+        The site of each participant (label without ``sub-``), as far as ``participants.tsv`` gives it.
+    """
     return participant_column(path, columns, "site")
 
 
 def participant_column(path: Path, columns: Mapping[str, str], wanted: str) -> dict[str, str]:
     """Return a column of ``participants.tsv`` by label (without ``sub-``), as far as it has a value.
+
+    Parameters
+    ----------
+    path : Path
+        File.
+    columns : mapping of str to str
+        Names of the columns of participants.tsv, by ours.
+    wanted : str
+        What is asked for; None: all.
+
+    Returns
+    -------
+    dict of str to str
+        A column of ``participants.tsv`` by label (without ``sub-``), as far as it has a value.
 
     Raises
     ------
@@ -205,7 +283,18 @@ class _Existing:
 
 
 def describe(inputs: SessionInputs) -> dict[str, Any]:
-    """Return a short description of what a session has, for ``--dry-run`` and the report."""
+    """Return a short description of what a session has, for ``--dry-run`` and the report.
+
+    Parameters
+    ----------
+    inputs : SessionInputs
+        What the session has.
+
+    Returns
+    -------
+    dict of str to object
+        A short description of what a session has, for ``--dry-run`` and the report.
+    """
     taken = {f"{metric.replace('star', '*')} map": str(given.path) for metric, given in inputs.maps.items()}
     return taken | {
         "MP2RAGE": "none" if inputs.mp2rage is None else ", ".join(path.name for path in inputs.mp2rage.files),

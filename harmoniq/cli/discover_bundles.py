@@ -37,6 +37,16 @@ class BundleSearch:
     def add_to(self, inputs: SessionInputs) -> SessionInputs:
         """Return the session with its bundles, or with the diffusion images that they will be found in.
 
+        Parameters
+        ----------
+        inputs : SessionInputs
+            What the session has.
+
+        Returns
+        -------
+        SessionInputs
+            The session with its bundles, or with the diffusion images that they will be found in.
+
         Raises
         ------
         InputError

@@ -16,6 +16,7 @@ class LesionSearch:
     Parameters
     ----------
     settings : LesionSettings
+        The run's settings.
     folders : sequence of path
         Derivatives, in the order in which they are searched.
     bids_dir : path
@@ -38,6 +39,11 @@ class LesionSearch:
             With its images and surfaces.
         patient : bool, optional
             None where the table does not say.
+
+        Returns
+        -------
+        SessionInputs
+            The session with its lesion mask, or with SAMSEG planned, or with a note that there is neither.
 
         Raises
         ------
@@ -101,6 +107,18 @@ def _noted(inputs: SessionInputs, note: str) -> SessionInputs:
 
 def samseg_state(settings: LesionSettings, license_file: Path | None) -> str:
     """Return why SAMSEG cannot run, an empty text where it can.
+
+    Parameters
+    ----------
+    settings : LesionSettings
+        The run's settings.
+    license_file : Path or None
+        FreeSurfer's license; None: where FreeSurfer looks.
+
+    Returns
+    -------
+    str
+        Why SAMSEG cannot run, an empty text where it can.
 
     Raises
     ------

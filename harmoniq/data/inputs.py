@@ -101,6 +101,11 @@ def find_acquisitions(
     maps : mapping
         Maps that exist, by metric: nothing is fitted for these.
 
+    Returns
+    -------
+    SessionInputs
+        See `SessionInputs`.
+
     Raises
     ------
     InputError
@@ -260,6 +265,11 @@ def _echo_times(files: "list[BIDSImageFile]", site: Mapping[str, Any], notes: li
 
 def check_grids(paths: list[Path]) -> None:
     """Refuse images of one acquisition that are not on the same grid (headers only are read).
+
+    Parameters
+    ----------
+    paths : list of Path
+        Files.
 
     Raises
     ------

@@ -17,9 +17,6 @@ CHECKS = {"GL08", "PR01", "PR02", "RT01", "YD01", "SS01"}
 # Modules whose docstrings are not complete yet. The list may only become shorter.
 UNFINISHED = {
     "harmoniq/cli/bookkeeping.py",
-    "harmoniq/cli/discover.py",
-    "harmoniq/cli/discover_bundles.py",
-    "harmoniq/cli/discover_lesions.py",
     "harmoniq/cli/doctor.py",
     "harmoniq/cli/group.py",
     "harmoniq/cli/parser.py",
@@ -27,21 +24,12 @@ UNFINISHED = {
     "harmoniq/cli/participant_report.py",
     "harmoniq/cli/quality.py",
     "harmoniq/cli/reproduce.py",
-    "harmoniq/data/inputs.py",
     "harmoniq/report/blocks.py",
     "harmoniq/report/group_figures.py",
     "harmoniq/report/outlines.py",
-    "workflows/comparison.py",
-    "workflows/engines.py",
-    "workflows/lesions.py",
     "workflows/plugins.py",
-    "workflows/qsiprep.py",
-    "workflows/session.py",
     "workflows/session_cortex.py",
-    "workflows/session_tracts.py",
-    "workflows/sidecars.py",
     "workflows/study.py",
-    "workflows/surface_engines.py",
 }
 
 
