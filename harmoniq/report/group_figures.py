@@ -101,6 +101,7 @@ class FigureMaker:
             "interquartile ranges. ICC adjusted and η² are given age, age² and sex.",
             "Box plots of the intra-class correlation and eta squared of site per tissue and method. Mean eta "
             f"squared: {numbers}.",
+            effects,
         )
 
     def _examples(self) -> None:
@@ -155,13 +156,15 @@ class FigureMaker:
         counts = differences.assign(hit=differences["p_fdr"] < self.alpha).groupby("comparison", sort=False)["hit"]
         numbers = ", ".join(f"{name} {int(hits.sum())} of {len(hits)}" for name, hits in counts)
         for metric in [name for name in METRICS if name in set(differences["metric"])]:
+            mine = differences[differences["metric"] == metric]
             self._keep(
                 f"group_differences_{metric}",
-                figure_group_differences(differences[differences["metric"] == metric], alpha=self.alpha),
+                figure_group_differences(mine, alpha=self.alpha),
                 f"Controls against patients, {METRIC_WORDS[metric]}",
                 f"Cohen's d with its 95 % interval; above zero: higher in controls. Filled: p FDR < {self.alpha:g}.",
                 f"Dot plot of Cohen's d per region of {METRIC_WORDS[metric]} in the comparisons. Significant over "
                 f"both metrics: {numbers}.",
+                mine,
             )
 
 
