@@ -142,6 +142,7 @@ class CortexFiguresOutputSpec(TraitedSpec):
     """Pictures."""
 
     outlines = File(exists=True, desc="outlines of the surfaces on R1")
+    plain = File(exists=True, desc="the same slices without them")
     r1 = File(exists=True, desc="R1 on the inflated and flat cortex")
     r2star = File(exists=True, desc="R2* there, where there is one")
     depths = File(exists=True, desc="thickness and depths of the samples")
@@ -158,11 +159,12 @@ class CortexFigures(VersionedInterface):
         from harmoniq.report.outlines import draw_outlines
 
         inputs = self.inputs
-        names = ("outlines", "r1", "r2star", "depths", "areas")
+        names = ("outlines", "plain", "r1", "r2star", "depths", "areas")
         out = {name: self.output_path(runtime, f"{name}.png") for name in names}
         labels, subject = [Path(path) for path in inputs.labels], inputs.subject_dir
         title = f"{inputs.title}: white and pial surfaces on R1"
         draw_outlines(inputs.r1_map, subject, out["outlines"], title=title, mask_path=given(inputs.mask))
+        draw_outlines(inputs.r1_map, subject, out["plain"], title=title, mask_path=given(inputs.mask), lines=False)
         for name, metric, files in (("r1", "R1", inputs.r1_samples), ("r2star", "R2star", inputs.r2star_samples)):
             if isdefined(files):
                 title = f"{inputs.title}: {metric.replace('star', '*')} along the cortex"

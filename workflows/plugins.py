@@ -6,8 +6,9 @@ from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from nipype.pipeline.plugins.multiproc import MultiProcPlugin, run_node
+from nipype.pipeline.plugins.multiproc import MultiProcPlugin
 
+from harmoniq.interfaces.measure import MEASURED, run_measured
 from harmoniq.interfaces.worker import begin_worker
 
 #: What a node's failure says when its process was killed.
@@ -24,6 +25,16 @@ class NodeFailure:
     crash_file: str
 
 
+@dataclass(frozen=True)
+class NodeMeasure:
+    """What a node that was computed took: seconds, and the largest memory of its process and what that started."""
+
+    node: str
+    hierarchy: str
+    seconds: float
+    peak_gb: float
+
+
 class ReportingMultiProc(MultiProcPlugin):
     """MultiProc that survives a killed worker, and keeps a list of failures.
 
@@ -35,6 +46,7 @@ class ReportingMultiProc(MultiProcPlugin):
     def __init__(self, plugin_args: dict[str, Any] | None = None) -> None:
         super().__init__(plugin_args=plugin_args)
         self.failures: list[NodeFailure] = []
+        self.measures: list[NodeMeasure] = []
         self.computed = self.reused = 0
         self._sent: dict[int, tuple[Any, bool]] = {}
         self._alone: dict[int, ProcessPoolExecutor] = {}
@@ -43,12 +55,21 @@ class ReportingMultiProc(MultiProcPlugin):
     def _submit_job(self, node: Any, updatehash: bool = False) -> int:
         self.computed += 1
         self._sent[self._taskid + 1] = (node, updatehash)
+        self._taskid += 1
+        # Don't allow streaming outputs: as Nipype's own does.
+        if getattr(node.interface, "terminal_output", "") == "stream":
+            node.interface.terminal_output = "allatonce"
         try:
-            return super()._submit_job(node, updatehash)
+            self._start(self.pool, self._taskid)
         except BrokenExecutor:
             self.pool = self._new_pool(self.processors)
-            self._taskid -= 1
-            return super()._submit_job(node, updatehash)
+            self._start(self.pool, self._taskid)
+        return self._taskid
+
+    def _start(self, pool: ProcessPoolExecutor, task: int) -> None:
+        node, updatehash = self._sent[task]
+        self._task_obj[task] = future = pool.submit(run_measured, node, updatehash, task)
+        future.add_done_callback(self._async_callback)
 
     def _new_pool(self, workers: int) -> ProcessPoolExecutor:
         context = multiprocessing.get_context(self.plugin_args.get("mp_context"))
@@ -61,20 +82,24 @@ class ReportingMultiProc(MultiProcPlugin):
         if pool is not None:
             pool.shutdown(wait=False)
         if error is None:
+            self._keep_measure(task, args.result())
             super()._async_callback(args)
         elif isinstance(error, BrokenExecutor) and pool is None and len(self._in_flight()) > 1:
             self._try_alone(task)
         else:
             self._taskresult[task] = _lost(task, error)
 
+    def _keep_measure(self, task: int, answer: dict[str, Any]) -> None:
+        seconds, peak_gb = answer.get(MEASURED, (0.0, 0.0))
+        node = self._sent[task][0]
+        self.measures.append(NodeMeasure(node.name, node._hierarchy or "", seconds, peak_gb))
+
     def _in_flight(self) -> list[int]:
         return [task for task in self._task_obj if task not in self._taskresult]
 
     def _try_alone(self, task: int) -> None:
         self._alone[task] = pool = self._new_pool(1)
-        node, updatehash = self._sent[task]
-        self._task_obj[task] = future = pool.submit(run_node, node, updatehash, task)
-        future.add_done_callback(self._async_callback)
+        self._start(pool, task)
 
     def _clear_task(self, taskid: int) -> None:
         self._task_obj.pop(taskid, None)

@@ -108,7 +108,7 @@ def add_cortex_figures(parts: "SessionParts", surfaces_wf: Workflow) -> None:
     for metric, cortex_wf in parts.cortex.items():
         field = [("outputnode.samples", f"{metric.lower()}_samples")]
         parts.workflow.connect([(cortex_wf, figure_cortex, field)])
-    pictures = {"outlines": "outlines", "depths": "depths", "areas": "areas"}
+    pictures = {"outlines": "outlines", "plain": "outlinesplain", "depths": "depths", "areas": "areas"}
     pictures |= {metric.lower(): f"{metric}cortex" for metric in parts.cortex}
     for output, name in pictures.items():
         parts.put((figure_cortex, output), f"figure_cortex_{output}", parts.figure_path(name))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nipype import config as nipype_config
 from nipype import logging as nipype_logging
@@ -15,9 +15,10 @@ from nipype.pipeline.engine import Workflow
 
 import harmoniq
 from harmoniq.data.inputs import SessionInputs
+from harmoniq.jobs.timings import Measure
 from harmoniq.settings.schema import Settings
 from harmoniq.workflows.map_engines import MapEngines
-from harmoniq.workflows.plugins import WORKER_KILLED, NodeFailure, make_plugin
+from harmoniq.workflows.plugins import WORKER_KILLED, NodeFailure, NodeMeasure, make_plugin
 from harmoniq.workflows.session import init_session_wf, session_name
 
 _ERROR = re.compile(r"[\w.]*(Error|Exception|Pool|Exit|Interrupt)\b")
@@ -33,6 +34,7 @@ class SessionFailure:
     crash_file: str = ""
     bad_input: bool = False
     traceback: str = ""
+    stage: str = ""
 
     @property
     def cause(self) -> str:
@@ -42,11 +44,22 @@ class SessionFailure:
 
 @dataclass
 class RunSummary:
-    """What a run did: failures by session label, nodes computed, and nodes reused from an earlier run."""
+    """What a run did: the first failure of each session, all of them, nodes computed and reused, and what they took."""
 
     failures: dict[str, SessionFailure] = field(default_factory=dict)
+    everything: list[tuple[str, SessionFailure]] = field(default_factory=list)
+    measures: dict[str, list[Measure]] = field(default_factory=dict)
     computed: int = 0
     reused: int = 0
+
+
+class NodesDone(NamedTuple):
+    """What a workflow's nodes came to."""
+
+    failures: list[NodeFailure]
+    computed: int
+    reused: int
+    measures: list[NodeMeasure]
 
 
 def study_name() -> str:
@@ -136,22 +149,33 @@ def run_study(
     labels = {session_name(inputs): inputs.label for inputs in sessions}
     summary = RunSummary()
 
+    def stage_of(hierarchy: str) -> str:
+        part = hierarchy.split(".")[-1]
+        return "session" if part in labels else part.removesuffix("_wf")
+
     def session_of(hierarchy: str) -> str:
         return next((labels[part] for part in hierarchy.split(".") if part in labels), "")
 
     def node_event(node: Any, status: str) -> None:
         hierarchy = node._hierarchy or ""
-        label, part = session_of(hierarchy), hierarchy.split(".")[-1]
-        on_node(label, "session" if part in labels else part.removesuffix("_wf"), node.name, status)
+        label = session_of(hierarchy)
+        on_node(label, stage_of(hierarchy), node.name, status)
         if status == "exception":
             summary.failures.setdefault(label, SessionFailure(f"{node.name} failed; see the logs", node.name))
 
-    failures, summary.computed, summary.reused = run_nodes(
+    done = run_nodes(
         workflow, nprocs=nprocs, mem_gb=mem_gb, on_node=node_event, plugin=plugin, plugin_args=plugin_args,
         workers=workers,
     )  # fmt: skip
-    for failure in reversed(failures):
-        summary.failures[session_of(failure.hierarchy)] = explain(failure)
+    summary.computed, summary.reused = done.computed, done.reused
+    for failure in done.failures:
+        said = explain(failure, stage_of(failure.hierarchy))
+        summary.everything.append((session_of(failure.hierarchy), said))
+    for label, said in reversed(summary.everything):
+        summary.failures[label] = said
+    for m in done.measures:
+        measure = Measure(stage_of(m.hierarchy), m.node, m.seconds, m.peak_gb)
+        summary.measures.setdefault(session_of(m.hierarchy), []).append(measure)
     return summary
 
 
@@ -164,7 +188,7 @@ def run_nodes(
     plugin: str | None = None,
     plugin_args: dict[str, Any] | None = None,
     workers: ProcessPoolExecutor | None = None,
-) -> tuple[list[NodeFailure], int, int]:
+) -> NodesDone:
     """Run a workflow; return the nodes that failed, and how many were computed and reused from the work folder."""
     failed = False
 
@@ -183,15 +207,16 @@ def run_nodes(
         # Nipype raises the first node's error at the end; each is told to the user from the list of failures.
         if not failed:
             raise
-    return runner.failures, runner.computed, runner.reused
+    return NodesDone(runner.failures, runner.computed, runner.reused, runner.measures)
 
 
-def explain(failure: NodeFailure) -> SessionFailure:
+def explain(failure: NodeFailure, stage: str = "") -> SessionFailure:
     """Turn a node's traceback into a sentence."""
     found = _INPUT_ERROR.findall(failure.traceback)
     if found:
-        return SessionFailure(found[-1].strip(), failure.node, failure.crash_file, True, failure.traceback)
+        return SessionFailure(found[-1].strip(), failure.node, failure.crash_file, True, failure.traceback, stage)
     lines = [line.strip() for line in failure.traceback.splitlines() if line.strip()]
     errors = [line for line in lines if _ERROR.match(line)]
     last = (errors or lines or ["unknown reason"])[-1]
-    return SessionFailure(f"{failure.node} failed: {last}", failure.node, failure.crash_file, False, failure.traceback)
+    sentence = f"{failure.node} failed: {last}"
+    return SessionFailure(sentence, failure.node, failure.crash_file, False, failure.traceback, stage)

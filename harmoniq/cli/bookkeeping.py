@@ -67,8 +67,8 @@ def record_refused(out_dir: Path, found: Discovery, *, options: str) -> None:
             refuse(out_dir, label, str(error), options=options)
 
 
-def watch(workflow: Any, found: Discovery, out_dir: Path, *, options: str) -> Ledger:
-    """Return the ledger of a run, which knows how many nodes each session has."""
+def count_nodes(workflow: Any, found: Discovery) -> dict[str, int]:
+    """Return how many nodes of each session are run."""
     from nipype.interfaces.utility import IdentityInterface
 
     from harmoniq.workflows.session import session_name
@@ -78,7 +78,7 @@ def watch(workflow: Any, found: Discovery, out_dir: Path, *, options: str) -> Le
     for name in workflow.list_node_names():
         if not isinstance(workflow.get_node(name).interface, IdentityInterface):  # these are never run
             nodes[labels[name.split(".")[0]]] += 1
-    return Ledger(out_dir, nodes, options=options)
+    return nodes
 
 
 def note_event(ledger: Ledger, label: str, stage: str, node: str, status: str) -> None:
@@ -96,6 +96,17 @@ def note_outcome(ledger: Ledger, summary: "RunSummary", *, cut_short: bool) -> N
     for label, failure in summary.failures.items():
         ledger.failed(label, failure.sentence, cause=failure.cause, crash_file=failure.crash_file)
     ledger.settle(summary.failures, cut_short=cut_short)
+
+
+def stopped_by(error: Exception, found: Discovery) -> "RunSummary":
+    """Return the outcome of a run that an error outside of all nodes has ended, for the reports."""
+    import traceback
+
+    from harmoniq.workflows.study import RunSummary, SessionFailure
+
+    sentence = f"the run ended with {type(error).__name__}: {error}"
+    failure = SessionFailure(sentence, "", traceback=traceback.format_exc(), bad_input=isinstance(error, InputError))
+    return RunSummary(failures={inputs.label: failure for inputs in found.sessions})
 
 
 def mend_work_folder(work_dir: Path, found: Discovery) -> None:

@@ -68,7 +68,7 @@ def _simulate_images(args: argparse.Namespace, out: Path) -> int:
         modalities=_MODALITIES,
         seed=args.seed,
     )
-    simulate(plan, process_count(args.nprocs))
+    simulate(plan, process_count(args.nprocs), quiet=args.quiet)
     return 0
 
 
@@ -78,6 +78,7 @@ def _command(args: argparse.Namespace, *words: str) -> int:
 
     options = ["--nprocs", str(process_count(args.nprocs)), "--seed", str(args.seed)]
     options += ["--omp-nthreads", str(args.omp_nthreads), *["-v"] * args.verbose]
+    options += ["--quiet"] if args.quiet else []
     options += ["--mem", str(args.mem)] if args.mem else []
     options += ["--bootstrap", str(args.bootstrap)] if args.bootstrap else []
     parsed = build_parser().parse_args([*words, *options])
@@ -102,7 +103,7 @@ def _simulate_tables(args: argparse.Namespace, out: Path) -> int:
     from harmoniq.cli.simulate import simulate
     from harmoniq.simulation.plan import SimulationPlan
 
-    simulate(SimulationPlan(out=out / "cohort" / "simulated", tables_only=True, seed=args.seed), 1)
+    simulate(SimulationPlan(out=out / "cohort" / "simulated", tables_only=True, seed=args.seed), 1, quiet=args.quiet)
     return 0
 
 

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import harmoniq
+from harmoniq.cli.doctor_dataset import examine_dataset, split_given
 from harmoniq.data.errors import InputError
+from harmoniq.settings.load import load_settings
+
+_FREESURFER = "https://surfer.nmr.mgh.harvard.edu/fswiki/DownloadAndInstall"
+_NO_MRTRIX = "optional: apt-get install mrtrix3 (https://www.mrtrix.org); without it DIPY denoises, more slowly"
+_QSIPREP = "https://qsiprep.readthedocs.io/en/latest/installation.html"
 
 
 class Finding(NamedTuple):
@@ -22,11 +28,18 @@ class Finding(NamedTuple):
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Print what is there; exit with 2 when the config given is wrong, else 0."""
-    findings = [*_program(), *_engines(args.config), *_atlas(), *_tools(), *_resources()]
+    """Print what is there, and what a dataset permits.
+
+    Returns
+    -------
+    int
+        0; 1 when a session of the dataset cannot be processed; 2 when the config or the dataset given is wrong.
+    """
+    config, bids_dir = split_given(args.given)
+    findings = [*_program(), *_engines(config), *_atlas(), *_tools(), *_resources()]
     code = 0
-    if args.config is not None:
-        findings.append(_config(args.config))
+    if config is not None:
+        findings.append(_config(config))
         code = 2 if findings[-1].state == "error" else 0
     width = max(len(finding.name) for finding in findings)
     marks = {"ok": "found  ", "missing": "missing", "note": "note   ", "error": "error  "}
@@ -34,7 +47,11 @@ def execute(args: argparse.Namespace) -> int:
         print(f"{marks[finding.state]} {finding.name:<{width}}  {finding.text}")
     if code:
         print(f"error: {findings[-1].text}", file=sys.stderr)
-    return code
+        return code
+    if bids_dir is None:
+        print("Next: harmoniq doctor BIDS_DIR says what a dataset permits, participant by participant")
+        return 0
+    return examine_dataset(bids_dir.absolute(), args, load_settings(config))
 
 
 def _program() -> Iterator[Finding]:
@@ -74,7 +91,6 @@ def _reference_package(name: str, option: str, remedy: str) -> Finding:
 def _qsiprep(config: Path | None) -> Finding:
     """Say whether QSIPrep can be run, by the config where one is given."""
     from harmoniq.qsiprep.runtime import find_runtime
-    from harmoniq.settings.load import load_settings
 
     try:
         settings = load_settings(config).qsiprep
@@ -83,9 +99,7 @@ def _qsiprep(config: Path | None) -> Finding:
     try:
         found = find_runtime("qsiprep", settings.runtime, settings.image, settings.version)
     except InputError as error:
-        return Finding(
-            "bundles: QSIPrep", "missing" if settings.image else "note", f"optional reference engine: {error}"
-        )
+        return Finding("bundles: QSIPrep", "missing" if settings.image else "note", f"optional: {error} ({_QSIPREP})")
     return Finding("bundles: QSIPrep", "ok", f"{found.version}, {found.kind}: {found.image or found.program}")
 
 
@@ -106,7 +120,11 @@ def _bundles() -> Iterator[Finding]:
     except InputError as error:
         yield Finding("AFQ's waypoint regions", "missing", str(error))
     commands = ", ".join(Path(path).name for path in mrtrix_commands().values())
-    yield Finding("MRtrix3", "ok" if commands else "note", commands or "not on the PATH: DIPY denoises, more slowly")
+    yield Finding(
+        "MRtrix3",
+        "ok" if commands else "note",
+        commands or "optional: apt-get install mrtrix3 (https://www.mrtrix.org); without it DIPY denoises, more slowly",
+    )
 
 
 def _scilpy() -> Finding:
@@ -124,7 +142,7 @@ def _freesurfer() -> Finding:
     from harmoniq.surface.freesurfer import find_freesurfer
 
     if not os.environ.get("FREESURFER_HOME"):
-        return Finding("FreeSurfer", "note", "FREESURFER_HOME is not set: recon-all has to be run elsewhere")
+        return Finding("FreeSurfer", "note", f"optional: install it and set FREESURFER_HOME ({_FREESURFER})")
     try:
         found = find_freesurfer()
     except InputError as error:
@@ -153,7 +171,11 @@ def _reference_engines() -> Iterator[Finding]:
         yield Finding("MATLAB or Octave", "ok", f"{kind}: {' '.join(found.command)}")
     except InputError as error:
         wrong = os.environ.get(COMMAND_VARIABLE)
-        yield Finding("MATLAB or Octave", "missing" if wrong else "note", f"only for reference engines: {error}")
+        yield Finding(
+            "MATLAB or Octave",
+            "missing" if wrong else "note",
+            f"optional, for reference engines: {error} (apt-get install octave)",
+        )
     engines: tuple[tuple[Literal["marques", "sepia"], str, str], ...] = (
         ("marques", "R1: Marques' scripts", "--r1-engine matlab"),
         ("sepia", "R2*: SEPIA", "--r2star-engine sepia"),
@@ -176,7 +198,7 @@ def _samseg() -> Finding:
     try:
         found = find_samseg()
     except InputError as error:
-        return Finding("lesions: SAMSEG", "note", str(error))
+        return Finding("lesions: SAMSEG", "note", f"optional: {error} ({_FREESURFER})")
     return Finding("lesions: SAMSEG", "ok", f"FreeSurfer {found.version} in {found.home}")
 
 
@@ -213,7 +235,6 @@ def _resources() -> Iterator[Finding]:
 
 
 def _config(path: Path) -> Finding:
-    from harmoniq.settings.load import load_settings
 
     try:
         settings = load_settings(path)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from harmoniq.cli.folders import prepare_folder
 from harmoniq.cli.progress import Progress
-from harmoniq.cli.quality import excluded_by_rating, ratings_file, write_quality
+from harmoniq.cli.quality import excluded_by_rating, ratings_file, update_reports, write_quality
 from harmoniq.cli.rerun import rerun_command
 from harmoniq.cli.resources import limit_threads, memory_gb, process_count
 from harmoniq.data.cohort import PARTICIPANT_COLUMNS, Cohort
@@ -45,10 +45,13 @@ def run_group(args: argparse.Namespace, settings: Settings) -> int:
     if participants is None:
         raise InputError("file not found", file=beside[0], remedy="the group level needs site, group, age and sex")
     ours = [table for table in tables if table.name.removesuffix("_regions.tsv") not in rated]
-    return analyze_tables(
+    code = analyze_tables(
         args, settings, tables, participants, out_dir / "group", title="Group report", left_out=rated,
         profiles=profiles_beside(ours),
     )  # fmt: skip
+    if code == 0 and (count := update_reports(out_dir, out_dir / "group", settings)):
+        print(f"{count} participants' reports show their values among the group's")
+    return code
 
 
 def name_absent(out_dir: Path, rated: Mapping[str, str] | None = None) -> set[str]:
@@ -223,14 +226,14 @@ def _run(
     for name, value in inputs.items():
         setattr(workflow.inputs.inputnode, name, value)
     workers = fork_workers(nprocs)
-    with Progress("group", len(workflow.list_node_names())) as progress:
-        failures, *_ = run_nodes(
+    with Progress("group", len(workflow.list_node_names()), quiet=args.quiet) as progress:
+        failures = run_nodes(
             workflow,
             nprocs=nprocs,
             mem_gb=memory,
             on_node=lambda node, status: progress.node(node.name, status),
             workers=workers,
-        )
+        ).failures
     for failure in map(explain, failures):
         if failure.bad_input:
             raise InputError(failure.sentence)

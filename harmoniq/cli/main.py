@@ -3,6 +3,8 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
 
 from harmoniq.cli.resources import limit_threads
 from harmoniq.data.errors import InputError
@@ -34,7 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = build_parser().parse_args(argv)
         if hasattr(args, "omp_nthreads"):  # before numerical libraries are loaded, which start their threads then
             limit_threads(args.omp_nthreads)
-        return args.execute(args)
+        if not getattr(args, "quiet", False):
+            return args.execute(args)
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+            return args.execute(args)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return WRONG_INPUT

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import harmoniq
 from harmoniq.cli import reproduce_options
 from harmoniq.cli.cluster_options import add_slurm, add_status
-from harmoniq.cli.qc_options import add_qc, add_rating_options
+from harmoniq.cli.looking_options import add_doctor, add_qc, add_rating_options
 from harmoniq.settings import schema
 
 _USAGE = {
@@ -22,7 +22,8 @@ _USAGE = {
     "slurm": "BIDS_DIR OUT_DIR [-- run options] ",
     "status": "OUT_DIR ",
     "qc": "OUT_DIR ",
-    "doctor": "[STUDY.toml] ",
+    "doctor": "[STUDY.toml] [BIDS_DIR] ",
+    "completion": "{bash,zsh,tcsh} ",
 }
 _EXAMPLES = {
     "run": """examples:
@@ -32,8 +33,8 @@ _EXAMPLES = {
   harmoniq run bids derivatives group --reference-site site1""",
     "analyze": """examples:
   harmoniq analyze regions.tsv participants.tsv results
-  harmoniq analyze regions.tsv participants.tsv results --methods raw gam --bootstrap 1000
-  harmoniq analyze new.tsv new_participants.tsv new_results --apply-models results/models""",
+  harmoniq analyze regions.tsv participants.tsv results --methods raw gam
+  harmoniq analyze new.tsv new_people.tsv new_results --apply-models results""",
     "reproduce": reproduce_options.EXAMPLES,
     "simulate": """examples:
   harmoniq simulate cohort --voxel-size 1 --freesurfer --tractograms
@@ -43,7 +44,7 @@ _EXAMPLES = {
   harmoniq demo demo-out""",
     "slurm": """examples:
   harmoniq slurm bids derivatives --dry-run
-  harmoniq slurm bids derivatives --partition normal --cpus 4 --mem 8 --time 06:00:00
+  harmoniq slurm bids derivatives --partition normal --cpus 4 --time 06:00:00
   harmoniq slurm bids derivatives -- --stages maps --r2star-method arlo""",
     "status": """examples:
   harmoniq status derivatives
@@ -54,7 +55,10 @@ _EXAMPLES = {
   harmoniq qc derivatives --qc-file ratings/participants_qc.tsv""",
     "doctor": """examples:
   harmoniq doctor
-  harmoniq doctor study.toml""",
+  harmoniq doctor study.toml
+  harmoniq doctor study.toml bids --fs-subjects-dir freesurfer""",
+    "completion": """examples:
+  harmoniq completion bash""",
 }
 
 
@@ -101,8 +105,10 @@ def build_parser() -> argparse.ArgumentParser:
     add_slurm(_command(commands, "slurm", "process participants as an array job, then the group, on a cluster"))
     add_status(_command(commands, "status", "say who is pending, running, done or failed, and why"))
     add_qc(_command(commands, "qc", "write the page of quality control over all participants"))
-    doctor = _command(commands, "doctor", "say which engines, atlases, memory and disk are there")
-    doctor.add_argument("config", metavar="STUDY.toml", nargs="?", type=Path, help="check this study's config as well")
+    doctor = _command(commands, "doctor", "say what is installed, and what a dataset permits")
+    add_doctor(doctor)
+    completion = _command(commands, "completion", "print what makes a shell complete commands and options")
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="whose script to print")
     return parser
 
 
@@ -227,6 +233,7 @@ def _add_resources(parser: argparse.ArgumentParser) -> None:
     resources.add_argument("--mem", metavar="GB", type=float, help="memory; default: that of this job or machine")
     resources.add_argument("--seed", metavar="N", type=int, default=0, help="of all that is random (0)")
     resources.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice for debugging")
+    resources.add_argument("-q", "--quiet", action="store_true", help="say nothing but what is wrong")
 
 
 def _add_analyze(parser: argparse.ArgumentParser) -> None:
@@ -260,6 +267,7 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tables-only", action="store_true", help="regional tables of a whole cohort, no images")
     parser.add_argument("--nprocs", metavar="N", type=int, help="processes; default: the cores of this job")
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of all that is random (0)")
+    parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but what is wrong")
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

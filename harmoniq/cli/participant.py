@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Any
 from harmoniq.cli.bookkeeping import (
     claimed,
     clean,
+    count_nodes,
     mend_work_folder,
     note_event,
     note_outcome,
     options_digest,
     record_refused,
-    watch,
+    stopped_by,
 )
 from harmoniq.cli.dataset import write_dataset_files
 from harmoniq.cli.discover import Discovery, describe, discover
 from harmoniq.cli.folders import check_space, prepare_folder
-from harmoniq.cli.progress import Progress
 from harmoniq.cli.resources import limit_threads, memory_gb, process_count
+from harmoniq.cli.run_progress import RunProgress
 from harmoniq.data.errors import InputError
 from harmoniq.data.inputs import SessionInputs
-from harmoniq.jobs.ledger import Stopped, kill_children, refuse, stop_on_signals
+from harmoniq.jobs.ledger import Ledger, Stopped, kill_children, refuse, stop_on_signals
 from harmoniq.settings.schema import STAGES, Settings
 
 if TYPE_CHECKING:
@@ -61,8 +62,7 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
     _print_refused(found)
     options = options_digest(args, settings)
     if not found.sessions:
-        record_refused(args.out_dir.absolute(), found, options=options)
-        return 2
+        return _refuse_all(args, settings, engines, found, options)
     if args.dry_run:
         _print_plan(found.sessions)
         return int(bool(found.refused))
@@ -70,7 +70,7 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
     if out_dir == args.bids_dir.absolute():
         raise InputError("is the raw dataset itself", file=out_dir, key="OUT_DIR", remedy="choose another folder")
     work_dir = prepare_folder(args.work_dir or out_dir / "work", "--work-dir")
-    check_space(work_dir, sum(_voxel_bytes(inputs) for inputs in found.sessions[:nprocs]), "--work-dir")
+    check_space(work_dir, sum(voxel_bytes(inputs) for inputs in found.sessions[:nprocs]), "--work-dir")
     if not args.skip_bids_validation:
         _validate(args.bids_dir)
     print(f"R1: {engines.r1.label} ({engines.r1.reason})\nR2*: {engines.r2star.label} ({engines.r2star.reason})")
@@ -114,12 +114,12 @@ def _process(run: _Run) -> int:
         kill_children()
         print(f"stopped by {stop}: run the same command again to go on where it stopped", file=sys.stderr)
         return REQUEUE if stop.requeue and stop.gained else 128 + stop.number
+    except Exception as error:  # not of a node: the reports say it, and so does Python
+        _write_reports(run.out_dir, run.found, run.settings, run.engines, stopped_by(error, run.found))
+        raise
     code = _exit_code(run.found, summary)
     try:
-        _write_reports(run.out_dir, run.found, run.settings, run.engines, summary)
-    except InputError as error:  # a full disk, say: what failed before must still be told
-        print(f"error: {error}", file=sys.stderr)
-        code = max(code, 1)
+        code = max(code, _write_reports(run.out_dir, run.found, run.settings, run.engines, summary))
     except Stopped as stop:  # all maps are there, but a session without its report is not done
         for inputs in run.found.sessions:
             if inputs.label not in summary.failures:
@@ -141,18 +141,21 @@ def _run_nodes(run: _Run) -> "RunSummary":
     workflow = init_study_wf(
         sessions=found.sessions, settings=run.settings, engines=run.engines, out_dir=out_dir, work_dir=run.work_dir,
         stages=args.stages or STAGES, seed=args.seed, fs_license_file=args.fs_license_file,
-        threads=args.omp_nthreads, mem_gb=lambda inputs: min(_fit_gb(inputs), run.memory),
+        threads=args.omp_nthreads, mem_gb=lambda inputs: min(fit_gb(inputs), run.memory),
     )  # fmt: skip
     mend_work_folder(run.work_dir, found)
     if args.write_graph:
         _write_graph(workflow, out_dir)
     plugin, plugin_args = _foreign_plugin(args)
     workers = fork_workers(run.nprocs, _NEEDED_BY_NODES) if plugin is None else None
-    total = len(workflow.list_node_names())
-    with Progress("participants", total) as progress, watch(workflow, found, out_dir, options=run.options) as ledger:
+    nodes = count_nodes(workflow, found)
+    with (
+        RunProgress(nodes, quiet=args.quiet) as progress,
+        Ledger(out_dir, nodes, options=run.options) as ledger,
+    ):
 
         def on_node(label: str, stage: str, node: str, status: str) -> None:
-            progress.node(f"{label} {node}", status)
+            progress.node(label, stage, node, status)
             note_event(ledger, label, stage, node, status)
 
         summary = run_study(
@@ -191,12 +194,13 @@ def _foreign_plugin(args: argparse.Namespace) -> tuple[str | None, dict[str, Any
     return plugin, dict(content.get("plugin_args", {}))
 
 
-def _fit_gb(inputs: SessionInputs) -> float:
+def fit_gb(inputs: SessionInputs) -> float:
     """Return an estimate of the memory of a session's largest fit: float32 echoes, stacked once, and the maps."""
-    return max(0.5, 3 * _voxel_bytes(inputs) / 1024**3)
+    return max(0.5, 3 * voxel_bytes(inputs) / 1024**3)
 
 
-def _voxel_bytes(inputs: SessionInputs) -> int:
+def voxel_bytes(inputs: SessionInputs) -> int:
+    """Return the size of a session's images as float32."""
     from math import prod
 
     from harmoniq.data.images import load_grid
@@ -231,12 +235,34 @@ def _print_plan(sessions: tuple[SessionInputs, ...]) -> None:
             print(f"  note: {note}")
 
 
+def _refuse_all(
+    args: argparse.Namespace, settings: Settings, engines: "MapEngines", found: Discovery, options: str
+) -> int:
+    """Leave a report that says why no session can be processed; return the exit code."""
+    from harmoniq.workflows.study import RunSummary
+
+    out_dir = args.out_dir.absolute()
+    if not args.dry_run and out_dir != args.bids_dir.absolute():
+        prepare_folder(args.out_dir, "OUT_DIR")
+        _write_reports(out_dir, found, settings, engines, RunSummary())
+    record_refused(out_dir, found, options=options)
+    return 2
+
+
 def _write_reports(
     out_dir: Path, found: Discovery, settings: Settings, engines: "MapEngines", summary: "RunSummary"
-) -> None:
+) -> int:
+    """Write the reports; return 1 when one could not be made whole, else 0."""
     from harmoniq.cli.participant_report import write_reports
 
-    write_reports(out_dir, found, settings, engines, summary)
+    try:
+        failed = write_reports(out_dir, found, settings, engines, summary)
+    except InputError as error:  # a full disk, say: what failed before must still be told
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for participant, sentence in failed.items():
+        print(f"error: sub-{participant}: {sentence}", file=sys.stderr)
+    return int(bool(failed))
 
 
 def _exit_code(found: Discovery, summary: "RunSummary") -> int:
@@ -256,8 +282,19 @@ def _print_summary(found: Discovery, summary: "RunSummary", out_dir: Path, secon
     nodes = f"{summary.computed} nodes computed, {summary.reused} reused"
     print(f"{total - failed} of {total} sessions done in {seconds:.0f} s; {nodes}.")
     _print_notes([inputs for inputs in found.sessions if inputs.label not in summary.failures])
-    print(f"Results: {out_dir}")
+    made = {
+        "R1": "anat/*_R1map.nii.gz", "R2*": "anat/*_R2starmap.nii.gz", "cortex": "anat/*_hemi-L_desc-cGM_R*.gii",
+        "bundles": "dwi/*_profiles.tsv", "regional tables": "*_regions.tsv",
+    }  # fmt: skip
+    folders = [out_dir.joinpath(*inputs.label.split("_")) for inputs in found.sessions]
+    counts = {name: sum(any(folder.glob(pattern)) for folder in folders) for name, pattern in made.items()}
+    print("  " + ", ".join(f"{name}: {count}" for name, count in counts.items() if count))
+    print(f"Results: {out_dir}\nReports: {out_dir}/sub-*.html")
     if failed:
+        labels = sorted([*found.refused, *summary.failures])
+        print(
+            f"Failed: {', '.join(labels[:10])}{', ...' if failed > 10 else ''}; why stands above and in their reports."
+        )
         print("Mend what the errors name and run the same command again: what is done is not done twice.")
     else:
         print(f"Next: harmoniq run BIDS_DIR {out_dir} group")

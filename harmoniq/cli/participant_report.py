@@ -1,5 +1,6 @@
 """The report of each participant, written from what lies in the derivatives, also when something failed."""
 
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,15 @@ from harmoniq.data.files import read_json
 from harmoniq.data.inputs import SessionInputs
 from harmoniq.data.provenance import versions
 from harmoniq.data.tables import read_tsv
+from harmoniq.jobs.timings import keep_timings, read_timings
 from harmoniq.settings.load import as_dict
 from harmoniq.settings.schema import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harmoniq.report.failures import Failure
+    from harmoniq.report.group_place import GroupValues
     from harmoniq.report.images import ReportFigure
     from harmoniq.workflows.map_engines import MapEngines
     from harmoniq.workflows.study import RunSummary
@@ -23,21 +27,41 @@ if TYPE_CHECKING:
 
 def write_reports(
     out_dir: Path, found: Discovery, settings: Settings, engines: "MapEngines", summary: "RunSummary"
-) -> None:
-    """Write ``sub-X.html`` of every participant that was asked for, and what the page of all is made of."""
+) -> dict[str, str]:
+    """Write ``sub-X.html`` of every participant that was asked for, and what the page of all is made of.
+
+    Returns
+    -------
+    dict of str to str
+        Participants whose page could not be made whole, and why.
+    """
+    from harmoniq.report.group_place import GroupValues
+    from harmoniq.report.qc.collect import people_of
     from harmoniq.report.qc.measure import write_session_metrics
     from harmoniq.report.qc.thumbnails import write_thumbnails
 
+    failed: dict[str, str] = {}
+    people = people_of(out_dir / "participants.tsv", settings.columns)
+    group = GroupValues.read(out_dir / "group", people, settings.study.control_group)
     participants = dict.fromkeys(
         [inputs.participant for inputs in found.sessions] + [label[4:].split("_ses-")[0] for label in found.refused]
     )
     for participant in participants:
         sessions = [inputs for inputs in found.sessions if inputs.participant == participant]
-        for inputs in sessions:
-            write_session_metrics(out_dir, inputs)
-        _write_report(out_dir, participant, sessions, found, settings, engines, summary)
-        for inputs in sessions:
-            write_thumbnails(out_dir / f"sub-{participant}" / "figures", inputs.label)
+        try:
+            for inputs in sessions:
+                keep_timings(out_dir, inputs.label, summary.measures.get(inputs.label, ()))
+                write_session_metrics(out_dir, inputs)
+            said = _write_report(out_dir, participant, sessions, found, settings, engines, summary, group)
+            failed |= {participant: said} if said else {}
+            for inputs in sessions:
+                write_thumbnails(out_dir / f"sub-{participant}" / "figures", inputs.label)
+        except InputError as error:
+            failed[participant] = str(error)
+        except Exception as error:  # the page of one participant must not cost the others theirs
+            failed[participant] = f"its report could not be made: {type(error).__name__}: {error}"
+            _write_plain_report(out_dir, participant, found, summary, traceback.format_exc(), error)
+    return failed
 
 
 def _write_report(
@@ -48,19 +72,20 @@ def _write_report(
     settings: Settings,
     map_engines: "MapEngines",
     summary: "RunSummary",
-) -> None:
+    group: "GroupValues | None",
+) -> str:
+    """Write a participant's page; return what of it could not be drawn."""
     import pandas as pd
 
     from harmoniq.report.participant import ParticipantReport, write_participant_report
 
-    errors = [f"{label}: {error}" for label, error in found.refused.items() if _is_of(label, participant)]
-    errors += [
-        f"{label}: {failure.sentence}" for label, failure in summary.failures.items() if _is_of(label, participant)
-    ]
+    failures = _failures(participant, found, summary)
     tables = [read_tsv(path) for inputs in sessions if (path := _table_path(out_dir, inputs)).is_file()]
     fitted = [(inputs, inputs.mp2rage) for inputs in sessions if inputs.mp2rage and "R1" not in inputs.maps]
     warnings = [note for _, mp2rage in fitted for note in mp2rage.notes]
-    figures = _figures(out_dir, sessions, errors)
+    figures, undrawn = _figures(out_dir, sessions)
+    failures += undrawn
+    errors = [f"{failure.label}: {failure.sentence}" for failure in failures]
     notes = [note for inputs in sessions for note in inputs.notes]
     notes += _b1_notes(out_dir, sessions) + _table_notes(out_dir, sessions)
     context = ParticipantReport(
@@ -76,6 +101,9 @@ def _write_report(
         settings=as_dict(settings),
         versions=versions(),
         error="\n".join(errors) or None,
+        failures=failures,
+        measures=[tuple(m) for inputs in sessions for m in read_timings(out_dir, inputs.label)],  # type: ignore[misc]
+        group=group,
         sessions=[inputs.session for inputs in sessions if inputs.session],
         lesions=_lesions(out_dir, sessions),
         surface_quality=_surface_quality(out_dir, sessions),
@@ -83,6 +111,40 @@ def _write_report(
         lesion_notes=[f"{i.label}: {note}" for i in sessions for note in i.notes if "lesion" in note],
     )
     write_participant_report(out_dir / f"sub-{participant}.html", context)
+    return "; ".join(failure.sentence for failure in undrawn)
+
+
+def _failures(participant: str, found: Discovery, summary: "RunSummary") -> "list[Failure]":
+    """Return all that went wrong with a participant: what was refused, and every step that failed."""
+    from harmoniq.report.failures import Failure
+
+    refused = [
+        Failure(label, str(error), bad_input=True)
+        for label, error in found.refused.items()
+        if _is_of(label, participant)
+    ]
+    told = summary.everything or list(summary.failures.items())
+    return refused + [
+        Failure(label, said.sentence, said.stage, said.node, said.crash_file, said.traceback, said.bad_input)
+        for label, said in told
+        if _is_of(label, participant)
+    ]
+
+
+def _write_plain_report(
+    out_dir: Path, participant: str, found: Discovery, summary: "RunSummary", words: str, error: Exception
+) -> None:
+    """Write a page that has nothing but what went wrong: with the participant, and with the page itself."""
+    from harmoniq.report.failures import Failure
+    from harmoniq.report.participant import ParticipantReport, write_participant_report
+
+    label = f"sub-{participant}"
+    said = f"{type(error).__name__}: {error}"
+    failures = _failures(participant, found, summary)
+    failures.append(Failure(label, f"the report could not be made: {said}", "report", traceback=words))
+    text = "\n".join(f"{failure.label}: {failure.sentence}" for failure in failures)
+    context = ParticipantReport(participant_id=label, error=text, failures=failures, versions=versions())
+    write_participant_report(out_dir / f"{label}.html", context)
 
 
 def _engine_rows(inputs: SessionInputs, settings: Settings, map_engines: "MapEngines") -> list[dict[str, str]]:
@@ -196,15 +258,18 @@ def _lesions(out_dir: Path, sessions: Sequence[SessionInputs]) -> list[dict[str,
     return rows
 
 
-def _figures(out_dir: Path, sessions: Sequence[SessionInputs], errors: list[str]) -> "list[ReportFigure]":
+def _figures(out_dir: Path, sessions: Sequence[SessionInputs]) -> "tuple[list[ReportFigure], list[Failure]]":
     """Return the figures of all sessions; one that cannot be drawn is said, and does not stop the page."""
+    from harmoniq.report.failures import Failure
     from harmoniq.report.session_figures import session_figures
 
     figures: list[ReportFigure] = []
+    failures: list[Failure] = []
     for inputs in sessions:
         timing = None if inputs.mp2rage is None or "R1" in inputs.maps else inputs.mp2rage.timing
         try:
             figures += session_figures(out_dir, inputs.label, timing=timing)
         except InputError as error:
-            errors.append(f"{inputs.label}: {error}")
-    return figures
+            failures.append(Failure(inputs.label, str(error), "report", bad_input=True))
+            figures += session_figures(out_dir, inputs.label, draw=False)
+    return figures, failures

@@ -1,5 +1,6 @@
 """Progress of long work: a live bar on a terminal, plain lines in a log."""
 
+import os
 import sys
 import time
 from types import TracebackType
@@ -20,11 +21,15 @@ class Progress:
         most one every `every` seconds, and always the last.
     every : float
         Seconds between two lines at least.
+    quiet : bool
+        Show nothing.
     """
 
-    def __init__(self, title: str, total: int = 0, *, live: bool | None = None, every: float = 5.0) -> None:
-        self.title, self.total, self.done, self.every = title, total, 0, every
-        self.live = sys.stderr.isatty() if live is None else live
+    def __init__(
+        self, title: str, total: int = 0, *, live: bool | None = None, every: float = 5.0, quiet: bool = False
+    ) -> None:
+        self.title, self.total, self.done, self.every, self.quiet = title, total, 0, every, quiet
+        self.live = not quiet and (is_live() if live is None else live)
         self._started = self._last = time.monotonic()
         self._bar: Any = None
 
@@ -92,6 +97,16 @@ class Progress:
         elif kind is None:
             self._line(f"{self.title}: finished after {time.monotonic() - self._started:.0f} s")
 
-    @staticmethod
-    def _line(text: str) -> None:
-        print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
+    def _line(self, text: str) -> None:
+        if not self.quiet:
+            log_line(text)
+
+
+def is_live() -> bool:
+    """Return whether standard error is a terminal that can be redrawn in place."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def log_line(text: str) -> None:
+    """Print a plain line with the time to standard error."""
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)

@@ -101,6 +101,33 @@ def write_table_quality(
     return _write(out_dir, metrics_of_table(table), settings, participants, qc_file)
 
 
+def update_reports(out_dir: Path, group_dir: Path, settings: Settings) -> int:
+    """Show each participant's values among the group's, in the reports that the participant level has written.
+
+    Parameters
+    ----------
+    out_dir : path
+        With ``sub-X.html`` and ``participants.tsv``.
+    group_dir : path
+        What the group level has written.
+    settings : Settings
+        For the names of columns and controls.
+
+    Returns
+    -------
+    int
+        How many reports were changed; those of an earlier version are left alone.
+    """
+    from harmoniq.report.group_place import GroupValues, group_section
+    from harmoniq.report.page import replace_section
+    from harmoniq.report.qc.collect import people_of
+
+    pages = sorted(out_dir.glob("sub-*.html"))
+    people = people_of(out_dir / "participants.tsv", settings.columns)
+    group = GroupValues.read(group_dir, people, settings.study.control_group) if pages else None
+    return 0 if group is None else sum(replace_section(page, group_section(page.stem, group)) for page in pages)
+
+
 def _write(
     out_dir: Path, metrics: "object", settings: Settings, participants: Path, qc_file: Path | None,
     *, states: Mapping[str, str] | None = None, pictures: Mapping[str, Mapping[str, bytes]] | None = None,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harmoniq.cli.folders import prepare_folder
 from harmoniq.cli.group import analyze_tables, name_absent
-from harmoniq.cli.quality import excluded_by_rating
+from harmoniq.cli.quality import excluded_by_rating, update_reports
 from harmoniq.cli.readings import OTHER_READINGS, Reading, compare_reading
 from harmoniq.cli.reproduce_datasets import concerns, dataset_args
 from harmoniq.cli.run import settings_from
@@ -74,11 +74,14 @@ def analyze_study(args: argparse.Namespace, settings: Settings, datasets: Sequen
     group = copy.copy(args)
     group.config = None  # methods that only a file names are given up, with a note, where the cohort is too small
     group.work_dir = args.work_dir and args.work_dir / "group"
-    return analyze_tables(
+    code = analyze_tables(
         group, ours, [regions], participants, out / "group", title=settings.study.name, alternatives=changes,
         left_out=labels_of_study(datasets, settings, rated),
         profiles=gather_profiles(datasets, settings, left_out=gone),
     )  # fmt: skip
+    for dataset in found if code == 0 else ():
+        update_reports(dataset.results, out / "group", dataset.settings(settings))
+    return code
 
 
 def _named(words: Sequence[str]) -> dict[str, Path]:
@@ -135,7 +138,7 @@ def _rehearse(args: argparse.Namespace, settings: Settings) -> int:
 
     out = prepare_folder(args.out_dir, "OUT_DIR")
     print("Rehearsal: the values are simulated with the paper's effects; nothing here is a finding.", flush=True)
-    simulate(SimulationPlan(out=out / "simulated", tables_only=True, seed=args.seed), 1)
+    simulate(SimulationPlan(out=out / "simulated", tables_only=True, seed=args.seed), 1, quiet=args.quiet)
     tables = out / "simulated"
     ours = dataclasses.replace(settings, columns={})
     title = f"{settings.study.name}, rehearsal on simulated values"

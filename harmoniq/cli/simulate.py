@@ -34,7 +34,7 @@ def execute(args: argparse.Namespace) -> int:
         lesions=args.lesions,
         seed=args.seed,
     )
-    made = simulate(plan, process_count(args.nprocs))
+    made = simulate(plan, process_count(args.nprocs), quiet=args.quiet)
     print(f"Simulated {made} participants: {plan.out}")
     if plan.tables_only:
         print(f"Next: harmoniq analyze {plan.out}/regions.tsv {plan.out}/participants.tsv RESULTS")
@@ -43,7 +43,7 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
-def simulate(plan, nprocs: int) -> int:  # type: ignore[no-untyped-def]
+def simulate(plan, nprocs: int, *, quiet: bool = False) -> int:  # type: ignore[no-untyped-def]
     """Carry out a simulation plan with a progress display; return the number of participants.
 
     Parameters
@@ -52,6 +52,8 @@ def simulate(plan, nprocs: int) -> int:  # type: ignore[no-untyped-def]
         What to simulate.
     nprocs : int
         Number of processes.
+    quiet : bool
+        Show no progress.
 
     Returns
     -------
@@ -60,6 +62,6 @@ def simulate(plan, nprocs: int) -> int:  # type: ignore[no-untyped-def]
     """
     from harmoniq.simulation.cohort import simulate_cohort
 
-    with Progress("simulate") as progress:
+    with Progress("simulate", quiet=quiet) as progress:
         summary = simulate_cohort(plan, nprocs=nprocs, progress=progress.show)
     return len(summary["participants"])

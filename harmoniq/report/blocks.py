@@ -73,6 +73,15 @@ class Verbatim:
 
 
 @dataclass(frozen=True)
+class Folded:
+    """Text of a program that is shown on demand."""
+
+    text: str
+    title: str
+    kind: Literal["folded"] = "folded"
+
+
+@dataclass(frozen=True)
 class Tiles:
     """A few numbers in large type: pairs of number and what it counts."""
 

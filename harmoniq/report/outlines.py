@@ -32,6 +32,7 @@ def draw_outlines(
     title: str,
     metric: str = "R1",
     mask_path: Path | None = None,
+    lines: bool = True,
 ) -> None:
     """Draw a map's slices with the outlines of a FreeSurfer subject's surfaces.
 
@@ -47,6 +48,8 @@ def draw_outlines(
     metric : {'R1', 'R2star'}
     mask_path : path, optional
         Of the brain, on the map's grid: what lies outside is dimmed.
+    lines : bool
+        Without them the picture has the same slices, to be shown in turn.
     """
     image, subject = load_image(path, ndim=3), FreeSurferSubject.load(subject_dir)
     surfaces = {
@@ -57,7 +60,7 @@ def draw_outlines(
         for kind in _COLORS
     }
     mask = None if mask_path is None else load_image(mask_path, ndim=3).data > 0
-    figure = figure_outlines(image.data, image.affine, surfaces, title, metric=metric, mask=mask)
+    figure = figure_outlines(image.data, image.affine, surfaces, title, metric=metric, mask=mask, lines=lines)
     write_bytes(out, figure_bytes(figure))
 
 
@@ -71,6 +74,7 @@ def figure_outlines(
     metric: str,
     mask: NDArray | None = None,
     slices: int = 5,
+    lines: bool = True,
 ) -> Figure:
     """Draw slices of a map with the lines in which surfaces cut them.
 
@@ -89,6 +93,8 @@ def figure_outlines(
         On the volume's grid: what lies outside is dimmed, since the background of a map is noise.
     slices : int
         Per plane.
+    lines : bool
+        Whether to draw them.
     """
     data, zooms = canonical(np.asarray(volume, dtype=np.float32), affine)
     placed = {
@@ -107,11 +113,11 @@ def figure_outlines(
         veil = np.zeros((*np.take(data, index, axis=plane).T.shape, 4), dtype=np.float32)
         veil[..., 3] = 0.25 if brain is None else np.where(np.take(brain, index, axis=plane).T, 0.25, 0.75)
         ax.imshow(veil, origin="lower", extent=extent_of(veil.shape[1::-1], zooms, plane))
-        for kind, meshes in placed.items():
+        for kind, meshes in placed.items() if lines else ():
             _draw_lines(ax, meshes, corner, plane, (index + 0.5) * zooms[plane], _COLORS[kind])
         left, right, bottom, top = extent_of(veil.shape[1::-1], zooms, plane)
         ax.set(xlim=(left, right), ylim=(bottom, top))
-    for place, (kind, color) in enumerate(_COLORS.items()):
+    for place, (kind, color) in enumerate(_COLORS.items() if lines else ()):
         figure.text(0.86 + 0.07 * place, 0.975, kind, color=color, fontsize=9, va="top", weight="bold")
     figure.text(0.01, 0.975, SCALES[metric].label, color="#BBBBBB", fontsize=7, va="top")
     return figure

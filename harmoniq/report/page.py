@@ -21,6 +21,33 @@ def _environment() -> Environment:
     )
 
 
+def replace_section(path: str | Path, section: Section) -> bool:
+    """Put a section in the place of the one of the same id on a page that is there already.
+
+    Parameters
+    ----------
+    path : path
+        Of a page that `write_page` made.
+    section : Section
+
+    Returns
+    -------
+    bool
+        Whether the page has such a section; another page is left alone.
+    """
+    text = Path(path).read_text(encoding="utf-8")
+    begin, end = f"<!-- {section.id} begins -->", f"<!-- {section.id} ends -->"
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        return False
+    made = _environment().get_template("section.html").render(section=section)
+    new = f"{before}{begin}\n{made}\n{end}{after}"
+    if new != text:
+        write_text(path, new)
+    return True
+
+
 def write_page(
     path: str | Path,
     *,

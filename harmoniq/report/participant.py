@@ -8,11 +8,14 @@ import pandas as pd
 
 from harmoniq.data.acquisitions import MP2RAGETiming
 from harmoniq.report.blocks import Image, Notes, Section, Text, Tiles, Verbatim, table_block
+from harmoniq.report.failures import Failure, failure_section, remedy_of
+from harmoniq.report.group_place import GroupValues, group_section
 from harmoniq.report.images import ReportFigure
 from harmoniq.report.lesions import lesion_section
 from harmoniq.report.methods import methods_section, participant_methods
 from harmoniq.report.page import write_page
 from harmoniq.report.sensitivity import sensitivity_blocks
+from harmoniq.report.stages import stage_table
 from harmoniq.report.style import METRIC_WORDS, TISSUE_TITLES, metric_word, records
 from harmoniq.report.surface_quality import surface_section
 
@@ -43,8 +46,14 @@ class ParticipantReport:
         Step to seconds.
     settings, versions : mapping
         Of the run.
+    measures : sequence of tuple
+        Stage, node, seconds and memory in GB of each step; see `harmoniq.report.stages.stage_table`.
+    group : GroupValues, optional
+        Of the group level, where it has been run.
     error : str
         Of a step that failed; its presence makes the page say so.
+    failures : sequence of Failure
+        The same, step by step, with what can be done.
     sessions : sequence of str
         Labels, where the dataset has sessions.
     lesions : sequence of mapping
@@ -69,7 +78,10 @@ class ParticipantReport:
     timings: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, object] = field(default_factory=dict)
+    measures: Sequence[tuple[str, str, float, float]] = ()
+    group: GroupValues | None = None
     error: str | None = None
+    failures: Sequence[Failure] = ()
     sessions: Sequence[str] = ()
     lesions: Sequence[Mapping[str, object]] = ()
     lesion_notes: Sequence[str] = ()
@@ -101,14 +113,16 @@ def write_participant_report(path: str | Path, context: ParticipantReport) -> Pa
     sessions = f", sessions {', '.join(context.sessions)}" if context.sessions else ""
     sections = [
         _summary(context, status),
+        failure_section(context.failures),
         Section("inputs", "Data and engines", _inputs(context)),
         Section("figures", "Maps", [Image(figure) for figure in context.figures]),
         surface_section(context.surface_quality, context.surface_tables),
         Section("engine-comparison", "Two engines side by side", _engine_tables(context)),
         Section("regions", "Regional values", _regions(context)),
+        group_section(label, context.group),
         lesion_section(context.lesions, regions, context.lesion_notes),
         Section("sensitivity", "What R1 depends on", sensitivity_blocks(context.timings_mp2rage)),
-        Section("timings", "Timings", _timings(context)),
+        Section("timings", "Time and memory", _timings(context)),
         methods_section(participant_methods(context.settings, metrics, tissues), context.settings, context.versions),
     ]
     return write_page(
@@ -129,7 +143,8 @@ def _summary(context: ParticipantReport, status: str) -> Section:
             if status == "failed"
             else "A step failed; what stands here is what was done."
         )
-        blocks += [Notes([said], "error"), Verbatim(context.error, "Error")]
+        blocks += [Notes([said, *(remedy_of(failure) for failure in context.failures[:1])], "error")]
+        blocks += [Verbatim(context.error, "Error")]
     regions = context.regions
     if regions is not None and not regions.empty:
         tiles = [
@@ -174,7 +189,17 @@ def _regions(context: ParticipantReport) -> list[object]:
     ]
 
 
+_MEASURED = (
+    "<p>Of each stage the seconds of its steps, which may have run side by side, and the largest memory of one of them "
+    "with all that it started. Steps that a later run took over keep their figures.</p>"
+)
+
+
 def _timings(context: ParticipantReport) -> list[object]:
+    if context.measures:
+        table = stage_table(context.measures)
+        told = f"{table['seconds'].sum():.0f} seconds in all, at most {table['memory_gb'].max():.1f} GB in one step"
+        return [Text(_MEASURED), table_block(table.rename(columns={"memory_gb": "memory (GB)"}), told)]
     if not context.timings:
         return []
     frame = pd.DataFrame({"step": list(context.timings), "seconds": [float(s) for s in context.timings.values()]})

@@ -119,7 +119,12 @@ _PROFILE_ENGINES: Final = (
 
 
 def session_figures(
-    out_dir: Path, label: str, *, timing: MP2RAGETiming | None = None, figures_dir: Path | None = None
+    out_dir: Path,
+    label: str,
+    *,
+    timing: MP2RAGETiming | None = None,
+    figures_dir: Path | None = None,
+    draw: bool = True,
 ) -> list[ReportFigure]:
     """Collect a session's figures, and draw those that need all of its samples.
 
@@ -133,6 +138,8 @@ def session_figures(
         For the lookup curve.
     figures_dir : path, optional
         Default: ``out_dir/sub-X/figures``.
+    draw : bool
+        Whether to draw those at all.
 
     Returns
     -------
@@ -150,14 +157,21 @@ def session_figures(
     def picture(name: str) -> Path:
         return folder / f"{label}_desc-{name}.png"
 
-    def figure(about: tuple[str, str, str], image: Path, second: Path | None = None) -> ReportFigure:
+    def figure(
+        about: tuple[str, str, str], image: Path, second: Path | None = None,
+        names: tuple[str, str] = ("MP2RAGE", "ME-GRE"),
+    ) -> ReportFigure:  # fmt: skip
         title, alt, caption = about
-        names = ("MP2RAGE", "ME-GRE")
         return ReportFigure(f"{title}{session}", alt, image, caption, second=second, names=names)
 
     found = [figure(about, picture(name)) for name, about in _MAPS.items() if picture(name).is_file()]
-    found += [figure(about, picture(name)) for name, about in _CORTEX.items() if picture(name).is_file()]
-    found += [figure(about, path) for about, path in _drawn(out_dir, label, timing, folder)]
+    for name, about in _CORTEX.items():
+        plain = picture(f"{name}plain")
+        if picture(name).is_file() and plain.is_file():
+            found.append(figure(about, picture(name), plain, ("surfaces", "without")))
+        elif picture(name).is_file():
+            found.append(figure(about, picture(name)))
+    found += [figure(about, path) for about, path in _drawn(out_dir, label, timing, folder)] if draw else []
     for metric, (word, *_) in _MAPS.items():
         for kind, about in _ENGINES.items():
             if picture(f"{metric}engines{kind}").is_file():

@@ -28,7 +28,7 @@ _SITE_CYCLE: Final = ("blue", "orange", "green", "purple", "vermilion", "sky", "
 _SITE_MARKERS: Final = ("o", "^", "s", "D", "v", "P", "X")
 
 TISSUE_STYLES: Final = {"cGM": ("#D55E00", "o"), "sWM": ("#0072B2", "^"), "WM": ("#009E73", "s")}
-METHOD_COLORS: Final = {"raw": "#8C8C8C", "combat": "#56B4E9", "gam": "#D55E00", "hbr": "#CC79A7"}
+METHOD_COLORS: Final = {"raw": "#6A6A6A", "combat": "#56B4E9", "gam": "#D55E00", "hbr": "#CC79A7"}
 COMPARISON_STYLES: Final = {
     "cross_site": ("#D55E00", "v", "cross-site, raw"),
     "within_site": ("#0072B2", "s", "within-site, raw"),

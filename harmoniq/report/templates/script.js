@@ -1,4 +1,11 @@
 "use strict";
+document.querySelectorAll(".flicker").forEach(function (box) {
+  const range = box.querySelector("input[type=range]");
+  range.addEventListener("input", function () {
+    box.querySelector("input[value=slide]").checked = true;
+    box.style.setProperty("--part", range.value + "%");
+  });
+});
 document.querySelectorAll(".table").forEach(function (box) {
   const body = box.querySelector("tbody");
   const heads = Array.from(box.querySelectorAll("thead th"));
