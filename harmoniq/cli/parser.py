@@ -259,7 +259,8 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
         "--modalities",
         nargs="+",
         choices=("mp2rage", "megre", "dwi", "flair", "b1", "sa2rage"),
-        help="default: all but sa2rage, another way to B1+",
+        metavar="M",
+        help="of mp2rage, megre, dwi, flair, b1, sa2rage; default: all but sa2rage, another way to B1+",
     )
     parser.add_argument("--lesions", metavar="N", type=int, help="of each patient; default: drawn, some 20")
     parser.add_argument("--freesurfer", action="store_true", help="write FreeSurfer subjects as well")

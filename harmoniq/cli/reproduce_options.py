@@ -8,7 +8,7 @@ EXAMPLES = """examples:
   harmoniq reproduce study.toml results
   harmoniq reproduce study.toml results --dry-run
   harmoniq reproduce study.toml results --participant-level skip
-  harmoniq reproduce study.toml results --participant-level slurm -- --partition normal --mem 8
+  harmoniq reproduce study.toml results --participant-level slurm -- --mem 8
   harmoniq reproduce study.toml results --rehearse"""
 
 

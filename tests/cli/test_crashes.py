@@ -51,7 +51,7 @@ def test_maps_registration_and_report(harmoniq, tiny, tmp_path):
     said = {
         "r1": ("in the step R1", "UNIT1.nii.gz: the file is truncated"),
         "r2star": ("in the step R2*", "MEGRE.nii.gz: the file is truncated"),
-        "registration": ("in the step registration of ME-GRE to MP2RAGE", "would move the head by 1000 mm"),
+        "registration": ("in the step registration of ME-GRE to MP2RAGE", "would move the head by"),
         "report": ("in the step this report", "sub-report_desc-lookup.png"),
         "refused": ("InversionTime",),
     }
