@@ -22,6 +22,7 @@ from harmoniq.data.inputs import SessionInputs, find_acquisitions
 from harmoniq.data.tables import read_tsv
 from harmoniq.settings.schema import Settings
 from harmoniq.surface.recon_all import is_reconstructed
+from harmoniq.surface.subject import check_finished_subject
 
 if TYPE_CHECKING:
     from harmoniq.workflows.bundle_engines import BundleEngine
@@ -216,6 +217,18 @@ def participant_column(path: Path, columns: Mapping[str, str], wanted: str) -> d
     return {who: str(value) for who, value in zip(people, values) if isinstance(value, str)}
 
 
+def _finished(subject: Path | None, notes: list[str]) -> Path | None:
+    """Return a subject that is finished; of another one a note says why it is not used."""
+    if subject is None:
+        return None
+    try:
+        check_finished_subject(subject)
+    except InputError as error:
+        notes.append(f"the embedded engine's surfaces are set beside no others: {error}")
+        return None
+    return subject
+
+
 class _Existing:
     """Results that exist already: FreeSurfer subjects and tractograms."""
 
@@ -236,8 +249,7 @@ class _Existing:
         freesurfer, compared = self._existing(inputs), None
         if self.surface_engine is not None and self.surface_engine.wanted == "catsurf":
             # The embedded engine was asked for: FreeSurfer's results are not taken in its stead, but set beside it.
-            compared = freesurfer if freesurfer is not None and is_reconstructed(freesurfer) else None
-            freesurfer = None
+            compared, freesurfer = _finished(freesurfer, notes), None
         if freesurfer is None and inputs.r1_space is not None and (not self.stages or "surfaces" in self.stages):
             notes += self._surfaces_to_be_made(inputs)
         notes = [*inputs.notes, *notes]
