@@ -11,7 +11,9 @@ import pytest
 
 from harmoniq.data.acquisitions import MP2RAGETiming
 from harmoniq.report.demo import write_demo_report
+from harmoniq.report.failures import Failure
 from harmoniq.report.group import write_group_report
+from harmoniq.report.group_place import GroupValues
 from harmoniq.report.images import ReportFigure, figure_bytes
 from harmoniq.report.mosaic import figure_map_mosaic
 from harmoniq.report.participant import ParticipantReport, write_participant_report
@@ -290,3 +292,51 @@ def test_no_page_is_wider_than_its_screen(tmp_path, group_page, recovery):
     assert title is not None
     assert title.group(1).split(";") == [f"{name}-{width} true true true" for name in pages for width in (390, 1400)]
     assert "CONSOLE" not in run.stderr
+
+
+def _crowd(tmp_path) -> GroupValues:
+    """Return a group level's values of twenty controls, and of the participant of `participant_context`."""
+    rng, rows = np.random.default_rng(5), []
+    for number in range(21):
+        for region, level in [(f"BA{k}", 0.6) for k in range(1, 8)]:
+            value = level * (1 + 0.03 * rng.normal()) * (1.2 if number == 1 and region == "BA3" else 1)
+            rows.append((f"sub-{number:02d}", "R1", "cGM", region, value, value))
+    names = ["participant_id", "metric", "tissue", "region", "raw", "gam"]
+    pd.DataFrame(rows, columns=names).to_csv(tmp_path / "regions_harmonized.tsv", sep="\t", index=False)
+    found = GroupValues.read(tmp_path, {f"sub-{k:02d}": {"site": "a", "group": "HC"} for k in range(21)}, "HC")
+    assert found is not None
+    return found
+
+
+@pytest.mark.slow
+def test_every_page_in_a_browser_without_a_network(browser, tmp_path, group_page, recovery):
+    """From a file, at the width of a desktop and of a phone: nothing missing, no complaint, no overflow."""
+    failures = [
+        Failure("sub-01", "x_UNIT1.nii.gz: the file is truncated", "r1", "fit_r1", "c.pklz", "Trace\n" + "w" * 900)
+    ]
+    measures = [("r1", "fit_r1", 3.2, 0.4), ("session", "figure_r1", 12.0, 0.3)]
+    whole = participant_context(failures=failures, error="e" * 300, measures=measures, group=_crowd(tmp_path))
+    pages = {
+        "group": group_page,
+        "participant": write_participant_report(tmp_path / "p" / "sub-01.html", whole),
+        "failed": write_participant_report(tmp_path / "f" / "sub-02.html", ParticipantReport("02", failures=failures)),
+        "demo": write_demo_report(
+            tmp_path / "d" / "report.html", recovery=recovery, cohort_report="c.html", versions=VERSIONS
+        ),
+    }
+    for name, path in pages.items():
+        assert path.stat().st_size < 15e6, name
+        for width in (1280, 390):
+            page = browser.open(path, width=width)
+            page.run("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+            assert page.problems() == [], (name, width)
+            assert page.overflow() <= 0, (name, width)
+            assert page.run("[...document.images].filter(i => i.alt.length < 20).length") == 0, (name, width)
+            if name == "participant":
+                slid = "getComputedStyle(document.querySelector('.flicker .over')).clipPath"
+                page.run("r = document.querySelector('.flicker input[type=range]'); r.value = 30")
+                page.run("r.dispatchEvent(new Event('input'))")
+                assert "70%" in page.run(slid), "the slider shows 30 % of the second picture"
+                far = page.run("[...document.querySelectorAll('.strip .far title')].map(t => t.textContent)")
+                assert any(text.startswith("BA3: ") for text in far)
+            page.close()
