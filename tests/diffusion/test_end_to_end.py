@@ -97,11 +97,11 @@ def errors(head, result, metrics=("R1", "R2star"), more_than=50):
 def test_bundles_of_a_coarse_head(templates, tmp_path):
     """Maps of 1.6 mm, diffusion of 2.9 mm: the tubes are 7 mm thick, so that a voxel and a half lie at their wall."""
     head = simulate(tmp_path / "bids", 1.6)
-    wanted = ["ILF_L", "CGC_R"]
-    result = run_in_process(job(head, templates, tmp_path / "job", bundles=wanted, n_seeds=8000))
+    wanted = ["ARC_L", "CGC_L", "ILF_R", "SLF_R"]
+    result = run_in_process(job(head, templates, tmp_path / "job", bundles=wanted, n_seeds=6000))
     assert list(result["bundles"]) == sorted(wanted, key=BUNDLES.index)
-    off = errors(head, result, metrics=["R1"], more_than=20)  # without multi-echo there is no true R2*
-    assert len(off) == 2 and max(map(abs, off.values())) < 2
+    off = errors(head, result, metrics=["R1"], more_than=50)  # without multi-echo there is no true R2*
+    assert len(off) == 4 and max(map(abs, off.values())) < 2
     assert result["peak_memory_gb"] < 3
 
 
