@@ -150,8 +150,19 @@ def test_footprint(undisturbed, tmp_path_factory):
     work = sum(1 for _ in (out / "work").rglob("*"))
     results = sum(1 for path in out.rglob("*") if out / "work" not in path.parents)
     assert results <= 150 and work <= 1000, (results, work)
+    sizes = [
+        sum(path.stat().st_size for path in files) / 1e6 for files in (_files(out, work=False), _files(out, work=True))
+    ]
+    assert sizes[0] <= 20 and sizes[1] <= 15, sizes  # MB at 4 mm: 13 and 8 when this was written
     for path in out.glob("sub-*/anat/*map.nii.gz"):
         assert nib.load(path).get_data_dtype() == np.float32
+    volumes = [path for path in _files(out, work=False) if path.name.endswith(".nii.gz")]
+    contents = {path.read_bytes() for path in volumes}
+    assert len(volumes) > 5 and len(contents) == len(volumes), "a volume is kept twice"
+
+
+def _files(out, *, work):
+    return [path for path in out.rglob("*") if path.is_file() and (out / "work" in path.parents) == work]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
