@@ -16,7 +16,22 @@ _EVERY: Final = 0.5
 
 
 def run_measured(node: Any, updatehash: bool, taskid: int) -> dict[str, Any]:
-    """Run a node as Nipype's MultiProc does; its answer says what it took as well."""
+    """Run a node as Nipype's MultiProc does; its answer says what it took as well.
+
+    Parameters
+    ----------
+    node : object
+        Name of the node.
+    updatehash : bool
+        Whether the node is only to note its inputs anew.
+    taskid : int
+        Number of the task.
+
+    Returns
+    -------
+    dict of str to object
+        What it says of its result.
+    """
     with Meter() as meter:
         answer: dict[str, Any] = run_node(node, updatehash, taskid)
     return {**answer, MEASURED: (meter.seconds, meter.peak_gb)}
@@ -63,7 +78,13 @@ class Meter:
 
 
 def own_peak() -> int:
-    """Return the largest resident memory of this process since the mark was set, in bytes."""
+    """Return the largest resident memory of this process since the mark was set, in bytes.
+
+    Returns
+    -------
+    int
+        The largest resident memory of this process since the mark was set, in bytes.
+    """
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):

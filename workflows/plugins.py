@@ -41,6 +41,11 @@ class ReportingMultiProc(MultiProcPlugin):
     Nipype's own waits for ever for a worker that the kernel killed for memory: the future's exception is raised in a
     callback and lost. Here the pool is made anew, and every node that was in the broken one is tried once more, each in
     a process of its own: so the one that was too large fails alone, and its neighbors are done.
+
+    Parameters
+    ----------
+    plugin_args : dict of str to object, optional
+        Nipype's arguments of the plugin.
     """
 
     def __init__(self, plugin_args: dict[str, Any] | None = None) -> None:
@@ -131,6 +136,22 @@ def make_plugin(
 
     Without `workers`, and once one of them was killed, they start from a server process without threads: a plain fork
     of a process in which compiled code has already run threads would abort.
+
+    Parameters
+    ----------
+    nprocs : int
+        Number of processes.
+    mem_gb : float or None
+        Memory, GB; None: that of the machine.
+    callback : callable
+        Called with node and state.
+    workers : ProcessPoolExecutor or None, optional
+        Workers that run already; None: they are made.
+
+    Returns
+    -------
+    ReportingMultiProc
+        The plugin that runs nodes in `nprocs` processes within `mem_gb` GB.
     """
     import os
 

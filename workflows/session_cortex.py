@@ -26,7 +26,18 @@ _FIELDS = ("subject_dir", "surface_files", "labels", "label_facts")
 
 
 def add_surfaces(parts: "SessionParts") -> Workflow | None:
-    """Add the session's surfaces, and the area of each vertex; return None where there are none."""
+    """Add the session's surfaces, and the area of each vertex; return None where there are none.
+
+    Parameters
+    ----------
+    parts : SessionParts
+        What of the session's workflow stands already.
+
+    Returns
+    -------
+    Workflow or None
+        None where there are none.
+    """
     existing, engine = parts.inputs.freesurfer, parts.map_engines.surfaces
     if existing is None and not engine.builds_for(parts.inputs):
         return None
@@ -90,7 +101,15 @@ def _map_to_fsaverage(
 
 
 def add_cortex_figures(parts: "SessionParts", surfaces_wf: Workflow) -> None:
-    """Draw the cortex: outlines on R1, the metrics on fsaverage, depths, and the size of the areas."""
+    """Draw the cortex: outlines on R1, the metrics on fsaverage, depths, and the size of the areas.
+
+    Parameters
+    ----------
+    parts : SessionParts
+        What of the session's workflow stands already.
+    surfaces_wf : Workflow
+        Workflow of the surfaces.
+    """
     surfaces = parts.settings.surfaces
     figure_cortex = Node(
         CortexFigures(
@@ -155,12 +174,40 @@ def _catsurf(parts: "SessionParts") -> Workflow:
 
 
 def freesurfer_dir(out_dir: Path) -> Path:
-    """Return the subjects directory of the subjects that recon-all makes in this run."""
+    """Return the subjects directory of the subjects that recon-all makes in this run.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+
+    Returns
+    -------
+    Path
+        The subjects directory of the subjects that recon-all makes in this run.
+    """
     return out_dir / "sourcedata" / "freesurfer"
 
 
 def connect_cortex(parts: "SessionParts", surfaces_wf: Workflow, metric: str, name: str | None = None) -> Workflow:
-    """Return the sampling of a map along surfaces, connected to both."""
+    """Return the sampling of a map along surfaces, connected to both.
+
+    Parameters
+    ----------
+    parts : SessionParts
+        What of the session's workflow stands already.
+    surfaces_wf : Workflow
+        Workflow of the surfaces.
+    metric : str
+        R1 or R2star.
+    name : str or None, optional
+        Name.
+
+    Returns
+    -------
+    Workflow
+        The sampling of a map along surfaces, connected to both.
+    """
     cortex_wf = init_cortex_wf(
         metric=metric,
         engine=engine_label(parts.engines[metric], parts.engines["surfaces"]),
@@ -175,7 +222,17 @@ def connect_cortex(parts: "SessionParts", surfaces_wf: Workflow, metric: str, na
 
 
 def add_cortex(parts: "SessionParts", surfaces_wf: Workflow, metric: str) -> None:
-    """Sample a map along the cortex."""
+    """Sample a map along the cortex.
+
+    Parameters
+    ----------
+    parts : SessionParts
+        What of the session's workflow stands already.
+    surfaces_wf : Workflow
+        Workflow of the surfaces.
+    metric : str
+        R1 or R2star.
+    """
     cortex_wf = connect_cortex(parts, surfaces_wf, metric)
     parts.rows.append((cortex_wf, "outputnode.rows"))
     _put_samples(parts, cortex_wf, metric, "samples", ["cGM", "sWM"])

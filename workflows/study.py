@@ -63,7 +63,13 @@ class NodesDone(NamedTuple):
 
 
 def study_name() -> str:
-    """Return the name of the workflow, and so of its folder in the work folder: that of this version."""
+    """Return the name of the workflow, and so of its folder in the work folder: that of this version.
+
+    Returns
+    -------
+    str
+        The name of the workflow, and so of its folder in the work folder: that of this version.
+    """
     return "harmoniq_" + re.sub(r"\W", "_", harmoniq.__version__) + "_wf"
 
 
@@ -83,6 +89,34 @@ def init_study_wf(
     """Return one workflow with a sub-workflow per session.
 
     The program's version is part of the name, and so of the folder below `work_dir`: another version starts afresh.
+
+    Parameters
+    ----------
+    sessions : sequence of SessionInputs
+        What each session has.
+    settings : Settings
+        The run's settings.
+    engines : MapEngines
+        Which engines make the maps.
+    out_dir : Path
+        Folder of the results.
+    work_dir : Path
+        Folder of intermediate results.
+    stages : sequence of str
+        Stages asked for; None: all that the data permit.
+    seed : int
+        Of all that is random.
+    mem_gb : callable
+        Memory, GB; None: that of the machine.
+    fs_license_file : Path or None, optional
+        FreeSurfer's license; None: where FreeSurfer looks.
+    threads : int, optional
+        Number of threads.
+
+    Returns
+    -------
+    Workflow
+        One workflow with a sub-workflow per session.
     """
     workflow = Workflow(name=study_name(), base_dir=str(work_dir))
     for inputs in sessions:
@@ -95,7 +129,17 @@ def init_study_wf(
 
 
 def configure_nipype(*, log_dir: Path, stop_on_first_crash: bool, verbose: int) -> None:
-    """Set Nipype's options: text crash files, caching by content, quick polling, quiet on the terminal."""
+    """Set Nipype's options: text crash files, caching by content, quick polling, quiet on the terminal.
+
+    Parameters
+    ----------
+    log_dir : Path
+        Folder of the logs.
+    stop_on_first_crash : bool
+        Whether to stop when a node fails.
+    verbose : int
+        How much to say.
+    """
     log_dir.mkdir(parents=True, exist_ok=True)
     nipype_config.update_config({
         "execution": {
@@ -145,6 +189,11 @@ def run_study(
         A plugin of Nipype's own instead of ours.
     workers : ProcessPoolExecutor, optional
         `nprocs` processes that run already, from `harmoniq.workflows.workers.fork_workers`.
+
+    Returns
+    -------
+    RunSummary
+        See `RunSummary`.
     """
     labels = {session_name(inputs): inputs.label for inputs in sessions}
     summary = RunSummary()
@@ -189,7 +238,30 @@ def run_nodes(
     plugin_args: dict[str, Any] | None = None,
     workers: ProcessPoolExecutor | None = None,
 ) -> NodesDone:
-    """Run a workflow; return the nodes that failed, and how many were computed and reused from the work folder."""
+    """Run a workflow; return the nodes that failed, and how many were computed and reused from the work folder.
+
+    Parameters
+    ----------
+    workflow : Workflow
+        Workflow.
+    nprocs : int
+        Number of processes.
+    mem_gb : float
+        Memory, GB; None: that of the machine.
+    on_node : callable
+        Called with node and state.
+    plugin : str or None, optional
+        Nipype's plugin; None: our own.
+    plugin_args : dict of str to object or None, optional
+        Arguments of the plugin; None: none.
+    workers : ProcessPoolExecutor or None, optional
+        Workers that run already; None: they are made.
+
+    Returns
+    -------
+    NodesDone
+        The nodes that failed, and how many were computed and reused from the work folder.
+    """
     failed = False
 
     def callback(node: Any, status: str) -> None:
@@ -211,7 +283,20 @@ def run_nodes(
 
 
 def explain(failure: NodeFailure, stage: str = "") -> SessionFailure:
-    """Turn a node's traceback into a sentence."""
+    """Turn a node's traceback into a sentence.
+
+    Parameters
+    ----------
+    failure : NodeFailure
+        The node's failure.
+    stage : str, optional
+        Stage of the processing.
+
+    Returns
+    -------
+    SessionFailure
+        See `SessionFailure`.
+    """
     found = _INPUT_ERROR.findall(failure.traceback)
     if found:
         return SessionFailure(found[-1].strip(), failure.node, failure.crash_file, True, failure.traceback, stage)

@@ -27,7 +27,20 @@ _OF_THE_GROUP = ("source", "datasets", "harmonization", "statistics")
 
 
 def options_digest(args: argparse.Namespace, settings: Settings) -> str:
-    """Return a short digest of the version, the settings and the options that change a participant's results."""
+    """Return a short digest of the version, the settings and the options that change a participant's results.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+    settings : Settings
+        The run's settings.
+
+    Returns
+    -------
+    str
+        A short digest of the version, the settings and the options that change a participant's results.
+    """
     import harmoniq
     from harmoniq.settings.load import as_dict
 
@@ -47,6 +60,20 @@ def claimed(out_dir: Path, found: Discovery, *, options: str) -> Iterator[Discov
     """Hold the sessions that can be processed; those that another run holds are moved to the refused.
 
     Wrong input is written to the status files here, since no node of such a session ever runs.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+    found : Discovery
+        What was found.
+    options : str
+        The command line's options as text.
+
+    Yields
+    ------
+    Discovery
+        One after the other.
     """
     record_refused(out_dir, found, options=options)
     with ExitStack() as held:
@@ -61,14 +88,37 @@ def claimed(out_dir: Path, found: Discovery, *, options: str) -> Iterator[Discov
 
 
 def record_refused(out_dir: Path, found: Discovery, *, options: str) -> None:
-    """Write to the status files which sessions are refused, and why, where there is a folder of results."""
+    """Write to the status files which sessions are refused, and why, where there is a folder of results.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+    found : Discovery
+        What was found.
+    options : str
+        The command line's options as text.
+    """
     if out_dir.is_dir():
         for label, error in found.refused.items():
             refuse(out_dir, label, str(error), options=options)
 
 
 def count_nodes(workflow: Any, found: Discovery) -> dict[str, int]:
-    """Return how many nodes of each session are run."""
+    """Return how many nodes of each session are run.
+
+    Parameters
+    ----------
+    workflow : object
+        Workflow.
+    found : Discovery
+        What was found.
+
+    Returns
+    -------
+    dict of str to int
+        How many nodes of each session are run.
+    """
     from nipype.interfaces.utility import IdentityInterface
 
     from harmoniq.workflows.session import session_name
@@ -82,7 +132,21 @@ def count_nodes(workflow: Any, found: Discovery) -> dict[str, int]:
 
 
 def note_event(ledger: Ledger, label: str, stage: str, node: str, status: str) -> None:
-    """Enter what a workflow tells of a node."""
+    """Enter what a workflow tells of a node.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        States of the sessions.
+    label : str
+        The session's label.
+    stage : str
+        Stage of the processing.
+    node : str
+        Name of the node.
+    status : str
+        State.
+    """
     if status == "start":
         ledger.started(label, stage, node)
     elif status == "end":
@@ -92,14 +156,37 @@ def note_event(ledger: Ledger, label: str, stage: str, node: str, status: str) -
 
 
 def note_outcome(ledger: Ledger, summary: "RunSummary", *, cut_short: bool) -> None:
-    """Enter how a run ended: the sentence of each failure, and the rest as done."""
+    """Enter how a run ended: the sentence of each failure, and the rest as done.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        States of the sessions.
+    summary : RunSummary
+        What the run did.
+    cut_short : bool
+        Whether the run was stopped before its end.
+    """
     for label, failure in summary.failures.items():
         ledger.failed(label, failure.sentence, cause=failure.cause, crash_file=failure.crash_file)
     ledger.settle(summary.failures, cut_short=cut_short)
 
 
 def stopped_by(error: Exception, found: Discovery) -> "RunSummary":
-    """Return the outcome of a run that an error outside of all nodes has ended, for the reports."""
+    """Return the outcome of a run that an error outside of all nodes has ended, for the reports.
+
+    Parameters
+    ----------
+    error : Exception
+        What ended it.
+    found : Discovery
+        What was found.
+
+    Returns
+    -------
+    RunSummary
+        The outcome of a run that an error outside of all nodes has ended, for the reports.
+    """
     import traceback
 
     from harmoniq.workflows.study import RunSummary, SessionFailure
@@ -110,7 +197,15 @@ def stopped_by(error: Exception, found: Discovery) -> "RunSummary":
 
 
 def mend_work_folder(work_dir: Path, found: Discovery) -> None:
-    """Drop what an interrupted run, a full disk or a cleaned scratch has damaged among the intermediate results."""
+    """Drop what an interrupted run, a full disk or a cleaned scratch has damaged among the intermediate results.
+
+    Parameters
+    ----------
+    work_dir : Path
+        Folder of intermediate results.
+    found : Discovery
+        What was found.
+    """
     from harmoniq.workflows.cache import drop_damaged
     from harmoniq.workflows.session import session_name
     from harmoniq.workflows.study import study_name
@@ -121,7 +216,17 @@ def mend_work_folder(work_dir: Path, found: Discovery) -> None:
 
 
 def clean(work_dir: Path, found: Discovery, failed: Container[str]) -> None:
-    """Remove the intermediate results of the sessions that are done; those of other runs in the folder stay."""
+    """Remove the intermediate results of the sessions that are done; those of other runs in the folder stay.
+
+    Parameters
+    ----------
+    work_dir : Path
+        Folder of intermediate results.
+    found : Discovery
+        What was found.
+    failed : Container[str]
+        Labels of the sessions that failed.
+    """
     from harmoniq.workflows.session import session_name
     from harmoniq.workflows.study import study_name
 

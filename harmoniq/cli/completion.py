@@ -7,7 +7,18 @@ from harmoniq.data.errors import InputError
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Print the script; return 0."""
+    """Print the script; return 0.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+
+    Returns
+    -------
+    int
+        0.
+    """
     print(completion_script(args.shell))
     return 0
 
@@ -18,6 +29,11 @@ def completion_script(shell: str) -> str:
     Parameters
     ----------
     shell : {'bash', 'zsh', 'tcsh'}
+
+    Returns
+    -------
+    str
+        The completion script of a shell, made by shtab from the parser itself.
 
     Raises
     ------

@@ -30,6 +30,11 @@ class Finding(NamedTuple):
 def execute(args: argparse.Namespace) -> int:
     """Print what is there, and what a dataset permits.
 
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+
     Returns
     -------
     int

@@ -24,6 +24,20 @@ _COLUMNS: Final = ("session", "R1", "R2*", "cortex", "bundles", "lesions")
 def examine_dataset(bids_dir: Path, args: argparse.Namespace, settings: "Settings") -> int:
     """Print what each session permits, and what all of them need; return 0, or 1 where a session is refused.
 
+    Parameters
+    ----------
+    bids_dir : Path
+        Raw BIDS dataset.
+    args : Namespace
+        The command line's arguments, parsed.
+    settings : Settings
+        The run's settings.
+
+    Returns
+    -------
+    int
+        0, or 1 where a session is refused.
+
     Raises
     ------
     InputError
@@ -118,6 +132,16 @@ def _print_needs(found: "Discovery", engines: "MapEngines") -> None:
 
 def split_given(given: list[Path]) -> tuple[Path | None, Path | None]:
     """Return the study's config and the dataset among what the command was given.
+
+    Parameters
+    ----------
+    given : list of Path
+        What was given; None: nothing.
+
+    Returns
+    -------
+    tuple (Path or None, Path or None)
+        The study's config and the dataset among what the command was given.
 
     Raises
     ------

@@ -26,7 +26,25 @@ AVAILABLE = ("raw", "combat", "gam", "hbr")
 
 
 def run_group(args: argparse.Namespace, settings: Settings) -> int:
-    """Analyze the regional tables below OUT_DIR; write ``OUT_DIR/group``."""
+    """Analyze the regional tables below OUT_DIR; write ``OUT_DIR/group``.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+    settings : Settings
+        The run's settings.
+
+    Returns
+    -------
+    int
+        Exit code: 0 done, 1 something failed, 2 wrong input.
+
+    Raises
+    ------
+    InputError
+        Where the folder, its regional tables or ``participants.tsv`` are not there.
+    """
     from harmoniq.regions.collect import find_regions, profiles_beside
 
     out_dir = args.out_dir.absolute()
@@ -55,7 +73,20 @@ def run_group(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def name_absent(out_dir: Path, rated: Mapping[str, str] | None = None) -> set[str]:
-    """Write ``excluded.tsv`` where a run or a cluster has left status files; return the labels that are left out."""
+    """Write ``excluded.tsv`` where a run or a cluster has left status files; return the labels that are left out.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+    rated : mapping of str to str or None, optional
+        Ratings that leave sessions out.
+
+    Returns
+    -------
+    set of str
+        The labels that are left out.
+    """
     records = judge_all(out_dir)
     if not records and not rated:
         return set()
@@ -91,10 +122,38 @@ def analyze_tables(
 ) -> int:
     """Run the group workflow on tables and put its results at `out_dir`, all or none.
 
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+    settings : Settings
+        The run's settings.
+    regions : sequence of Path
+        Regional tables, or values per region.
+    participants : Path
+        Participants.tsv.
+    out_dir : Path
+        Folder of the results.
+    title : str
+        Title.
+    alternatives : sequence of Path, optional
+        Participant levels that were run with another reading.
+    profiles : mapping of Path to str, optional
+        Profile tables of the participants.
+    further_notes : sequence of str, optional
+        Notes to add.
+    left_out : mapping of str to str or None, optional
+        Labels that are left out.
+
     Returns
     -------
     int
         Exit code: 0, or 2 when the input is refused, or 1 when a step failed.
+
+    Raises
+    ------
+    InputError
+        Where models are to be extended that were not given.
     """
     from harmoniq.regions.cohort import cohort_from_files
     from harmoniq.workflows.group import group_inputs
@@ -134,7 +193,19 @@ def analyze_tables(
 
 
 def published_from(settings: Settings) -> Settings:
-    """Return the settings with the table of published figures found and checked: nodes run in folders of their own."""
+    """Return the settings with the table of published figures found and checked: nodes run in folders of their own.
+
+    Parameters
+    ----------
+    settings : Settings
+        The run's settings.
+
+    Returns
+    -------
+    Settings
+        The settings with the table of published figures found and checked: nodes run in folders of their
+        own.
+    """
     from harmoniq.statistics.summaries import read_published
 
     where = settings.study.published
@@ -145,7 +216,18 @@ def published_from(settings: Settings) -> Settings:
 
 
 def further_covariates(settings: Settings) -> list[str]:
-    """Return the protected covariates that every cohort does not have anyway."""
+    """Return the protected covariates that every cohort does not have anyway.
+
+    Parameters
+    ----------
+    settings : Settings
+        The run's settings.
+
+    Returns
+    -------
+    list of str
+        The protected covariates that every cohort does not have anyway.
+    """
     return [name for name in settings.harmonization.protect if name not in PARTICIPANT_COLUMNS]
 
 
@@ -158,6 +240,11 @@ def choose_methods(settings: Settings, cohort: Cohort | None = None) -> tuple[Se
         Of the study.
     cohort : Cohort, optional
         Given when nobody named the methods: a cohort that is too small to be harmonized is then analyzed raw.
+
+    Returns
+    -------
+    tuple (Settings, list of str, list of str)
+        The settings, the methods that are run, and what has to be said about those that are not.
 
     Raises
     ------
@@ -202,6 +289,16 @@ def node_memory_gb(inputs: Mapping[str, object]) -> float:
     """Return what a node of the group level takes, from the size of the regional tables.
 
     Measured with 20,000 participants, 455 MB of tables: 2.4 GB.
+
+    Parameters
+    ----------
+    inputs : mapping of str to object
+        What the session has.
+
+    Returns
+    -------
+    float
+        What a node of the group level takes, from the size of the regional tables.
     """
     regions = inputs["regions"]
     assert isinstance(regions, list)
@@ -244,6 +341,14 @@ def _run(
 
 
 def publish(source: Path, target: Path) -> None:
-    """Copy a folder's files to `target`, each whole, leaving equal ones alone."""
+    """Copy a folder's files to `target`, each whole, leaving equal ones alone.
+
+    Parameters
+    ----------
+    source : Path
+        File or folder to read.
+    target : Path
+        Where to write.
+    """
     for file in sorted(path for path in source.rglob("*") if path.is_file()):
         copy_whole(file, target / file.relative_to(source))

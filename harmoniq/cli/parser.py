@@ -70,7 +70,20 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one ``error:`` line, as all of harmoniq's."""
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """Parse; in ``harmoniq slurm ... -- run options`` what follows ``--`` is kept as ``run_options``, and so on."""
+        """Parse; in ``harmoniq slurm ... -- run options`` what follows ``--`` is kept as ``run_options``, and so on.
+
+        Parameters
+        ----------
+        args : sequence of str or None, optional
+            The words of the command line; None: those of the process.
+        namespace : object, optional
+            Where argparse puts what it has read.
+
+        Returns
+        -------
+        object
+            See `object`.
+        """
         words = list(sys.argv[1:] if args is None else args)
         name = _AFTER_DASHES.get(words[0]) if words else None
         if name is None or "--" not in words:
@@ -81,13 +94,30 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
     def error(self, message: str) -> NoReturn:
-        """Print one line and exit with 2."""
+        """Print one line and exit with 2.
+
+        Parameters
+        ----------
+        message : str
+            What to say.
+
+        Raises
+        ------
+        SystemExit
+            Always, with code 2.
+        """
         print(f"error: {message}; see {self.prog} --help", file=sys.stderr)
         raise SystemExit(2)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+    """Return the parser of the whole command line.
+
+    Returns
+    -------
+    ArgumentParser
+        The parser of the whole command line.
+    """
     parser = Parser(
         prog="harmoniq",
         description="Quantitative MRI across scanners: raw BIDS to harmonized R1 and R2*, and their statistics.",
@@ -113,7 +143,18 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def command_parser(name: str) -> argparse.ArgumentParser:
-    """Return the parser of one command."""
+    """Return the parser of one command.
+
+    Parameters
+    ----------
+    name : str
+        Name.
+
+    Returns
+    -------
+    ArgumentParser
+        The parser of one command.
+    """
     (commands,) = [action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction)]
     found: argparse.ArgumentParser = commands.choices[name]
     return found

@@ -43,7 +43,25 @@ _NEEDED_BY_NODES = ("harmoniq.mp2rage.interpolation", "harmoniq.report.pictures"
 
 
 def run_participants(args: argparse.Namespace, settings: Settings) -> int:
-    """Process participants; return the exit code: 0 done, 1 some failed, 2 none had usable input."""
+    """Process participants; return the exit code: 0 done, 1 some failed, 2 none had usable input.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+    settings : Settings
+        The run's settings.
+
+    Returns
+    -------
+    int
+        The exit code: 0 done, 1 some failed, 2 none had usable input.
+
+    Raises
+    ------
+    InputError
+        Where the results would go into the raw dataset.
+    """
     from harmoniq.workflows.map_engines import choose_map_engines
 
     license_file = args.fs_license_file and args.fs_license_file.absolute()
@@ -195,12 +213,34 @@ def _foreign_plugin(args: argparse.Namespace) -> tuple[str | None, dict[str, Any
 
 
 def fit_gb(inputs: SessionInputs) -> float:
-    """Return an estimate of the memory of a session's largest fit: float32 echoes, stacked once, and the maps."""
+    """Return an estimate of the memory of a session's largest fit: float32 echoes, stacked once, and the maps.
+
+    Parameters
+    ----------
+    inputs : SessionInputs
+        What the session has.
+
+    Returns
+    -------
+    float
+        An estimate of the memory of a session's largest fit: float32 echoes, stacked once, and the maps.
+    """
     return max(0.5, 3 * voxel_bytes(inputs) / 1024**3)
 
 
 def voxel_bytes(inputs: SessionInputs) -> int:
-    """Return the size of a session's images as float32."""
+    """Return the size of a session's images as float32.
+
+    Parameters
+    ----------
+    inputs : SessionInputs
+        What the session has.
+
+    Returns
+    -------
+    int
+        The size of a session's images as float32.
+    """
     from math import prod
 
     from harmoniq.data.images import load_grid

@@ -30,6 +30,19 @@ def write_reports(
 ) -> dict[str, str]:
     """Write ``sub-X.html`` of every participant that was asked for, and what the page of all is made of.
 
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+    found : Discovery
+        What was found.
+    settings : Settings
+        The run's settings.
+    engines : MapEngines
+        Which engines make the maps.
+    summary : RunSummary
+        What the run did.
+
     Returns
     -------
     dict of str to str

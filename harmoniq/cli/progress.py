@@ -103,10 +103,22 @@ class Progress:
 
 
 def is_live() -> bool:
-    """Return whether standard error is a terminal that can be redrawn in place."""
+    """Return whether standard error is a terminal that can be redrawn in place.
+
+    Returns
+    -------
+    bool
+        Whether standard error is a terminal that can be redrawn in place.
+    """
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def log_line(text: str) -> None:
-    """Print a plain line with the time to standard error."""
+    """Print a plain line with the time to standard error.
+
+    Parameters
+    ----------
+    text : str
+        Text.
+    """
     print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)

@@ -14,6 +14,18 @@ from harmoniq.settings.schema import Settings
 def ratings_file(args: argparse.Namespace, folders: Sequence[Path]) -> Path | None:
     """Return the table of ratings: that of ``--qc-file``, else the first ``participants_qc.tsv`` of the folders.
 
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+    folders : sequence of Path
+        Folders that are searched.
+
+    Returns
+    -------
+    Path or None
+        The table of ratings: that of ``--qc-file``, else the first ``participants_qc.tsv`` of the folders.
+
     Raises
     ------
     InputError
@@ -33,7 +45,21 @@ def ratings_file(args: argparse.Namespace, folders: Sequence[Path]) -> Path | No
 
 
 def excluded_by_rating(args: argparse.Namespace, folders: Sequence[Path]) -> dict[str, str]:
-    """Return the sessions that ``--exclude-qc`` leaves out, and why; say it, or what a rating would have left out."""
+    """Return the sessions that ``--exclude-qc`` leaves out, and why; say it, or what a rating would have left out.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+    folders : sequence of Path
+        Folders that are searched.
+
+    Returns
+    -------
+    dict of str to str
+        The sessions that ``--exclude-qc`` leaves out, and why; say it, or what a rating would have left
+        out.
+    """
     path = ratings_file(args, folders)
     if path is None:
         return {}
@@ -91,7 +117,26 @@ def write_quality(out_dir: Path, settings: Settings, qc_file: Path | None = None
 def write_table_quality(
     out_dir: Path, regions: Sequence[Path], participants: Path, settings: Settings, qc_file: Path | None
 ) -> Path:
-    """Write ``qc.html`` and ``qc_metrics.tsv`` of what regional tables alone tell."""
+    """Write ``qc.html`` and ``qc_metrics.tsv`` of what regional tables alone tell.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+    regions : sequence of Path
+        Regional tables, or values per region.
+    participants : Path
+        Participants.tsv.
+    settings : Settings
+        The run's settings.
+    qc_file : Path or None
+        Table of ratings; None: the one beside the results, where there is one.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+    """
     import pandas as pd
 
     from harmoniq.data.tables import read_tsv

@@ -21,7 +21,23 @@ from harmoniq.settings.schema import Settings
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Reproduce a study; return the worst exit code of its steps."""
+    """Reproduce a study; return the worst exit code of its steps.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+
+    Returns
+    -------
+    int
+        The worst exit code of its steps.
+
+    Raises
+    ------
+    InputError
+        For options that belong to another level, and participants who are in no dataset.
+    """
     settings = settings_from(args)
     if args.slurm_options and args.participant_level != "slurm":
         raise InputError("are options of harmoniq slurm", key="--", remedy="add --participant-level slurm before --")
@@ -54,7 +70,22 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def run_here(args: argparse.Namespace, settings: Settings, dataset: Dataset) -> int:
-    """Run the participant level of a dataset on this machine; return its exit code."""
+    """Run the participant level of a dataset on this machine; return its exit code.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+    settings : Settings
+        The run's settings.
+    dataset : Dataset
+        Dataset of the study.
+
+    Returns
+    -------
+    int
+        Its exit code.
+    """
     from harmoniq.cli.participant import run_participants
 
     print(f"== {dataset.name}: participant level, to {dataset.results}", flush=True)
@@ -62,7 +93,24 @@ def run_here(args: argparse.Namespace, settings: Settings, dataset: Dataset) -> 
 
 
 def analyze_study(args: argparse.Namespace, settings: Settings, datasets: Sequence[Dataset], out: Path) -> int:
-    """Run the group level on what all datasets have; return its exit code."""
+    """Run the group level on what all datasets have; return its exit code.
+
+    Parameters
+    ----------
+    args : Namespace
+        The command line's arguments, parsed.
+    settings : Settings
+        The run's settings.
+    datasets : sequence of Dataset
+        Datasets of the study.
+    out : Path
+        Where the result goes.
+
+    Returns
+    -------
+    int
+        Its exit code.
+    """
     print("== All datasets: group level", flush=True)
     found = [dataset for dataset in datasets if dataset.results.is_dir()]
     rated = {dataset.name: excluded_by_rating(args, [dataset.results, out]) for dataset in found}

@@ -84,7 +84,19 @@ class RunProgress:
         return sum(s.total if s.failed else min(s.done, s.total) for s in self.sessions.values())
 
     def node(self, label: str, stage: str, node: str, status: str) -> None:
-        """Take in what a workflow tells of a node: ``start``, ``end`` or ``exception``."""
+        """Take in what a workflow tells of a node: ``start``, ``end`` or ``exception``.
+
+        Parameters
+        ----------
+        label : str
+            What to call it.
+        stage : str
+            Stage of the processing.
+        node : str
+            Name of the node.
+        status : str
+            State.
+        """
         session = self.sessions.get(label)
         if session is None:
             return
@@ -114,7 +126,13 @@ class RunProgress:
         return f"{states.count('done')} of {len(states)} sessions done{failed}"
 
     def seconds_left(self) -> float | None:
-        """Return an estimate from the steps computed so far; None before there are enough."""
+        """Return an estimate from the steps computed so far; None before there are enough.
+
+        Returns
+        -------
+        float or None
+            An estimate from the steps computed so far; None before there are enough.
+        """
         elapsed, done, total = time.monotonic() - self._started, self.done, self.total
         # Steps that an earlier run left cost nothing: a rate is told once some have been computed.
         return None if self._computed < 5 or done == 0 else elapsed / done * (total - done)
@@ -156,6 +174,16 @@ class RunProgress:
 
 def duration(seconds: float) -> str:
     """Return a time for people.
+
+    Parameters
+    ----------
+    seconds : float
+        Time, s.
+
+    Returns
+    -------
+    str
+        A time for people.
 
     Examples
     --------

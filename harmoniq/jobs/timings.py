@@ -18,19 +18,55 @@ class Measure(NamedTuple):
 
 
 def timings_path(out_dir: Path, label: str) -> Path:
-    """Return where the measures of a session lie."""
+    """Return where the measures of a session lie.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+    label : str
+        Participant's label.
+
+    Returns
+    -------
+    Path
+        Where the measures of a session lie.
+    """
     return out_dir / "logs" / "timings" / f"{label}.json"
 
 
 def keep_timings(out_dir: Path, label: str, measures: Iterable[Measure]) -> None:
-    """Enter what was measured, over what an earlier run has measured of the same nodes."""
+    """Enter what was measured, over what an earlier run has measured of the same nodes.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+    label : str
+        Participant's label.
+    measures : iterable of Measure
+        Time and memory of the nodes.
+    """
     new = {f"{m.stage}.{m.node}": {"seconds": round(m.seconds, 2), "peak_gb": round(m.peak_gb, 3)} for m in measures}
     if new:
         write_json(timings_path(out_dir, label), _content(out_dir, label) | new)
 
 
 def read_timings(out_dir: Path, label: str) -> list[Measure]:
-    """Return what is known of a session, in the order in which it was first measured."""
+    """Return what is known of a session, in the order in which it was first measured.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Folder of the results.
+    label : str
+        Participant's label.
+
+    Returns
+    -------
+    list of Measure
+        What is known of a session, in the order in which it was first measured.
+    """
     found = []
     for name, facts in _content(out_dir, label).items():
         stage, _, node = name.partition(".")

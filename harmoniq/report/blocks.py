@@ -161,6 +161,11 @@ def table_block(
         From values of the first column to pages.
     digits : int
         Significant digits of numbers that are not whole.
+
+    Returns
+    -------
+    Table
+        See `Table`.
     """
     columns = [
         Column(_TITLES.get(name, str(name).replace("_", " ")), MEANINGS.get(name, ""), _is_number(frame[name]))
@@ -178,13 +183,41 @@ def table_block(
 
 
 def pairs_block(content: Mapping[str, object], title: str, *, folded: bool = False) -> Table:
-    """Make a table of two columns of a mapping; nested mappings are flattened to dotted keys."""
+    """Make a table of two columns of a mapping; nested mappings are flattened to dotted keys.
+
+    Parameters
+    ----------
+    content : mapping of str to object
+        What to write.
+    title : str
+        Title.
+    folded : bool, optional
+        Whether it is folded at first.
+
+    Returns
+    -------
+    Table
+        See `Table`.
+    """
     rows = [[Cell(key), Cell(_plain(value))] for key, value in flatten(content).items()]
     return Table(title, [Column("key"), Column("value")], rows, folded)
 
 
 def flatten(content: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    """Return a nested mapping as one level with dotted keys."""
+    """Return a nested mapping as one level with dotted keys.
+
+    Parameters
+    ----------
+    content : mapping of str to object
+        What to write.
+    prefix : str, optional
+        How the name begins.
+
+    Returns
+    -------
+    dict of str to object
+        A nested mapping as one level with dotted keys.
+    """
     flat: dict[str, object] = {}
     for key, value in content.items():
         if isinstance(value, Mapping):
@@ -195,12 +228,35 @@ def flatten(content: Mapping[str, object], prefix: str = "") -> dict[str, object
 
 
 def escape(text: object) -> str:
-    """Return text safe to stand in HTML."""
+    """Return text safe to stand in HTML.
+
+    Parameters
+    ----------
+    text : object
+        Text.
+
+    Returns
+    -------
+    str
+        Text safe to stand in HTML.
+    """
     return html.escape(str(text))
 
 
 def format_number(value: float, digits: int = 3) -> str:
     """Return a number with `digits` significant digits; whole numbers in full, missing ones as n/a.
+
+    Parameters
+    ----------
+    value : float
+        Value.
+    digits : int, optional
+        Digits after the point.
+
+    Returns
+    -------
+    str
+        A number with `digits` significant digits; whole numbers in full, missing ones as n/a.
 
     Examples
     --------

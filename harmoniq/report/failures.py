@@ -48,7 +48,18 @@ _AGAIN = "Run the same command again: what is done is not done twice."
 
 
 def remedy_of(failure: Failure) -> str:
-    """Return what the user can do."""
+    """Return what the user can do.
+
+    Parameters
+    ----------
+    failure : Failure
+        The node's failure.
+
+    Returns
+    -------
+    str
+        What the user can do.
+    """
     if failure.bad_input or not failure.traceback:
         return f"Mend what the sentence names. {_AGAIN}"
     for pattern, remedy in _REMEDIES:
@@ -61,7 +72,18 @@ def remedy_of(failure: Failure) -> str:
 
 
 def failure_section(failures: Sequence[Failure]) -> Section:
-    """Return the section on what went wrong; it is empty where nothing did."""
+    """Return the section on what went wrong; it is empty where nothing did.
+
+    Parameters
+    ----------
+    failures : sequence of Failure
+        What failed, session by session.
+
+    Returns
+    -------
+    Section
+        The section on what went wrong; it is empty where nothing did.
+    """
     blocks: list[object] = []
     for failure in failures:
         step = f" in the step <em>{escape(stage_words(failure.stage, failure.node))}</em>" if failure.stage else ""

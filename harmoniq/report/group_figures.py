@@ -45,7 +45,13 @@ class FigureMaker:
         self.figures: dict[str, ReportFigure] = {}
 
     def make_all(self) -> dict[str, ReportFigure]:
-        """Draw and write every figure; return them by name."""
+        """Draw and write every figure; return them by name.
+
+        Returns
+        -------
+        dict of str to ReportFigure
+            Them by name.
+        """
         self._pca()
         self._site_effects()
         self._examples()

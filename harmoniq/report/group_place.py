@@ -33,6 +33,7 @@ class GroupValues:
     people : mapping
         Participant to ``site`` and ``group``.
     control_group : str
+        Label of the controls.
     """
 
     values: pd.DataFrame
@@ -41,7 +42,22 @@ class GroupValues:
 
     @classmethod
     def read(cls, folder: Path, people: Mapping[str, Mapping[str, str]], control_group: str) -> "GroupValues | None":
-        """Read a folder of the group level; None where there is none yet."""
+        """Read a folder of the group level; None where there is none yet.
+
+        Parameters
+        ----------
+        folder : Path
+            Folder.
+        people : mapping of str to mapping of str to str
+            One row per participant.
+        control_group : str
+            Label of the controls.
+
+        Returns
+        -------
+        GroupValues or None
+            The object.
+        """
         path = folder / "regions_harmonized.tsv"
         if not path.is_file():
             return None
@@ -52,11 +68,33 @@ class GroupValues:
         return {str(who): part for who, part in self.values.groupby("participant_id")}
 
     def of(self, participant: str) -> pd.DataFrame | None:
-        """Return the values of one participant, None where the group level has none."""
+        """Return the values of one participant, None where the group level has none.
+
+        Parameters
+        ----------
+        participant : str
+            Participant's label, without `sub-`.
+
+        Returns
+        -------
+        DataFrame or None
+            The values of one participant, None where the group level has none.
+        """
         return self._by_person.get(participant)
 
     def reference(self, participant: str) -> tuple[pd.DataFrame, str, str]:
-        """Return the controls that a participant is held against, the method, and who they are in words."""
+        """Return the controls that a participant is held against, the method, and who they are in words.
+
+        Parameters
+        ----------
+        participant : str
+            Participant's label, without `sub-`.
+
+        Returns
+        -------
+        tuple (DataFrame, str, str)
+            The controls that a participant is held against, the method, and who they are in words.
+        """
         controls = [who for who, about in self.people.items() if about.get("group") == self.control_group]
         others = [who for who in controls if who != participant and who in self._by_person]
         site = self.people.get(participant, {}).get("site")
@@ -81,6 +119,11 @@ def group_section(participant: str, group: GroupValues | None) -> Section:
         ``sub-X``.
     group : GroupValues, optional
         None where the group level has not been run.
+
+    Returns
+    -------
+    Section
+        The section of a participant's page.
     """
     title = "Among the group"
     if group is None or (own := group.of(participant)) is None:

@@ -33,6 +33,11 @@ def strip(bands: Sequence[Band], alt: str) -> str:
         In the order of the axis.
     alt : str
         What it shows, for readers who do not see it; how many values lie outside is added.
+
+    Returns
+    -------
+    str
+        The picture as SVG.
     """
     ends = [end for band in bands for end in (band.low, band.high, band.value)]
     low, high = min(ends), max(ends)

@@ -46,6 +46,7 @@ def draw_outlines(
         PNG.
     title : str
     metric : {'R1', 'R2star'}
+        R1 or R2star.
     mask_path : path, optional
         Of the brain, on the map's grid: what lies outside is dimmed.
     lines : bool
@@ -95,6 +96,11 @@ def figure_outlines(
         Per plane.
     lines : bool
         Whether to draw them.
+
+    Returns
+    -------
+    Figure
+        The figure.
     """
     data, zooms = canonical(np.asarray(volume, dtype=np.float32), affine)
     placed = {
@@ -131,7 +137,24 @@ def _draw_lines(ax: Any, meshes: Sequence[Mesh], corner: NDArray, plane: int, at
 
 
 def plane_cuts(points: NDArray[np.float64], faces: NDArray[np.int64], axis: int, at: float) -> NDArray[np.float64]:
-    """Return the segments in which a plane ``x[axis] = at`` cuts the faces of a mesh, shape (n, 2, 3)."""
+    """Return the segments in which a plane ``x[axis] = at`` cuts the faces of a mesh, shape (n, 2, 3).
+
+    Parameters
+    ----------
+    points : array
+        (n, 3) points, mm.
+    faces : array
+        (f, 3) vertices of each triangle.
+    axis : int
+        Axis across the slice.
+    at : float
+        Where the slice lies, mm.
+
+    Returns
+    -------
+    array
+        The segments in which a plane ``x[axis] = at`` cuts the faces of a mesh, shape (n, 2, 3).
+    """
     height = points[:, axis] - at
     # A vertex on the plane counts as above it, so that each face has two crossing edges or none.
     above = height >= 0

@@ -81,6 +81,7 @@ def write_page(
     Returns
     -------
     path
+        The file that was written.
     """
     text = (
         _environment()

@@ -102,6 +102,7 @@ def write_participant_report(path: str | Path, context: ParticipantReport) -> Pa
     Returns
     -------
     path
+        The file that was written.
     """
     regions = context.regions
     if regions is None or regions.empty:

@@ -27,7 +27,20 @@ STAGES: Final = {
 
 
 def stage_words(stage: str, node: str = "") -> str:
-    """Return what a step is called: of a part of the workflow, or of a node that stands by itself."""
+    """Return what a step is called: of a part of the workflow, or of a node that stands by itself.
+
+    Parameters
+    ----------
+    stage : str
+        Stage of the processing.
+    node : str, optional
+        Name of the node.
+
+    Returns
+    -------
+    str
+        What a step is called: of a part of the workflow, or of a node that stands by itself.
+    """
     if stage == "session" and node:
         if node in ("regional_table", "merge_rows") or node.startswith("ds_regions"):
             return "the regional table"

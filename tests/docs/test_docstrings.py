@@ -14,24 +14,6 @@ MODULES = sorted(path for folder in (*FOLDERS, "configs") for path in (ROOT / fo
 # numpydoc's checks: no docstring, parameters left out or unknown, nothing on what is returned or yielded.
 CHECKS = {"GL08", "PR01", "PR02", "RT01", "YD01", "SS01"}
 
-# Modules whose docstrings are not complete yet. The list may only become shorter.
-UNFINISHED = {
-    "harmoniq/cli/bookkeeping.py",
-    "harmoniq/cli/doctor.py",
-    "harmoniq/cli/group.py",
-    "harmoniq/cli/parser.py",
-    "harmoniq/cli/participant.py",
-    "harmoniq/cli/participant_report.py",
-    "harmoniq/cli/quality.py",
-    "harmoniq/cli/reproduce.py",
-    "harmoniq/report/blocks.py",
-    "harmoniq/report/group_figures.py",
-    "harmoniq/report/outlines.py",
-    "workflows/plugins.py",
-    "workflows/session_cortex.py",
-    "workflows/study.py",
-}
-
 
 def public(module: Path) -> dict[str, ast.FunctionDef | ast.ClassDef]:
     """Return a module's public functions, classes and methods, by the names that numpydoc gives them."""
@@ -83,7 +65,7 @@ def faults(module: Path) -> list[str]:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_docstrings_are_complete(module):
-    assert not faults(module) or str(module.relative_to(ROOT)) in UNFINISHED
+    assert not faults(module)
 
 
 def test_all_are_seen():
