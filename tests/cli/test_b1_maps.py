@@ -118,10 +118,10 @@ def test_a_moved_map_is_registered(make, in_place, cohort, scene, tmp_path):
     assert_close(found, wanted, mask)
 
 
-def assert_close(found, wanted, mask):
+def assert_close(found, wanted, mask, median=0.003, most=0.012):
     tissue = mask & (wanted > 0.5)
     error = np.abs(found / np.where(tissue, wanted, 1) - 1)[tissue]
-    assert np.median(error) < 0.003 and np.quantile(error, 0.95) < 0.012, np.quantile(error, [0.5, 0.95])
+    assert np.median(error) < median and np.quantile(error, 0.95) < most, np.quantile(error, [0.5, 0.95])
 
 
 def test_a_simulated_sa2rage_corrects_as_the_map_does(in_place, tmp_path):
@@ -134,4 +134,5 @@ def test_a_simulated_sa2rage_corrects_as_the_map_does(in_place, tmp_path):
     found, mask, sidecar = r1_map(bids, tmp_path)
     assert sidecar["SourceFiles"] == [f"{LABEL}_flip-2_inv-2_part-mag_TB1SRGE.nii.gz"]
     assert sidecar["B1MotionDegrees"] < 1.0
-    assert_close(found, in_place[0], mask)
+    # Its noise (SNR 60) is some percent of B1 in a voxel, where the map has 0.5; without a correction R1 is off by 2 %.
+    assert_close(found, in_place[0], mask, median=0.007, most=0.02)
