@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from harmoniq.settings.schema import Settings
     from harmoniq.workflows.map_engines import MapEngines
 
-#: An estimate: what the maps, the intermediate results and the derivatives of a session take, in times of the raw images
-#: as float32, and what surfaces and bundles add.
+#: An estimate: what the maps, the intermediate results and the derivatives of a session take, in times of the raw
+#: images as float32, and what surfaces and bundles add.
 _TIMES_RAW: Final = 2.5
 _CORTEX_BYTES: Final = 60_000_000
 _COLUMNS: Final = ("session", "R1", "R2*", "cortex", "bundles", "lesions")
