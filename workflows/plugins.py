@@ -89,9 +89,7 @@ class ReportingMultiProc(MultiProcPlugin):
         if error is None:
             self._keep_measure(task, args.result())
             super()._async_callback(args)
-        elif isinstance(error, BrokenExecutor) and pool is None and len(self._in_flight()) > 1:
-            self._try_alone(task)
-        else:
+        elif not (isinstance(error, BrokenExecutor) and pool is None and self._try_alone(task)):
             self._taskresult[task] = _lost(task, error)
 
     def _keep_measure(self, task: int, answer: dict[str, Any]) -> None:
@@ -102,9 +100,16 @@ class ReportingMultiProc(MultiProcPlugin):
     def _in_flight(self) -> list[int]:
         return [task for task in self._task_obj if task not in self._taskresult]
 
-    def _try_alone(self, task: int) -> None:
+    def _try_alone(self, task: int) -> bool:
+        """Try a node in a process of its own; not the only one at work, nor when the run itself is ending."""
+        if len(self._in_flight()) < 2:
+            return False
         self._alone[task] = pool = self._new_pool(1)
-        self._start(pool, task)
+        try:
+            self._start(pool, task)
+        except RuntimeError:  # the interpreter shuts down: no process can be started any more
+            return False
+        return True
 
     def _clear_task(self, taskid: int) -> None:
         self._task_obj.pop(taskid, None)
