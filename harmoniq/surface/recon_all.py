@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import socket
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -329,7 +330,7 @@ def prepare_fsaverage(freesurfer: FreeSurfer, subjects_dir: Path) -> Path:
     if not (source / "surf" / "lh.sphere.reg").is_file():
         raise InputError("is not complete", file=source, remedy="install FreeSurfer with its average subjects")
     subjects_dir.mkdir(parents=True, exist_ok=True)
-    temporary = subjects_dir / f".fsaverage-{socket.gethostname()}-{os.getpid()}"
+    temporary = subjects_dir / f".fsaverage-{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}"
     try:
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(source, target_is_directory=True)
