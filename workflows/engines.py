@@ -81,7 +81,7 @@ def existing_program(bundles: Mapping[str, Path]) -> str:
     Parameters
     ----------
     bundles : mapping of str to Path
-        Settings of the bundles.
+        Tractogram of each bundle, by name; the first one's place is looked at.
 
     Returns
     -------

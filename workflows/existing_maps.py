@@ -7,10 +7,8 @@ from nipype.pipeline.engine import Node, Workflow
 
 from harmoniq.data.existing_maps import ExistingMap
 from harmoniq.interfaces.existing_maps import TakeMap
-from harmoniq.interfaces.maps import SuppressBackground
 from harmoniq.interfaces.registration import BrainMask
-
-_MAGNITUDES = ("uni", "inv1", "inv2")
+from harmoniq.workflows.maps import add_robust_uni
 
 
 def init_existing_r1_wf(
@@ -52,7 +50,9 @@ def init_existing_r1_wf(
         Of the brain, on the reference's grid.
     """
     workflow = Workflow(name=name)
-    inputnode = Node(IdentityInterface(fields=[*_MAGNITUDES, "reference", "freesurfer_mask"]), name="inputnode")
+    inputnode = Node(
+        IdentityInterface(fields=["uni", "inv1", "inv2", "reference", "freesurfer_mask"]), name="inputnode"
+    )
     outputnode = Node(IdentityInterface(fields=["r1_map", "robust_uni", "mask"]), name="outputnode")
     take_map = Node(_take(source, plausible), name="take_map", mem_gb=0.5)
     brain_mask = Node(BrainMask(), name="brain_mask", mem_gb=1.0)
@@ -64,12 +64,7 @@ def init_existing_r1_wf(
     ])  # fmt: skip
     if not images:
         workflow.connect([(take_map, brain_mask, [("out_map", "in_file")])])
-    if set(_MAGNITUDES) <= set(images):
-        suppress_background = Node(SuppressBackground(), name="suppress_background", mem_gb=1.0)
-        workflow.connect([
-            (inputnode, suppress_background, [(image, image) for image in _MAGNITUDES]),
-            (suppress_background, outputnode, [("uni", "robust_uni")]),
-        ])  # fmt: skip
+    add_robust_uni(workflow, images, mem_gb=1.0)
     return workflow
 
 

@@ -13,6 +13,7 @@ from harmoniq.interfaces.sepia import FitR2StarSepia
 from harmoniq.workflows.b1 import timing_inputs
 from harmoniq.workflows.map_engines import MapEngine
 
+_MAGNITUDES = ("uni", "inv1", "inv2")
 _R1_OUTPUTS = ["r1_map", "outside_mask", "robust_uni", "native_map", "mask"]
 
 
@@ -94,13 +95,29 @@ def init_r1_wf(
             (inputnode, native_r1, [(image, image) for image in images]),
             (native_r1, outputnode, [("r1_map", "native_map")]),
         ])  # fmt: skip
-    if {"uni", "inv1", "inv2"} <= set(images):
-        suppress_background = Node(SuppressBackground(), name="suppress_background", mem_gb=mem_gb)
-        workflow.connect([
-            (inputnode, suppress_background, [(image, image) for image in ("uni", "inv1", "inv2")]),
-            (suppress_background, outputnode, [("uni", "robust_uni")]),
-        ])  # fmt: skip
+    add_robust_uni(workflow, images, mem_gb=mem_gb)
     return workflow
+
+
+def add_robust_uni(workflow: Workflow, images: Sequence[str], *, mem_gb: float) -> None:
+    """Add the uniform image without its noisy background to a workflow, where its images permit it.
+
+    Parameters
+    ----------
+    workflow : nipype.Workflow
+        With an `inputnode` that has the images, and an `outputnode` that has ``robust_uni``.
+    images : sequence of str
+        Which images are given; UNIT1 and both magnitudes are needed.
+    mem_gb : float
+        Memory of the node, GB.
+    """
+    if not set(_MAGNITUDES) <= set(images):
+        return
+    suppress_background = Node(SuppressBackground(), name="suppress_background", mem_gb=mem_gb)
+    workflow.connect([
+        (workflow.get_node("inputnode"), suppress_background, [(image, image) for image in _MAGNITUDES]),
+        (suppress_background, workflow.get_node("outputnode"), [("uni", "robust_uni")]),
+    ])  # fmt: skip
 
 
 def init_r2star_wf(

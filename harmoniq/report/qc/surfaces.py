@@ -64,9 +64,9 @@ def euler_number(vertices: int, faces: int) -> int:
     Parameters
     ----------
     vertices : int
-        (n, 3) coordinates, mm.
+        How many vertices.
     faces : int
-        (f, 3) vertices of each triangle.
+        How many triangles.
 
     Returns
     -------
