@@ -5,9 +5,12 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parents[2]
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
@@ -21,6 +24,30 @@ def packages_on_disk() -> set[str]:
 
 def test_every_folder_is_listed():
     assert set(SETUPTOOLS["packages"]) == packages_on_disk()
+
+
+def pinned_here() -> list[tuple[str, str]]:
+    """Name and `Requires-Python` of each pinned package that is installed at its pinned version."""
+    found = []
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        pin = Requirement(line)
+        try:
+            installed = metadata(pin.name)
+        except PackageNotFoundError:  # of another Python, or of an extra that is not installed
+            continue
+        if pin.specifier.contains(installed["Version"], prereleases=True):
+            found.append((line, installed["Requires-Python"] or ""))
+    return found
+
+
+def test_pins_admit_the_oldest_python():
+    """Debian 12 has Python 3.11.2: a pin that asks for a later patch release cannot be installed there."""
+    oldest = f"3.{sys.version_info.minor}.0"
+    pins = pinned_here()
+    assert len(pins) > 100
+    assert [pin for pin, wanted in pins if not SpecifierSet(wanted).contains(oldest)] == []
 
 
 @pytest.mark.slow
