@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from harmoniq.data.files import read_json
+from harmoniq.data.derivatives import makers
 from harmoniq.data.inputs import SessionInputs
 from harmoniq.settings.schema import Settings, SurfaceSettings
 from harmoniq.surface.reconstruction.installed import STAMP
@@ -93,15 +93,9 @@ def existing_program(bundles: Mapping[str, Path]) -> str:
     old = "qsirecon" in named and "space-t1w" in named
     program = "qsiprep-pyafq" if old else "qsirecon-pyafq" if "qsirecon" in named else "pyafq"
     wanted = {"qsiprep-pyafq": ("qsiprep", "qsirecon"), "qsirecon-pyafq": ("qsirecon",), "pyafq": ("pyafq",)}[program]
-    for folder in path.parents:
-        file = folder / "dataset_description.json"
-        content = read_json(file) if file.is_file() else {}
-        makers = content.get("GeneratedBy") or [content.get("PipelineDescription") or {}]
-        for maker in makers if isinstance(makers, list) else [makers]:
-            if str(maker.get("Name", "")).lower() in wanted and maker.get("Version"):
-                return f"{program} {maker['Version']}"
-        if content:
-            break
+    for maker in makers(path):
+        if str(maker.get("Name", "")).lower() in wanted and maker.get("Version"):
+            return f"{program} {maker['Version']}"
     return program
 
 

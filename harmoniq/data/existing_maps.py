@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from harmoniq.data.derivatives import subject_folders
+from harmoniq.data.derivatives import makers, subject_folders
 from harmoniq.data.errors import InputError
 from harmoniq.data.files import read_json
 
@@ -122,12 +122,7 @@ def _engine(facts: Mapping[str, Any], path: Path) -> str:
     """Return what made a map: harmoniq says it in the sidecar, others in their dataset's description."""
     if isinstance(facts.get("Engine"), str):
         return str(facts["Engine"])
-    for folder in path.parents:
-        file = folder / "dataset_description.json"
-        if file.is_file():
-            content = read_json(file)
-            makers = content.get("GeneratedBy") if isinstance(content, dict) else None
-            maker = makers[0] if isinstance(makers, list) and makers and isinstance(makers[0], dict) else {}
-            words = [str(maker.get(key, "")).strip() for key in ("Name", "Version")]
-            return f"existing-{words[0]} {words[1]}".strip() if words[0] else "existing"
+    for maker in makers(path)[:1]:
+        words = f"{maker.get('Name') or ''} {maker.get('Version') or ''}".strip()
+        return f"existing-{words}" if maker.get("Name") else "existing"
     return "existing"
