@@ -46,16 +46,18 @@ class ReportingMultiProc(MultiProcPlugin):
     ----------
     plugin_args : dict of str to object, optional
         Nipype's arguments of the plugin.
+    workers : ProcessPoolExecutor, optional
+        Workers that run already; None: they are made.
     """
 
-    def __init__(self, plugin_args: dict[str, Any] | None = None) -> None:
+    def __init__(self, plugin_args: dict[str, Any] | None = None, workers: ProcessPoolExecutor | None = None) -> None:
         super().__init__(plugin_args=plugin_args)
         self.failures: list[NodeFailure] = []
         self.measures: list[NodeMeasure] = []
         self.computed = self.reused = 0
         self._sent: dict[int, tuple[Any, bool]] = {}
         self._alone: dict[int, ProcessPoolExecutor] = {}
-        self.pool = self._new_pool(self.processors)
+        self.pool = self._new_pool(self.processors) if workers is None else workers
 
     def _submit_job(self, node: Any, updatehash: bool = False) -> int:
         self.computed += 1
@@ -172,7 +174,4 @@ def make_plugin(
     }
     if mem_gb is not None:
         args["memory_gb"] = mem_gb
-    plugin = ReportingMultiProc(plugin_args=args)
-    if workers is not None:
-        plugin.pool = workers
-    return plugin
+    return ReportingMultiProc(plugin_args=args, workers=workers)
