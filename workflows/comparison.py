@@ -1,15 +1,11 @@
 """The maps of the reference engine and of the embedded one, set side by side."""
 
-from typing import TYPE_CHECKING
-
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline.engine import Node, Workflow
 
 from harmoniq.interfaces.report import CompareEngines
 from harmoniq.workflows.map_engines import MapEngine
-
-if TYPE_CHECKING:
-    from harmoniq.workflows.session import SessionParts
+from harmoniq.workflows.session_parts import SessionParts
 
 _WORDS = {"R1": "R1", "R2star": "R2*"}
 
@@ -73,7 +69,7 @@ def init_comparison_wf(
     return workflow
 
 
-def add_comparisons(parts: "SessionParts") -> None:
+def add_comparisons(parts: SessionParts) -> None:
     """Set the reference engine's maps and the embedded engine's side by side, where a reference engine runs.
 
     Parameters
@@ -105,7 +101,7 @@ def add_comparisons(parts: "SessionParts") -> None:
         _put_comparison(parts, metric, source, comparison_wf, name)
 
 
-def _put_comparison(parts: "SessionParts", metric: str, source: Workflow, comparison_wf: Workflow, name: str) -> None:
+def _put_comparison(parts: SessionParts, metric: str, source: Workflow, comparison_wf: Workflow, name: str) -> None:
     suffix = f"{metric}map"
     path = parts.path(suffix, ".nii.gz", desc="native")
     parts.put((source, "outputnode.native_map"), f"{name}_native", path, parts.sidecars[f"{metric}_native"])

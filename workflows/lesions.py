@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline.engine import Node, Workflow
@@ -12,10 +11,8 @@ from harmoniq.data.lesions import LesionMask
 from harmoniq.interfaces.lesions import ExcludeLesions, LesionFigure, SamsegLesions
 from harmoniq.interfaces.registration import RegisterRigid
 from harmoniq.settings.schema import LesionSettings
+from harmoniq.workflows.session_parts import SessionParts
 from harmoniq.workflows.sidecars import raw_uri
-
-if TYPE_CHECKING:
-    from harmoniq.workflows.session import SessionParts
 
 _INPUTS = ["fixed", "brain_mask", "megre_transform", "t1", "flair", "R1_map", "R2star_map"]
 
@@ -120,7 +117,7 @@ def init_lesions_wf(
     return workflow
 
 
-def add_lesions(parts: "SessionParts", license_file: Path | None) -> None:
+def add_lesions(parts: SessionParts, license_file: Path | None) -> None:
     """Add the lesions to a session's workflow, where it has a mask or SAMSEG is planned.
 
     Parameters

@@ -1,16 +1,12 @@
 """QSIPrep in a session's workflow, and the placement of bundles that are not in MP2RAGE's own space."""
 
-from typing import TYPE_CHECKING
-
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline.engine import Node, Workflow
 
 from harmoniq.interfaces.qsiprep import PlaceBundles, RunQSIPrep
 from harmoniq.settings.schema import QSIPrepSettings
 from harmoniq.workflows.bundle_engines import BundleEngine
-
-if TYPE_CHECKING:
-    from harmoniq.workflows.session import SessionParts
+from harmoniq.workflows.session_parts import SessionParts
 
 _FOUND = ("names", "tractograms", "acpc", "anatomy", "anatomy_transform", "inverse")
 
@@ -88,7 +84,7 @@ def init_qsiprep_wf(
     return workflow
 
 
-def add_qsiprep(parts: "SessionParts") -> Workflow:
+def add_qsiprep(parts: SessionParts) -> Workflow:
     """Add QSIPrep to a session's workflow; its results stay in ``sourcedata/qsiprep`` of the derivatives.
 
     Parameters
@@ -121,7 +117,7 @@ def add_qsiprep(parts: "SessionParts") -> Workflow:
     return qsiprep_wf
 
 
-def add_placement(parts: "SessionParts", tracking: Node | Workflow | None) -> Node | None:
+def add_placement(parts: SessionParts, tracking: Node | Workflow | None) -> Node | None:
     """Add the node that brings bundles to MP2RAGE; None for those that were tracked in its own space.
 
     Parameters

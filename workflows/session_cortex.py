@@ -1,7 +1,6 @@
 """The cortex of one session: its surfaces, the samples along them, and their places in the derivatives."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nipype.interfaces.utility import Select
 from nipype.pipeline.engine import Node, Workflow
@@ -17,15 +16,13 @@ from harmoniq.surface.subject import surface_files
 from harmoniq.workflows.catsurf import init_catsurf_wf
 from harmoniq.workflows.recon_all import init_recon_all_wf
 from harmoniq.workflows.sampling import init_cortex_wf
+from harmoniq.workflows.session_parts import SessionParts
 from harmoniq.workflows.surfaces import init_surfaces_wf
-
-if TYPE_CHECKING:
-    from harmoniq.workflows.session import SessionParts
 
 _FIELDS = ("subject_dir", "surface_files", "labels", "label_facts")
 
 
-def add_surfaces(parts: "SessionParts") -> Workflow | None:
+def add_surfaces(parts: SessionParts) -> Workflow | None:
     """Add the session's surfaces, and the area of each vertex; return None where there are none.
 
     Parameters
@@ -62,7 +59,7 @@ def add_surfaces(parts: "SessionParts") -> Workflow | None:
     return surfaces_wf
 
 
-def _export_surfaces(parts: "SessionParts", surfaces_wf: Workflow) -> None:
+def _export_surfaces(parts: SessionParts, surfaces_wf: Workflow) -> None:
     """Put the surfaces and the thickness into the derivatives, in scanner space."""
     export_surfaces = Node(ExportSurfaces(), name="export_surfaces", mem_gb=1.0)
     parts.workflow.connect([(surfaces_wf, export_surfaces, _surface_edges())])
@@ -76,7 +73,7 @@ def _export_surfaces(parts: "SessionParts", surfaces_wf: Workflow) -> None:
 
 
 def _map_to_fsaverage(
-    parts: "SessionParts", surfaces_wf: Workflow, cortex_wf: Workflow, metric: str, names: list[str]
+    parts: SessionParts, surfaces_wf: Workflow, cortex_wf: Workflow, metric: str, names: list[str]
 ) -> None:
     """Put a map's samples on fsaverage into the derivatives: GIFTI, and CIFTI of both hemispheres."""
     existing = parts.inputs.freesurfer
@@ -100,7 +97,7 @@ def _map_to_fsaverage(
     parts.put((map_fsaverage, "dscalar"), f"{metric}_dscalar".lower(), path, sidecar)
 
 
-def add_cortex_figures(parts: "SessionParts", surfaces_wf: Workflow) -> None:
+def add_cortex_figures(parts: SessionParts, surfaces_wf: Workflow) -> None:
     """Draw the cortex: outlines on R1, the metrics on fsaverage, depths, and the size of the areas.
 
     Parameters
@@ -133,7 +130,7 @@ def add_cortex_figures(parts: "SessionParts", surfaces_wf: Workflow) -> None:
         parts.put((figure_cortex, output), f"figure_cortex_{output}", parts.figure_path(name))
 
 
-def _recon_all(parts: "SessionParts") -> Workflow:
+def _recon_all(parts: SessionParts) -> Workflow:
     """Reconstruct the session's cortex by FreeSurfer."""
     inputs, surfaces = parts.inputs, parts.settings.surfaces
     assert inputs.mp2rage is not None
@@ -156,7 +153,7 @@ def _recon_all(parts: "SessionParts") -> Workflow:
     return recon_all_wf
 
 
-def _catsurf(parts: "SessionParts") -> Workflow:
+def _catsurf(parts: SessionParts) -> Workflow:
     """Reconstruct the session's cortex by the embedded engine, and put its quality figures into the derivatives."""
     inputs = parts.inputs
     assert inputs.mp2rage is not None
@@ -189,7 +186,7 @@ def freesurfer_dir(out_dir: Path) -> Path:
     return out_dir / "sourcedata" / "freesurfer"
 
 
-def connect_cortex(parts: "SessionParts", surfaces_wf: Workflow, metric: str, name: str | None = None) -> Workflow:
+def connect_cortex(parts: SessionParts, surfaces_wf: Workflow, metric: str, name: str | None = None) -> Workflow:
     """Return the sampling of a map along surfaces, connected to both.
 
     Parameters
@@ -221,7 +218,7 @@ def connect_cortex(parts: "SessionParts", surfaces_wf: Workflow, metric: str, na
     return cortex_wf
 
 
-def add_cortex(parts: "SessionParts", surfaces_wf: Workflow, metric: str) -> None:
+def add_cortex(parts: SessionParts, surfaces_wf: Workflow, metric: str) -> None:
     """Sample a map along the cortex.
 
     Parameters
@@ -245,7 +242,7 @@ def add_cortex(parts: "SessionParts", surfaces_wf: Workflow, metric: str) -> Non
         parts.put((cortex_wf, "outputnode.profile"), f"{metric}_depths".lower(), path, parts.sidecars["depths"])
 
 
-def _put_samples(parts: "SessionParts", cortex_wf: Workflow, metric: str, field: str, names: list[str]) -> None:
+def _put_samples(parts: SessionParts, cortex_wf: Workflow, metric: str, field: str, names: list[str]) -> None:
     order = [(side, name) for side in HEMISPHERES for name in names]
     selected = _select(parts, cortex_wf, field, len(order), prefix=f"{metric.lower()}_")
     for (side, name), node in zip(order, selected, strict=True):
@@ -258,7 +255,7 @@ def _surface_edges() -> list[tuple[str, str]]:
     return [(f"outputnode.{field}", field) for field in _FIELDS[:2]]
 
 
-def _select(parts: "SessionParts", source: Workflow | Node, field: str, n: int, prefix: str = "") -> list[Node]:
+def _select(parts: SessionParts, source: Workflow | Node, field: str, n: int, prefix: str = "") -> list[Node]:
     """Return a node per entry of a list that a workflow or node puts out."""
     nodes, output = [], f"outputnode.{field}" if isinstance(source, Workflow) else field
     for index in range(n):

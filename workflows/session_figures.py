@@ -1,18 +1,14 @@
 """Pictures of one session's maps, and of the registration between them."""
 
-from typing import TYPE_CHECKING
-
 from nipype.pipeline.engine import Node, Workflow
 
 from harmoniq.interfaces.report import MapFigure, RegistrationFigure
-
-if TYPE_CHECKING:
-    from harmoniq.workflows.session import SessionParts
+from harmoniq.workflows.session_parts import SessionParts
 
 _WORDS = {"R1": "R1", "R2star": "R2*"}
 
 
-def add_map_figures(parts: "SessionParts") -> None:
+def add_map_figures(parts: SessionParts) -> None:
     """Draw the maps and the registration.
 
     Parameters
@@ -34,7 +30,7 @@ def add_map_figures(parts: "SessionParts") -> None:
         _add_registration_figure(parts, registration)
 
 
-def _add_registration_figure(parts: "SessionParts", coregistration_wf: Workflow) -> None:
+def _add_registration_figure(parts: SessionParts, coregistration_wf: Workflow) -> None:
     figure_registration = Node(
         RegistrationFigure(title=f"{parts.inputs.label}: edges of MP2RAGE over ME-GRE"),
         name="figure_registration", mem_gb=1.0,

@@ -1,7 +1,5 @@
 """The bundles of one session: those that exist, or those that are found in its diffusion images."""
 
-from typing import TYPE_CHECKING
-
 from nipype.pipeline.engine import Node, Workflow
 
 from harmoniq.interfaces.diffusion import BundleFigure, PutBundles, TrackBundles
@@ -9,16 +7,14 @@ from harmoniq.regions.aggregate import engine_label
 from harmoniq.workflows.bundle_engines import steps_for
 from harmoniq.workflows.qsiprep import add_qsiprep
 from harmoniq.workflows.sampling import init_bundles_wf
-
-if TYPE_CHECKING:
-    from harmoniq.workflows.session import SessionParts
+from harmoniq.workflows.session_parts import SessionParts
 
 #: What tracking needs: the diffusion images twice in float32, fiber densities, whole-brain streamlines.
 MEM_GB = 4.0
 _WORDS = {"R1": "R1", "R2star": "R2*"}
 
 
-def add_tracking(parts: "SessionParts") -> Node | Workflow | None:
+def add_tracking(parts: SessionParts) -> Node | Workflow | None:
     """Add the node that finds bundles in diffusion images; None where bundles exist or nothing can find them.
 
     Parameters
@@ -66,7 +62,7 @@ def add_tracking(parts: "SessionParts") -> Node | Workflow | None:
 
 
 def add_bundles(
-    parts: "SessionParts", tracking: Node | Workflow | None, metric: str, placing: Node | None = None
+    parts: SessionParts, tracking: Node | Workflow | None, metric: str, placing: Node | None = None
 ) -> None:
     """Sample a map along the bundles, existing or found.
 
@@ -107,7 +103,7 @@ def add_bundles(
         _put_comparison(parts, bundles_wf, metric)
 
 
-def _put_comparison(parts: "SessionParts", bundles_wf: Workflow, metric: str) -> None:
+def _put_comparison(parts: SessionParts, bundles_wf: Workflow, metric: str) -> None:
     """Put the embedded engine's profiles, and how SCILPY's differ from them, beside SCILPY's."""
     name, suffix = f"{metric.lower()}_profile_engines", f"{metric}map_profiles"
     native = parts.path(suffix, ".tsv", folder="dwi", desc="native")
@@ -119,7 +115,7 @@ def _put_comparison(parts: "SessionParts", bundles_wf: Workflow, metric: str) ->
     parts.put((bundles_wf, "outputnode.sidecar"), f"{name}_sidecar", table.with_suffix(".json"))
 
 
-def add_bundle_figure(parts: "SessionParts", tracking: Node | Workflow | None, placing: Node | None = None) -> None:
+def add_bundle_figure(parts: SessionParts, tracking: Node | Workflow | None, placing: Node | None = None) -> None:
     """Draw the bundles over the R1 map.
 
     Parameters

@@ -1,20 +1,16 @@
 """The embedded engine's surfaces and those of an existing FreeSurfer subject, set side by side."""
 
-from typing import TYPE_CHECKING
-
 from nipype.interfaces.utility import Merge
 from nipype.pipeline.engine import Node
 
 from harmoniq.interfaces.surface_comparison import CompareSurfaces
 from harmoniq.surface.subject import surface_files
 from harmoniq.workflows.session_cortex import connect_cortex
+from harmoniq.workflows.session_parts import SessionParts
 from harmoniq.workflows.surfaces import init_surfaces_wf
 
-if TYPE_CHECKING:
-    from harmoniq.workflows.session import SessionParts
 
-
-def add_surface_comparison(parts: "SessionParts") -> None:
+def add_surface_comparison(parts: SessionParts) -> None:
     """Sample the maps along an existing subject's surfaces too, where the embedded engine was asked for beside it.
 
     Parameters

@@ -2,7 +2,7 @@
 
 import argparse
 
-from harmoniq.cli.group import analyze_tables
+from harmoniq.cli.group_tables import analyze_tables
 from harmoniq.cli.quality import excluded_by_rating, ratings_file, write_table_quality
 from harmoniq.cli.run import settings_from
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harmoniq.cli.folders import prepare_folder
-from harmoniq.cli.group import analyze_tables, name_absent
+from harmoniq.cli.group import name_absent
+from harmoniq.cli.group_tables import analyze_tables
 from harmoniq.cli.quality import excluded_by_rating, update_reports
 from harmoniq.cli.readings import OTHER_READINGS, Reading, compare_reading
 from harmoniq.cli.reproduce_datasets import concerns, dataset_args
