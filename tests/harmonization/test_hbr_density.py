@@ -34,7 +34,7 @@ def target():
 
 def density(target, theta):
     gradient = np.empty(target.size)
-    return log_density(theta, *target.arguments, gradient), gradient
+    return log_density(theta, target.terms, gradient), gradient
 
 
 def joint(log_s, *, m, r2):
@@ -94,7 +94,7 @@ def test_mode_is_a_maximum_and_information_positive(target):
 
 
 def test_table_of_sigma():
-    table = sigma_table(2.0)
+    table = sigma_table(2.0).cubics
     eta = np.random.default_rng(0).uniform(-15, 15, 2000)
     place = (eta - ETA_LOW) * ETA_BINS
     c, f = table[place.astype(int)], place % 1

@@ -34,7 +34,7 @@ def find_mode(target: Target) -> np.ndarray:
 
     theta = _start(target)
     gradient = np.empty(target.size)
-    value = log_density(theta, *target.arguments, gradient)
+    value = log_density(theta, target.terms, gradient)
     for _ in range(MAX_STEPS):
         step = np.linalg.solve(information(target, theta), gradient)
         gain = float(step @ gradient)
@@ -43,7 +43,7 @@ def find_mode(target: Target) -> np.ndarray:
         length = 1.0
         while length > 1e-8:
             candidate = theta + length * step
-            new = log_density(candidate, *target.arguments, gradient)
+            new = log_density(candidate, target.terms, gradient)
             if np.isfinite(new) and new >= value + 1e-4 * length * gain:
                 break
             length *= 0.5

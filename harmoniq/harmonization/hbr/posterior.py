@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from harmoniq.harmonization.hbr.basis import N_SPLINES, AgeBasis
-from harmoniq.harmonization.hbr.mapping import ETA_BINS, ETA_HIGH, ETA_LOW, sigma_table
+from harmoniq.harmonization.hbr.mapping import sigma_table
 from harmoniq.harmonization.hbr.prior import zero_sum_basis
 from harmoniq.harmonization.hbr.region import Target
 
@@ -121,10 +121,9 @@ class Posterior:
         cell = (site * len(self.sexes) + sex).astype(np.int64)
         c_mu, off_mu, c_eta, off_eta = self._parts
         out = np.empty((len(first), 4))
-        limits = np.array([ETA_LOW, ETA_HIGH, ETA_BINS])
         posterior_means(
-            c_mu, c_eta, np.ascontiguousarray(splines), first, off_mu, off_eta, cell, limits,
-            sigma_table(self.softplus), self.softplus, out,
+            c_mu, c_eta, np.ascontiguousarray(splines), first, off_mu, off_eta, cell,
+            sigma_table(self.softplus), out,
         )  # fmt: skip
         return Moments(*out.T)
 

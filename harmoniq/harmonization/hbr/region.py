@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from harmoniq.harmonization.hbr.basis import N_SPLINES, AgeBasis
-from harmoniq.harmonization.hbr.mapping import ETA_BINS, ETA_HIGH, ETA_LOW, sigma_table
+from harmoniq.harmonization.hbr.mapping import sigma_table
 from harmoniq.harmonization.hbr.prior import (
     TABLE_START,
     TABLE_STEP,
@@ -16,6 +16,7 @@ from harmoniq.harmonization.hbr.prior import (
     offset_table,
     zero_sum_basis,
 )
+from harmoniq.harmonization.hbr.terms import Terms
 
 
 @dataclass(frozen=True)
@@ -156,15 +157,24 @@ class Target:
         return 2 * (N_SPLINES + self.offsets.shape[1])
 
     @cached_property
-    def arguments(self) -> tuple:
+    def terms(self) -> Terms:
         """What `kernels.log_density` takes after theta."""
         splines, first = self.basis.evaluate(self.data.age[self.order])
         block = first * len(self.offsets) + self.cell
         starts = np.flatnonzero(np.r_[True, np.diff(block) != 0])
         tables = [offset_table(int(size), self.priors.rate) for _, size in self.groups]
-        return (
-            self.y, np.ascontiguousarray(splines), np.r_[starts, len(block)], first[starts], self.cell[starts],
-            self.offsets, self.precision, self.groups, np.stack(tables) if tables else np.zeros((0, 2, 2)),
-            np.array([ETA_LOW, ETA_HIGH, ETA_BINS, TABLE_START, TABLE_STEP]), sigma_table(self.priors.softplus),
-            self.priors.softplus, self.priors.floor**2,
-        )  # fmt: skip
+        return Terms(
+            y=self.y,
+            splines=np.ascontiguousarray(splines),
+            starts=np.r_[starts, len(block)],
+            block_first=first[starts],
+            block_cell=self.cell[starts],
+            cells=self.offsets,
+            precision=self.precision,
+            groups=self.groups,
+            log_priors=np.stack(tables) if tables else np.zeros((0, 2, 2)),
+            prior_start=float(TABLE_START),
+            prior_step=float(TABLE_STEP),
+            floor2=float(self.priors.floor**2),
+            sigma=sigma_table(self.priors.softplus),
+        )

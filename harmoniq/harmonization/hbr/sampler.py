@@ -165,9 +165,9 @@ def _run(target: Target, mode: np.ndarray, root: np.ndarray, options: SamplerOpt
         momenta, uniforms = rng.standard_normal((length, size)), rng.random(length)
         steps = rng.integers(1, options.max_steps + 1, length)
         gradient = np.empty(size)
-        value = log_density(mode + root @ q, *target.arguments, gradient)
+        value = log_density(mode + root @ q, target.terms, gradient)
         divergences += sample_chain(
-            value, q, root.T @ gradient, np.empty((5, size)), mode, root, momenta, steps, uniforms, options.tune,
-            options.target, *target.arguments, draws[chain],
+            value, q, root.T @ gradient, mode, root, momenta, steps, uniforms, options.tune,
+            options.target, target.terms, draws[chain],
         )  # fmt: skip
     return judged(draws, divergences)
