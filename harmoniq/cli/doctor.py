@@ -15,7 +15,6 @@ from harmoniq.data.errors import InputError
 from harmoniq.settings.load import load_settings
 
 _FREESURFER = "https://surfer.nmr.mgh.harvard.edu/fswiki/DownloadAndInstall"
-_NO_MRTRIX = "optional: apt-get install mrtrix3 (https://www.mrtrix.org); without it DIPY denoises, more slowly"
 _QSIPREP = "https://qsiprep.readthedocs.io/en/latest/installation.html"
 
 

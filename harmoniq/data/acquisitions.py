@@ -115,6 +115,24 @@ class MP2RAGE:
 
     Either `uni` or both magnitudes `inv1` and `inv2` must be there; the phases let the uniform image be computed
     with its sign.
+
+    Parameters
+    ----------
+    timing : MP2RAGETiming
+        Timing of the sequence.
+    uni : path, optional
+        Uniform image (``UNIT1``), as stored; `harmoniq.mp2rage` brings it to -0.5 to 0.5.
+    inv1, inv2 : path, optional
+        Magnitudes of the two inversions.
+    inv1_phase, inv2_phase : path, optional
+        Their phases, in any of the kinds of `harmoniq.data.phase`.
+    notes : tuple of str
+        What was taken from the config, and what is not known of the images.
+
+    Raises
+    ------
+    InputError
+        When there is neither `uni` nor both magnitudes.
     """
 
     timing: MP2RAGETiming
@@ -152,11 +170,14 @@ class MEGRE:
         In s (BIDS ``EchoTime``).
     phases : tuple of path
         As `magnitudes`, or empty.
+    notes : tuple of str
+        What a reader should know of the images.
 
     Raises
     ------
     InputError
-        For fewer than two echoes, times out of order, repeated, or evidently in milliseconds.
+        For fewer than two echoes, times that are not above 0, do not rise from echo to echo or are evidently in
+        milliseconds, and for another number of images than of times (or one).
     """
 
     magnitudes: tuple[Path, ...]
@@ -193,9 +214,19 @@ class MEGRE:
 
 @dataclass(frozen=True)
 class SA2RAGE:
-    """One SA2RAGE acquisition: two images after a saturation pulse (Eggenschwiler et al. 2012).
+    """One SA2RAGE acquisition: two images after a saturation pulse, and their phases.
 
-    Its timing is checked as that of MP2RAGE; the efficiency has no meaning.
+    Eggenschwiler et al. 2012, doi:10.1002/mrm.23145. Its timing is checked as that of MP2RAGE; the efficiency has no
+    meaning.
+
+    Parameters
+    ----------
+    timing : MP2RAGETiming
+        Delays after the saturation pulse as inversion times, in s.
+    inv1, inv2 : path
+        Magnitudes of the first and the second image.
+    inv1_phase, inv2_phase : path
+        Their phases.
     """
 
     timing: MP2RAGETiming
@@ -233,7 +264,19 @@ class B1Map:
 
 @dataclass(frozen=True)
 class DWI:
-    """One diffusion acquisition: image, b-values (s/mm²) and directions, and whether it is preprocessed."""
+    """One diffusion acquisition.
+
+    Parameters
+    ----------
+    image : path
+        4-D image.
+    bvals : path
+        FSL's table of b-values, s/mm².
+    bvecs : path
+        FSL's table of directions, unit vectors in the image's axes.
+    preprocessed : bool
+        Whether motion and distortion have been corrected already.
+    """
 
     image: Path
     bvals: Path

@@ -37,7 +37,8 @@ def check_dataset(bids_dir: Path) -> None:
     Raises
     ------
     InputError
-        When the folder or its ``dataset_description.json`` is absent, or the latter lacks Name or BIDSVersion.
+        When the folder or its ``dataset_description.json`` is absent, or the latter is not JSON or lacks Name or
+        BIDSVersion.
     """
     if not bids_dir.is_dir():
         raise InputError("folder not found", file=bids_dir, key="BIDS_DIR")
@@ -62,12 +63,12 @@ def find_participants(bids_dir: Path, wanted: Sequence[str] | None = None) -> li
     bids_dir : Path
         Raw BIDS dataset.
     wanted : sequence of str or None, optional
-        What is asked for; None: all.
+        Labels, with or without ``sub-``; None or none: all.
 
     Returns
     -------
     list of str
-        Participant labels without ``sub-``: all of the dataset, or those wanted.
+        Sorted, each once.
 
     Raises
     ------
@@ -104,12 +105,12 @@ def find_sessions(bids_dir: Path, participant: str, wanted: Sequence[str] | None
     participant : str
         Participant's label, without `sub-`.
     wanted : sequence of str or None, optional
-        What is asked for; None: all.
+        Labels, with or without ``ses-``; None or none: all.
 
     Returns
     -------
     list of str or None
-        The session labels of a participant without ``ses-``; ``[None]`` where the dataset has no sessions.
+        Sorted; wanted sessions that the participant lacks are left out.
     """
     known = sorted(path.name[4:] for path in (bids_dir / f"sub-{participant}").glob("ses-*") if path.is_dir())
     if not known:
@@ -130,12 +131,12 @@ def session_labels(bids_dir: Path, participant: str, wanted: Sequence[str] | Non
     participant : str
         Participant's label, without `sub-`.
     wanted : sequence of str or None, optional
-        What is asked for; None: all.
+        Labels, with or without ``ses-``; None or none: all.
 
     Returns
     -------
     list of str
-        ``sub-X_ses-Y`` of each session of a participant, or ``sub-X`` where the dataset has no sessions.
+        In the order of the sessions' labels.
     """
     return [session_label(participant, session) for session in find_sessions(bids_dir, participant, wanted)]
 
@@ -153,7 +154,6 @@ def session_label(participant: str, session: str | None) -> str:
     Returns
     -------
     str
-        ``sub-X_ses-Y``, or ``sub-X`` without a session; both are given without their prefix.
     """
     return f"sub-{participant}" + (f"_ses-{session}" if session else "")
 
@@ -168,12 +168,12 @@ def check_sessions(bids_dir: Path, participants: Sequence[str], wanted: Sequence
     participants : sequence of str
         Labels of the participants, without `sub-`.
     wanted : sequence of str or None
-        What is asked for; None: all.
+        Labels, with or without ``ses-``; None or none: nothing is checked.
 
     Raises
     ------
     InputError
-        Naming the sessions that there are.
+        For the first that nobody has; the sessions that there are are named.
     """
     if not wanted:
         return
@@ -196,12 +196,12 @@ def index_dataset(bids_dir: Path, participants: Sequence[str], database_dir: Pat
     participants : sequence of str
         Labels of the participants, without `sub-`.
     database_dir : Path or None, optional
-        PyBIDS database; None: none.
+        Folder of a PyBIDS database: read where it exists, else written; None: in memory.
 
     Returns
     -------
     BIDSLayout
-        See `BIDSLayout`.
+        Not validated; derivatives, sourcedata, code, stimuli and hidden files are left out.
 
     Raises
     ------
@@ -227,17 +227,17 @@ def read_filters(path: Path | None) -> dict[str, dict[str, Any]]:
     Parameters
     ----------
     path : Path or None
-        File.
+        JSON file; None: no filters.
 
     Returns
     -------
     dict of str to dict of str to object
-        The result.
+        Entities by query (a key of `QUERIES`).
 
     Raises
     ------
     InputError
-        For a missing or malformed file and for unknown queries.
+        For a missing or malformed file, an unknown query, and entities that are not an object.
     """
     if path is None:
         return {}

@@ -22,6 +22,12 @@ PARTICIPANT_COLUMNS = (
     "scanner",
 )
 _REQUIRED = ("participant_id", "site", "group", "age", "sex")
+#: Lowest and highest value of a column, and what is wanted of it; covariates have no bounds.
+_RANGES = {
+    "age": (0.0, 130.0, "must be a plausible number of years"),
+    "disease_duration": (0.0, np.inf, "must be a plausible number of years"),
+    "edss": (0.0, 10.0, "must be 0 to 10"),
+}
 _FEATURE_KEYS = ["metric", "tissue", "region"]
 
 
@@ -66,14 +72,14 @@ class Cohort:
         Parameters
         ----------
         rows : array or None, optional
-            (n,) participants to take; None: all.
+            Participants to take, as a mask of shape (n_participants,) or as positions; None: all.
         columns : array or None, optional
-            Names of the columns of participants.tsv, by ours.
+            Features to take, as a mask of shape (n_features,) or as positions; None: all.
 
         Returns
         -------
         Cohort
-            The cohort of some participants and features (boolean masks or positions); nothing is shared.
+            Rows and columns in the order of the positions, indices anew from 0.
         """
         rows = np.arange(len(self.participants)) if rows is None else np.asarray(rows)
         columns = np.arange(len(self.features)) if columns is None else np.asarray(columns)
@@ -87,7 +93,7 @@ class Cohort:
         )
 
     def metric(self, metric: str) -> "Cohort":
-        """Return the features of one metric, for the sites at which it was measured at all.
+        """Return the features of one metric, for the participants who have a value of it.
 
         Parameters
         ----------
@@ -97,7 +103,7 @@ class Cohort:
         Returns
         -------
         Cohort
-            The features of one metric, for the sites at which it was measured at all.
+            Those without any value of the metric are left out, and so are sites that did not measure it.
         """
         part = self.select(columns=(self.features["metric"] == metric).to_numpy())
         measured = np.isfinite(part.values).any(axis=1)
@@ -109,18 +115,18 @@ class Cohort:
 
         Parameters
         ----------
-        values : array
-            Values, one per participant, 1/s.
+        values : array, shape (n_participants, n_features)
+            In 1/s.
 
         Returns
         -------
         Cohort
-            The same cohort with other values of the same shape.
+            It shares participants and features with this one.
 
         Raises
         ------
         ValueError
-            Where the shape is another.
+            When the shape is another.
         """
         if values.shape != self.values.shape:
             raise ValueError(f"shape {values.shape} is not {self.values.shape}")
@@ -131,13 +137,14 @@ class Cohort:
 
         Parameters
         ----------
-        **named : array
-            (n,) values as they stand in the table.
+        **named : array, shape (n_participants, n_features)
+            Further columns by name.
 
         Returns
         -------
         DataFrame
-            One row per participant and feature, each named array of `values`' shape as a column.
+            Columns ``participant_id metric tissue region`` and those named; n_participants * n_features rows,
+            participant by participant.
         """
         n, p = self.values.shape
         frame = pd.DataFrame({"participant_id": np.repeat(self.participants["participant_id"].to_numpy(), p)})
@@ -176,7 +183,8 @@ def read_participants(
     Raises
     ------
     InputError
-        For an empty table, a missing column, duplicate participants, an age or sex that cannot be read.
+        For an empty table, a missing column, a participant in two rows, and an age, duration, EDSS, covariate or sex
+        that cannot be read or is out of its range.
     """
     by_lower = {str(name).strip().lower(): name for name in frame.columns}
     out = pd.DataFrame(index=frame.index)
@@ -241,8 +249,8 @@ def build_cohort(
     Raises
     ------
     InputError
-        For unknown metrics or tissues, duplicate rows, values that are not numbers, and participants that
-        ``participants.tsv`` lacks.
+        For a missing column or an empty table, unknown metrics or tissues, duplicate rows, values that are not finite
+        numbers, participants that ``participants.tsv`` lacks, and when nobody has values, site, group, age and sex.
     """  # fmt: skip
     notes: list[str] = []
     table = _check_regions(regions, regions_file)
@@ -333,9 +341,7 @@ def _number(value: object, name: str, who: str, file: str | Path) -> float:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise InputError("must be a number or n/a", file=file, key=f"{name} of {who}", value=value) from error
-    if name not in PARTICIPANT_COLUMNS and not np.isinf(number):
-        return number
-    if np.isinf(number) or number < 0 or (name == "age" and number > 130):
-        raise InputError("must be a plausible number of years" if name != "edss" else "must be 0 to 10", file=file,
-                         key=f"{name} of {who}", value=value)  # fmt: skip
+    low, high, wanted = _RANGES.get(name, (-np.inf, np.inf, "must be finite"))
+    if np.isinf(number) or number < low or number > high:
+        raise InputError(wanted, file=file, key=f"{name} of {who}", value=value)
     return number

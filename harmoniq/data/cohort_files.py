@@ -19,9 +19,9 @@ def save_cohort(cohort: Cohort, folder: str | Path, values: Mapping[str, np.ndar
     cohort : Cohort
         Participants and their regional values (n participants x features).
     folder : str or Path
-        Folder.
+        Made where it is absent; gets ``cohort.json`` and ``values.npz``.
     values : mapping of str to array or None, optional
-        Values, one per participant, 1/s.
+        Further values by name (of harmonization methods, say), each of shape (n_participants, n_features).
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
@@ -42,12 +42,17 @@ def load_cohort(folder: str | Path) -> tuple[Cohort, dict[str, np.ndarray]]:
     Parameters
     ----------
     folder : str or Path
-        Folder.
+        Folder that `save_cohort` wrote.
 
     Returns
     -------
     tuple (Cohort, dict of str to array)
-        The cohort, and the further values by name.
+        The cohort, and the further values by name, each of shape (n_participants, n_features).
+
+    Raises
+    ------
+    InputError
+        When ``cohort.json`` is absent or is not JSON.
     """
     source = Path(folder)
     content = read_json(source / "cohort.json")

@@ -22,7 +22,7 @@ def subject_folders(root: Path, subject: str) -> Iterator[Path]:
     Yields
     ------
     Path
-        The subject's folders in `root`, in the datasets in it, and in their ``derivatives``.
+        Each once; within a dataset in the order of the folders' names.
     """
     if _is_of(root.name, subject):
         yield root

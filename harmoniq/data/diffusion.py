@@ -20,13 +20,12 @@ def raw_diffusion(layout: "BIDSLayout", files: "Sequence[BIDSImageFile]") -> tup
     layout : BIDSLayout
         PyBIDS' index.
     files : sequence of BIDSImageFile
-        Images.
+        Diffusion images of the session.
 
     Returns
     -------
     tuple of DWI
-        The diffusion images that have both a ``bval`` and a ``bvec``, by inheritance where they lie higher
-        up.
+        In the order of `files`, not preprocessed.
     """
     found = []
     for file in files:

@@ -10,7 +10,7 @@ from harmoniq.data.derivatives import makers, subject_folders
 from harmoniq.data.errors import InputError
 from harmoniq.data.files import read_json
 
-#: Suffixes of BIDS for a rate and for its time, and their units in BIDS.
+#: Suffixes of BIDS for a rate and for its time.
 SUFFIXES: Final[Mapping[str, tuple[str, str]]] = {"R1": ("R1map", "T1map"), "R2star": ("R2starmap", "T2starmap")}
 #: What a unit says of the rate in 1/s: rates are multiplied by the factor, times divide it.
 _RATES: Final = {"1/s": 1.0, "s-1": 1.0, "s^-1": 1.0, "s^{-1}": 1.0, "hz": 1.0, "1/ms": 1e3, "ms-1": 1e3, "khz": 1e3}
@@ -28,6 +28,7 @@ class ExistingMap:
     Parameters
     ----------
     path : path
+        NIfTI image in the space of the images it was made of.
     inverted : bool
         Whether it holds the time, T1 or T2*, rather than the rate.
     factor : float
@@ -57,12 +58,13 @@ def find_map(folders: list[Path], sub: str, ses: str | None, metric: str) -> Exi
     Returns
     -------
     ExistingMap or None
-        None where there is none.
+        None where no folder has one.
 
     Raises
     ------
     InputError
-        When several fit equally well, and for a unit that is not one of a rate or a time.
+        When several maps fit equally well, for a unit that is not one of a rate or a time, and for a sidecar that is
+        not JSON.
     """
     for folder in folders:
         ranked: dict[tuple, list[Path]] = {}

@@ -21,12 +21,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Parameters
     ----------
     path : str or Path
-        File.
+        The file to write; its folder is made.
 
     Yields
     ------
     Path
-        A temporary path beside `path`; rename it to `path` on success, remove it on failure.
+        The temporary path: what is written there is renamed to `path` when the block ends.
 
     Raises
     ------
@@ -54,21 +54,21 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def write_bytes(path: str | Path, content: bytes) -> Path:
-    """Write `content` to `path`, whole or not at all; return the path.
+    """Write `content` to `path`, whole or not at all.
 
     A file that holds the same already is left alone, so that a second run does not look like a change.
 
     Parameters
     ----------
     path : str or Path
-        File.
+        The file; its folder is made.
     content : bytes
-        What to write.
+        The whole file.
 
     Returns
     -------
     Path
-        The path.
+        `path`.
     """
     target = Path(path)
     if target.is_file() and target.stat().st_size == len(content) and target.read_bytes() == content:
@@ -79,37 +79,37 @@ def write_bytes(path: str | Path, content: bytes) -> Path:
 
 
 def write_text(path: str | Path, text: str) -> Path:
-    """Write `text` to `path` in UTF-8, as `write_bytes` does; return the path.
+    """Write `text` to `path` in UTF-8, as `write_bytes` does.
 
     Parameters
     ----------
     path : str or Path
-        File.
+        The file; its folder is made.
     text : str
-        Text.
+        The whole file.
 
     Returns
     -------
     Path
-        The path.
+        `path`.
     """
     return write_bytes(path, text.encode("utf-8"))
 
 
 def copy_whole(source: str | Path, target: str | Path) -> Path:
-    """Copy a file, whole or not at all; one that holds the same already is left alone. Return the target's path.
+    """Copy a file, whole or not at all; a target that holds the same already is left alone.
 
     Parameters
     ----------
     source : str or Path
-        File or folder to read.
+        File to read.
     target : str or Path
-        Where to write.
+        File to write, not a folder.
 
     Returns
     -------
     Path
-        The target's path.
+        `target`.
     """
     place = Path(target)
     if not place.is_file() or not filecmp.cmp(source, place, shallow=False):
@@ -119,19 +119,19 @@ def copy_whole(source: str | Path, target: str | Path) -> Path:
 
 
 def write_json(path: str | Path, content: Any) -> Path:
-    """Write `content` as JSON with two spaces' indent, whole or not at all; return the path.
+    """Write `content` as JSON with two spaces' indent, as `write_bytes` does.
 
     Parameters
     ----------
     path : str or Path
-        File.
+        The file; its folder is made.
     content : object
-        What to write.
+        Of JSON's types; whatever else is in it is written as its text.
 
     Returns
     -------
     Path
-        The path.
+        `path`.
     """
     return write_text(path, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
 
@@ -142,12 +142,12 @@ def read_json(path: str | Path) -> Any:
     Parameters
     ----------
     path : str or Path
-        File.
+        File in UTF-8, with or without a byte-order mark.
 
     Returns
     -------
     object
-        See `object`.
+        Of Python's types: a dict for an object, a list for an array.
 
     Raises
     ------

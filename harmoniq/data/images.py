@@ -105,17 +105,19 @@ def load_grid(path: str | Path) -> tuple[tuple[int, ...], npt.NDArray[np.float64
     Parameters
     ----------
     path : str or Path
-        File.
+        ``.nii``, ``.nii.gz``, ``.mgh`` or ``.mgz``.
 
     Returns
     -------
-    tuple (tuple of int, array)
-        An image's shape and affine from its header alone.
+    shape : tuple of int
+        As stored, trailing dimensions of length 1 included.
+    affine : array, shape (4, 4)
+        From voxel indices to RAS coordinates in mm.
 
     Raises
     ------
     InputError
-        As `load_image`, as far as the header shows it.
+        For a file that is absent, empty or of another format.
     """
     img = _open(Path(path))
     return tuple(img.shape), np.asarray(img.affine, dtype=np.float64)
@@ -236,6 +238,8 @@ def save_image(
     ------
     InputError
         When the folder cannot be written or the disk is full.
+    ValueError
+        For a name that does not end in ``.nii`` or ``.nii.gz``.
     """
     target = Path(path)
     if not target.name.endswith((".nii", ".nii.gz")):
@@ -268,6 +272,25 @@ def _nifti(data: np.ndarray, affine: npt.NDArray[np.float64], like: Image | None
     return img
 
 
+def corner_distance(shape: tuple[int, ...], first: npt.ArrayLike, second: npt.ArrayLike) -> float:
+    """Return how far two affines put a corner of one volume apart.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the volume; its first three dimensions count.
+    first, second : array, shape (4, 4)
+        From voxel indices to RAS coordinates in mm.
+
+    Returns
+    -------
+    float
+        The largest distance over the eight corners' voxels, mm.
+    """
+    corners = np.array([[i, j, k, 1] for i in (0, shape[0] - 1) for j in (0, shape[1] - 1) for k in (0, shape[2] - 1)])
+    return float(np.max(np.linalg.norm((corners @ (np.asarray(first) - np.asarray(second)).T)[:, :3], axis=1)))
+
+
 def same_grid(first: Image, second: Image) -> None:
     """Check that two images share one voxel grid.
 
@@ -287,8 +310,7 @@ def same_grid(first: Image, second: Image) -> None:
             f"grid {' x '.join(map(str, b))} differs from {' x '.join(map(str, a))} of {first.path}", file=second.path,
             remedy="resample one of them to the other, or check that they belong together",
         )  # fmt: skip
-    corners = np.array([[i, j, k, 1] for i in (0, a[0] - 1) for j in (0, a[1] - 1) for k in (0, a[2] - 1)], dtype=float)
-    apart = float(np.max(np.linalg.norm((corners @ (first.affine - second.affine).T)[:, :3], axis=1)))
+    apart = corner_distance(a, first.affine, second.affine)
     if not apart <= GRID_TOLERANCE:
         raise InputError(
             f"lies {apart:.3g} mm away from {first.path}, though the shapes agree", file=second.path,

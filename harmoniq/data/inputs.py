@@ -28,8 +28,34 @@ _IMAGES = (".nii", ".nii.gz")
 class SessionInputs:
     """One session: acquisitions, existing results, and what has to be said about them.
 
-    `freesurfer` is the subject whose surfaces are used, `compared_surfaces` one that is only set beside the embedded
-    engine's.
+    Parameters
+    ----------
+    participant, session : str
+        Labels without prefix; a session of None where the dataset has none.
+    mp2rage, megre, b1 : MP2RAGE, MEGRE, B1Map, optional
+        Checked acquisitions.
+    dwi : tuple of DWI
+        Diffusion images.
+    freesurfer : path, optional
+        FreeSurfer subject whose surfaces are used.
+    compared_surfaces : path, optional
+        FreeSurfer subject whose surfaces are only set beside the embedded engine's.
+    bundles : mapping of str to path
+        Existing bundles by name.
+    flair, t1w, t2w : tuple of path
+        Further images of the head.
+    bundle_space : BundleSpace
+        Where the bundles lie.
+    lesions : LesionMask, optional
+        The lesion mask.
+    samseg_flair : path, optional
+        FLAIR image from which SAMSEG makes the lesion mask; None: it does not run.
+    notes : tuple of str
+        What has to be said about the inputs.
+    parameters : mapping of str to mapping
+        Each sequence's parameters, as `acquisition_parameters` returns them.
+    maps : mapping of str to ExistingMap
+        Maps that exist, by metric (``R1``, ``R2star``).
     """
 
     participant: str
@@ -91,7 +117,7 @@ def find_acquisitions(
     participant, session : str
         Labels without prefix; None for no session.
     filters : mapping
-        Further entities per query, from ``--bids-filter-file``.
+        Further entities by query (`harmoniq.data.bids.read_filters`).
     site_keys : mapping
         What the config gives for the participant's site, per suffix, where a sidecar lacks it.
     efficiency : float
@@ -104,12 +130,14 @@ def find_acquisitions(
     Returns
     -------
     SessionInputs
-        See `SessionInputs`.
+        With acquisitions, B1+ map, raw diffusion images, further images, parameters and notes; surfaces, bundles and
+        lesions are found elsewhere (`harmoniq.cli.discover`).
 
     Raises
     ------
     InputError
-        For missing, ambiguous or contradictory images and metadata.
+        When there is neither MP2RAGE nor ME-GRE nor a map, and for missing, ambiguous or contradictory images and
+        metadata (of a sequence whose map exists they become a note).
     """
     query = _Query(layout, participant, session, filters)
     notes: list[str] = []
@@ -269,21 +297,19 @@ def check_grids(paths: list[Path]) -> None:
     Parameters
     ----------
     paths : list of Path
-        Files.
+        Images of one acquisition; the first is the one the others are compared with.
 
     Raises
     ------
     InputError
-        Naming both files and what differs.
+        When the shapes differ or a corner lies more than ``GRID_TOLERANCE`` mm apart; both files are named.
     """
-    import numpy as np
-
-    from harmoniq.data.images import load_grid
+    from harmoniq.data.images import GRID_TOLERANCE, corner_distance, load_grid
 
     shape, affine = load_grid(paths[0])
     for path in paths[1:]:
         other_shape, other_affine = load_grid(path)
         if other_shape[:3] != shape[:3]:
             raise InputError(f"its grid {other_shape[:3]} is not {shape[:3]} of {paths[0].name}", file=path)
-        if not np.allclose(other_affine, affine, atol=1e-2):
+        if not corner_distance(shape, affine, other_affine) <= GRID_TOLERANCE:
             raise InputError(f"its position or orientation differs from {paths[0].name}", file=path, key="affine")

@@ -21,14 +21,14 @@ class Query(Protocol):
         Parameters
         ----------
         name : str
-            Name of the B1+ sequence.
+            Name of the query, a key of `harmoniq.data.bids.QUERIES`.
         **entities : object
-            BIDS entities.
+            BIDS entities that narrow it.
 
         Returns
         -------
-        list of object
-            The images of a query.
+        list of BIDSImageFile
+            All that fit, in PyBIDS' order.
         """
         ...
 
@@ -38,16 +38,21 @@ class Query(Protocol):
         Parameters
         ----------
         name : str
-            Name of the B1+ sequence.
+            Name of the query, a key of `harmoniq.data.bids.QUERIES`.
         part : str, optional
-            Mag or phase.
+            ``mag`` or ``phase``; an image without the entity is a magnitude.
         **entities : object
-            BIDS entities.
+            BIDS entities that narrow it.
 
         Returns
         -------
-        object or None
-            The single image that fits, or None.
+        BIDSImageFile or None
+            None where nothing fits.
+
+        Raises
+        ------
+        InputError
+            When several images fit.
         """
         ...
 
@@ -67,8 +72,7 @@ def find_b1(query: Query, site: Mapping[str, Any], notes: list[str]) -> B1Map | 
     Returns
     -------
     B1Map or None
-        A session's map of the transmit field: TB1map, else TB1TFL, else SA2RAGE (TB1SRGE); None without
-        one.
+        Its timing (of SA2RAGE) and nominal flip angle are checked; the images are not opened.
 
     Raises
     ------

@@ -20,12 +20,13 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     Parameters
     ----------
     function : callable
-        Function to wrap.
+        Of arrays and numbers, as Numba compiles it.
 
     Returns
     -------
     callable
-        The function, wrapped.
+        The function, compiled at its first call; it releases the interpreter's lock, and division by 0 gives what NumPy
+        gives.
     """
     import numba
 
@@ -42,7 +43,7 @@ def thread_count() -> int:
     Returns
     -------
     int
-        How many threads to use: OMP_NUM_THREADS, else the processors that this process may run on.
+        At least 1.
     """
     text = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if text.isdigit() and int(text) > 0:

@@ -41,7 +41,7 @@ class LesionMask:
         Returns
         -------
         str
-            The file and how it comes to MP2RAGE, for people.
+            The file's name and one clause, such as ``lesions.nii.gz, on the grid of MP2RAGE``.
         """
         how = {
             "MP2RAGE": "on the grid of MP2RAGE",

@@ -38,7 +38,7 @@ def mp2rage_timing(
     Returns
     -------
     MP2RAGETiming
-        The checked timing of an MP2RAGE acquisition.
+        In s and degrees. A single ``NumberShots`` is halved, the larger half before the center of k-space.
 
     Raises
     ------

@@ -52,19 +52,3 @@ REGION_COLUMNS: Final[dict[str, dict[str, object]]] = {
     },
     "engine": {"Description": "Engine and version that made the map, and the one that made the surfaces or bundles"},
 }
-
-
-def tissues_of(region: str) -> tuple[str, ...]:
-    """Return the tissues in which a region of the study is sampled.
-
-    Parameters
-    ----------
-    region : str
-        Name of the region.
-
-    Returns
-    -------
-    tuple of str
-        The tissues in which a region of the study is sampled.
-    """
-    return ("WM",) if region in BUNDLES else ("cGM", "sWM")

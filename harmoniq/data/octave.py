@@ -52,12 +52,12 @@ class Interpreter:
         Parameters
         ----------
         script : Path
-            Script.
+            The ``.m`` file.
 
         Returns
         -------
         list of str
-            The command line that runs `script`; it is to be run in the script's folder.
+            Program and arguments, for `subprocess`.
         """
         if any("{script}" in word or "{name}" in word for word in self.command):
             return [word.replace("{script}", str(script)).replace("{name}", script.stem) for word in self.command]
@@ -70,7 +70,19 @@ class Interpreter:
 
 @dataclass(frozen=True)
 class Toolbox:
-    """What is known of a reference toolbox before it is looked for."""
+    """What is known of a reference toolbox before it is looked for.
+
+    Parameters
+    ----------
+    title : str
+        What sentences call it.
+    variable : str
+        Environment variable that names the user's copy.
+    landmarks : tuple of str
+        Files that a copy must hold, relative to its folder.
+    address : str
+        Where it is to be had.
+    """
 
     title: str
     variable: str
@@ -97,8 +109,8 @@ def find_interpreter(environ: Mapping[str, str] | None = None) -> Interpreter:
 
     Parameters
     ----------
-    environ : mapping, optional
-        Default: the environment.
+    environ : mapping of str to str, optional
+        Environment variables; default: those of this process.
 
     Returns
     -------
@@ -152,10 +164,10 @@ def find_toolbox(name: Literal["marques", "sepia"], environ: Mapping[str, str] |
 
     Parameters
     ----------
-    name : str
-        ``marques`` (HARMONIQ_MP2RAGE_SCRIPTS) or ``sepia`` (HARMONIQ_SEPIA).
-    environ : mapping, optional
-        Default: the environment.
+    name : {"marques", "sepia"}
+        Named by HARMONIQ_MP2RAGE_SCRIPTS and by HARMONIQ_SEPIA.
+    environ : mapping of str to str, optional
+        Environment variables; default: those of this process.
 
     Returns
     -------
@@ -179,19 +191,19 @@ def find_toolbox(name: Literal["marques", "sepia"], environ: Mapping[str, str] |
 
 
 def check_toolbox(name: Literal["marques", "sepia"], folder: Path) -> Path:
-    """Return the absolute path of a toolbox's folder.
+    """Check that a folder is a toolbox's.
 
     Parameters
     ----------
     name : {marques, sepia}
         Which toolbox.
     folder : Path
-        Working folder of the job.
+        The user's copy of the toolbox; ``~`` is the home folder.
 
     Returns
     -------
     Path
-        The absolute path of a toolbox's folder.
+        Absolute.
 
     Raises
     ------
@@ -220,12 +232,13 @@ def toolbox_version(name: Literal["marques", "sepia"], folder: Path) -> str:
     name : {marques, sepia}
         Which toolbox.
     folder : Path
-        Working folder of the job.
+        Of `check_toolbox`.
 
     Returns
     -------
     str
-        What tells one copy of a toolbox from another: SEPIA's version, or a digest of Marques' scripts.
+        Such as ``1.2.2.4`` of SEPIA (``unknown`` where it does not say), or eight hexadecimal digits of Marques'
+        scripts.
     """
     if name == "sepia":
         text = (folder / "sepia_universal_variables.m").read_text(encoding="utf-8", errors="replace")
@@ -243,13 +256,13 @@ def default_timeout(environ: Mapping[str, str] | None = None) -> float:
 
     Parameters
     ----------
-    environ : mapping of str to str or None, optional
-        Environment; None: that of the process.
+    environ : mapping of str to str, optional
+        Environment variables; default: those of this process.
 
     Returns
     -------
     float
-        The time-out of a reference engine in s: HARMONIQ_MATLAB_TIMEOUT, or four hours.
+        In s.
 
     Raises
     ------
@@ -272,12 +285,12 @@ def quote(text: str | Path) -> str:
     Parameters
     ----------
     text : str or Path
-        Text.
+        Without line breaks.
 
     Returns
     -------
     str
-        `text` as a literal of MATLAB's language.
+        In single quotes, those within doubled.
 
     Raises
     ------
@@ -296,9 +309,9 @@ def run_script(interpreter: Interpreter, script: Path, log: Path, timeout: float
     Parameters
     ----------
     interpreter : Interpreter
-        MATLAB or Octave.
+        What runs it.
     script, log : path
-        Script; log file.
+        The ``.m`` file; the file that gets standard output and error.
     timeout : float
         In s; then the program and its children are ended.
 

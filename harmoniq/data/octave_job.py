@@ -74,8 +74,8 @@ class Job:
         Folders of the toolbox that are put before the interpreter's own.
     outputs : tuple of str
         Files that must be there afterwards, relative to the job's folder.
-    octave_standins, standins : mapping
-        Functions to put before all others, in Octave or in every interpreter: name and text.
+    octave_standins, standins : mapping of str to str
+        Functions to put before all others, in Octave or in every interpreter: text of the m-file by name.
     packages : tuple of str
         Octave packages that are needed.
     """
@@ -89,12 +89,13 @@ class Job:
     packages: tuple[str, ...] = ()
 
     def script(self) -> str:
-        """Return the script's text: it ends with exit code 0, or writes its failure and ends with 1.
+        """Return the job's script.
 
         Returns
         -------
         str
-            The script's text: it ends with exit code 0, or writes its failure and ends with 1.
+            In MATLAB's language. It leaves `VERSION` and ends with exit code 0, or leaves `FAILURE` with the message
+            and ends with 1.
         """
         paths = [f"addpath ({quote(path)});" for path in self.paths]
         paths.append("addpath (fullfile (pwd (), 'standins'));")
@@ -113,17 +114,17 @@ def _indent(lines: Iterable[str], spaces: int) -> str:
 
 
 def new_folder(folder: Path) -> Path:
-    """Return an empty folder for a job, removing what an earlier try left.
+    """Make an empty folder for a job, removing what an earlier try left.
 
     Parameters
     ----------
     folder : Path
-        Working folder of the job.
+        Of the job alone: all in it is deleted.
 
     Returns
     -------
     Path
-        An empty folder for a job, removing what an earlier try left.
+        `folder`.
     """
     if folder.exists():
         shutil.rmtree(folder)
@@ -137,10 +138,11 @@ def run_job(job: Job, folder: Path, interpreter: Interpreter, timeout: float) ->
     Parameters
     ----------
     job : Job
+        What is run.
     folder : path
         Of the job alone; its log stays there.
     interpreter : Interpreter
-        MATLAB or Octave.
+        What runs it.
     timeout : float
         In s.
 

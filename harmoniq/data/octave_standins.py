@@ -76,9 +76,9 @@ def write_standins(folder: Path, functions: Iterable[tuple[str, str]]) -> None:
     Parameters
     ----------
     folder : Path
-        Working folder of the job.
+        Of the stand-ins alone.
     functions : iterable of tuple (str, str)
-        Toolbox and function by pairs.
+        Name and text of each function.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in functions:

@@ -24,13 +24,13 @@ def acquisition_parameters(
     megre: MEGRE | None,
     files: Mapping[str, "Sequence[BIDSImageFile]"],
 ) -> Parameters:
-    """Return each sequence's parameters, as far as they are known.
+    """Return what each sequence was acquired with.
 
     Parameters
     ----------
-    mp2rage, megre
+    mp2rage, megre : MP2RAGE or None, MEGRE or None
         Checked acquisitions; their timing may come from the config where a sidecar lacks it.
-    files : mapping
+    files : mapping of str to sequence of BIDSImageFile
         The images of ``mp2rage``, ``megre`` and ``dwi``, for what else stands in their sidecars and headers.
 
     Returns

@@ -24,7 +24,7 @@ def code_version() -> str:
     Returns
     -------
     str
-        The version with a digest of the program's own sources.
+        Such as ``1.2.0+0123456789ab``.
     """
     digest = hashlib.sha256()
     root = files("harmoniq")
@@ -44,7 +44,7 @@ def versions() -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        The versions of harmoniq and of the libraries behind it; libraries that are absent are left out.
+        By the name of the distribution.
     """
     found = {"harmoniq": harmoniq.__version__}
     for name in _LIBRARIES:

@@ -26,7 +26,7 @@ def write_rate(source: ExistingMap, out: str | Path, *, plausible: tuple[float, 
 
     Returns
     -------
-    path
+    Path
         `out`.
 
     Raises

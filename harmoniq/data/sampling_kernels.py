@@ -16,9 +16,9 @@ def trilinear(points: Any, inverse: Any, volume: Any, values: Any, inside: Any) 
     points : array, shape (n, 3)
         RAS, mm.
     inverse : array, shape (4, 4)
-        From RAS to voxel indices.
+        From RAS in mm to voxel indices.
     volume : array, shape (x, y, z)
-        (x, y, z) values.
+        Contiguous; NaN where nothing was measured.
     values : array, shape (n,)
         Filled: NaN outside the volume, and where a voxel that counts is NaN.
     inside : array of bool, shape (n,)

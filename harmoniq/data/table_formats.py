@@ -56,16 +56,16 @@ def markdown(heads: list[str], cells: list[list[str]], numeric: list[bool], capt
     heads : list of str
         Heads of the columns.
     cells : list of list of str
-        The table's cells.
+        Text of each cell, row by row.
     numeric : list of bool
-        Whether a column is of numbers.
+        By column: numbers are set to the right.
     caption : str
-        Caption.
+        One line above the table.
 
     Returns
     -------
     str
-        A Markdown table with its caption above.
+        Vertical bars in cells are escaped.
     """
     lines = [caption, "", _row(heads), _row(["---:" if flag else "---" for flag in numeric])]
     return "\n".join([*lines, *(_row([cell.replace("|", "\\|") for cell in row]) for row in cells)]) + "\n"
@@ -79,16 +79,16 @@ def latex(heads: list[str], cells: list[list[str]], numeric: list[bool], caption
     heads : list of str
         Heads of the columns.
     cells : list of list of str
-        The table's cells.
+        Text of each cell, row by row.
     numeric : list of bool
-        Whether a column is of numbers.
+        By column: numbers are set to the right.
     caption : str
-        Caption.
+        One line above the table; escaped as the cells are.
 
     Returns
     -------
     str
-        A LaTeX ``longtable`` with rules of ``booktabs``; needs both packages, and a LaTeX that reads UTF-8.
+        With a line break at its end.
     """
     columns = "".join("r" if flag else "l" for flag in numeric)
     head = " & ".join(map(latex_text, heads)) + r" \\"
@@ -112,12 +112,12 @@ def latex_text(text: str) -> str:
     Parameters
     ----------
     text : str
-        Text.
+        Plain text.
 
     Returns
     -------
     str
-        Text with everything that means something to LaTeX escaped.
+        To stand in LaTeX; signs such as ± and Δ become commands.
 
     Examples
     --------
@@ -133,14 +133,14 @@ def cell_text(value: object, digits: int = 3) -> str:
     Parameters
     ----------
     value : object
-        Value.
+        Number, flag, text, or what is missing.
     digits : int, optional
-        Digits after the point.
+        Significant digits of numbers that are not whole.
 
     Returns
     -------
     str
-        A cell as text: whole numbers in full, others with `digits` significant digits, n/a where missing.
+        ``yes`` or ``no`` for a flag.
     """
     if isinstance(value, bool) or type(value).__name__ == "bool_":
         return "yes" if value else "no"
@@ -163,14 +163,14 @@ def rename(frame: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
     Parameters
     ----------
     frame : DataFrame
-        Table.
+        Any table.
     titles : mapping of str to str
-        Heads by column.
+        Head by the name of the column.
 
     Returns
     -------
     DataFrame
-        The columns that have a title, in the titles' order and under them.
+        A new table; columns without a title are left out.
     """
     return frame[[name for name in titles if name in frame]].rename(columns=dict(titles))
 

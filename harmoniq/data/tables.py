@@ -25,8 +25,8 @@ def read_tsv(path: str | Path, *, required: Sequence[str] = ()) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns whose cells are all numbers are numeric, the others text; ``participant_id``, ``session_id``,
-        ``site`` and ``region`` are always text.
+        ``participant_id``, ``session_id``, ``site``, ``region``, ``group``, ``sex``, ``phenotype`` and ``scanner`` are
+        always text; of the other columns those are numeric whose cells are all numbers.
 
     Raises
     ------
@@ -58,17 +58,17 @@ def read_tsv(path: str | Path, *, required: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def flags(column: "pd.Series[Any]") -> "pd.Series[bool]":
-    """Return a column of ``true`` and ``false``, as text or as booleans, as booleans; missing is False.
+    """Read a column of ``true`` and ``false``; what is missing is False.
 
     Parameters
     ----------
     column : Series[object]
-        Values of the column.
+        As text or as booleans.
 
     Returns
     -------
     Series[bool]
-        A column of ``true`` and ``false``, as text or as booleans, as booleans; missing is False.
+        With the index of `column`.
     """
     return column.astype(str).str.lower() == "true"
 
@@ -96,12 +96,14 @@ def write_tsv(
     Returns
     -------
     Path
-        The file that was written.
+        The table's path.
 
     Raises
     ------
+    InputError
+        When the folder cannot be written or the disk is full.
     ValueError
-        Where a column is not described.
+        When a column is not described.
     """
     undescribed = [name for name in frame.columns if name not in columns]
     if undescribed:

@@ -69,19 +69,19 @@ def holder_name() -> str:
     Returns
     -------
     str
-        Who this process is: host, process number, and the scheduler's job where there is one.
+        Such as ``process 4711 on node3, job 12_3``.
     """
     job = slurm_job()
     return f"process {os.getpid()} on {socket.gethostname()}" + (f", job {job}" if job else "")
 
 
 def slurm_job() -> str:
-    """Return this process's job as Slurm writes it, ``12_3`` or ``12``; empty outside of Slurm.
+    """Return this process's job as Slurm writes it.
 
     Returns
     -------
     str
-        This process's job as Slurm writes it, ``12_3`` or ``12``; empty outside of Slurm.
+        ``12_3`` for a task of an array, else ``12``; empty outside of Slurm.
     """
     array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID", "")

@@ -34,7 +34,7 @@ class Stopped(BaseException):
 
     @property
     def requeue(self) -> bool:
-        """Return whether the scheduler said that time is nearly over, so that the work can go on in another job."""
+        """Whether the scheduler said that time is nearly over, so that the work can go on in another job."""
         return self.number == signal.SIGUSR1
 
 
@@ -84,11 +84,11 @@ class Ledger:
         Parameters
         ----------
         label : str
-            Participant's label.
+            The session; one that is not in the ledger is passed over.
         stage : str
-            Stage of the processing.
+            Stage of the processing: the session's sub-workflow.
         node : str
-            Name of the node.
+            Name of the node within it.
         """
         self._computing.add((label, stage, node))
         self._change(label, stage=stage, node=node)
@@ -99,11 +99,11 @@ class Ledger:
         Parameters
         ----------
         label : str
-            Participant's label.
+            The session; one that is not in the ledger is passed over.
         stage : str
-            Stage of the processing.
+            Stage of the processing: the session's sub-workflow.
         node : str
-            Name of the node.
+            Name of the node within it.
         """
         self._gained |= (label, stage, node) in self._computing
         with self._lock:
@@ -120,13 +120,14 @@ class Ledger:
         Parameters
         ----------
         label : str
-            Participant's label.
+            The session; one that is not in the ledger is passed over.
         message : str
-            What to say.
+            What happened, in a sentence.
         cause : str, optional
-            Why it failed.
+            One of `CAUSES`; ``killed`` becomes ``out_of_memory`` when the kernel has killed a process for want of
+            memory since the run began.
         crash_file : str, optional
-            Nipype's crash file.
+            Path of Nipype's crash file.
         """
         if cause == "killed" and oom_kills() > self._oom:
             cause = "out_of_memory"
@@ -140,7 +141,7 @@ class Ledger:
         failed : Container[str]
             Labels of the sessions that failed.
         cut_short : bool, optional
-            Whether the run was stopped before its end.
+            Whether the run stopped at its first failure: then what still runs is left for `__exit__` to judge.
         """
         for label in self._running():
             if label not in failed and not cut_short:
@@ -198,13 +199,13 @@ def refuse(out_dir: Path, label: str, message: str, *, options: str = "", cause:
     out_dir : Path
         Folder of the results.
     label : str
-        Participant's label.
+        ``sub-X`` or ``sub-X_ses-Y``.
     message : str
-        What to say.
+        What is wrong, in a sentence.
     options : str, optional
-        Options that make this run comparable with another.
+        Digest of the run's options.
     cause : str, optional
-        Why it failed.
+        One of `CAUSES`.
     """
     old = read_record(status_dir(out_dir) / f"{label}.json")
     write_record(out_dir, Record(

@@ -7,12 +7,12 @@ _PROC = Path("/proc")
 
 
 def tree_gb() -> float:
-    """Return the memory in GB of this process and all below it; pages that they share are counted once.
+    """Return how much memory this process and all below it hold.
 
     Returns
     -------
     float
-        The memory in GB of this process and all below it; pages that they share are counted once.
+        In GB (1024³ bytes); a page that several share is counted once.
     """
     import psutil
 
@@ -32,13 +32,12 @@ def _proportional_bytes(pid: int) -> int:
 
 
 def oom_kills() -> int:
-    """Return how many processes of this one's control group the kernel has killed for want of memory; 0 if untold.
+    """Return how often the kernel has killed a process of this one's control group for want of memory.
 
     Returns
     -------
     int
-        How many processes of this one's control group the kernel has killed for want of memory; 0 if
-        untold.
+        Since the group was made; 0 where the kernel does not tell.
     """
     try:
         lines = (_PROC / "self" / "cgroup").read_text().splitlines()

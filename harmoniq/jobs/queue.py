@@ -36,7 +36,15 @@ _TRACES = (
 
 @dataclass(frozen=True)
 class Queue:
-    """Slurm's states by job name such as ``12_3``; `known` is false where Slurm could not be asked."""
+    """Slurm's answer.
+
+    Parameters
+    ----------
+    states : mapping of str to str
+        Slurm's state (``RUNNING``) by job, such as ``12`` or ``12_3``.
+    known : bool
+        False where Slurm could not be asked.
+    """
 
     states: Mapping[str, str] = field(default_factory=dict)
     known: bool = False
@@ -47,12 +55,12 @@ class Queue:
         Parameters
         ----------
         job : str
-            The scheduler's number of the job.
+            A job without its task, such as ``12``.
 
         Returns
         -------
         bool
-            Whether no task of a job waits or runs.
+            True also for a job that Slurm does not know (any more).
         """
         mine = [name for name in self.states if name == job or name.startswith(f"{job}_")]
         return not any(self.waits(name) or self.runs(name) for name in mine)
@@ -63,12 +71,11 @@ class Queue:
         Parameters
         ----------
         job : str
-            The scheduler's number of the job.
+            A job or task, such as ``12_3``.
 
         Returns
         -------
         bool
-            Whether a job waits to be started.
         """
         return self.states.get(job, "") in WAITING
 
@@ -78,12 +85,11 @@ class Queue:
         Parameters
         ----------
         job : str
-            The scheduler's number of the job.
+            A job or task, such as ``12_3``.
 
         Returns
         -------
         bool
-            Whether a job is running.
         """
         return self.states.get(job, "") in RUNNING
 
@@ -99,7 +105,7 @@ def ask_slurm(owners: Collection[int] = ()) -> Queue:
     Returns
     -------
     Queue
-        See `Queue`.
+        Empty and not `known` where there is no ``squeue``, or it fails or takes more than a minute.
     """
     if shutil.which("squeue") is None:
         return Queue()
@@ -119,17 +125,19 @@ def ask_slurm(owners: Collection[int] = ()) -> Queue:
 
 
 def trace_in_log(log: Path) -> tuple[str, str]:
-    """Return the cause at the end of a job's log, and its sentence: Slurm's own, or our last ``error:`` line.
+    """Return what the end of a job's log says of why the job ended.
 
     Parameters
     ----------
     log : Path
-        Log file.
+        Its last 8 kB are read.
 
     Returns
     -------
-    tuple (str, str)
-        The cause at the end of a job's log, and its sentence: Slurm's own, or our last ``error:`` line.
+    cause : str
+        By Slurm's own words, one of `CAUSES`; ``input`` by an ``error:`` line of ours; empty where there is neither.
+    sentence : str
+        Of our last ``error:`` line; empty otherwise.
     """
     try:
         with log.open("rb") as stream:

@@ -72,12 +72,12 @@ class Record:
 
     @property
     def participant_id(self) -> str:
-        """Return ``sub-X``."""
+        """``sub-X``."""
         return self.label.split("_ses-")[0]
 
     @property
     def session_id(self) -> str:
-        """Return ``ses-Y`` or ``n/a``."""
+        """``ses-Y``, or ``n/a`` where the dataset has no sessions."""
         return "ses-" + self.label.split("_ses-")[1] if "_ses-" in self.label else "n/a"
 
 
@@ -92,7 +92,7 @@ def status_dir(out_dir: Path) -> Path:
     Returns
     -------
     Path
-        The folder of the status files below a folder of results.
+        ``logs/status``; it need not exist.
     """
     return out_dir / "logs" / "status"
 
@@ -105,7 +105,7 @@ def write_record(out_dir: Path, record: Record) -> None:
     out_dir : Path
         Folder of the results.
     record : Record
-        State of a session.
+        The moment of writing is entered as `updated`.
     """
     from harmoniq.data.errors import InputError
 
@@ -118,7 +118,7 @@ def write_record(out_dir: Path, record: Record) -> None:
 
 
 def read_records(out_dir: Path) -> dict[str, Record]:
-    """Return the records below a folder of results by label, sorted; files of other programs are passed over.
+    """Read all status files below a folder of results.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def read_records(out_dir: Path) -> dict[str, Record]:
     Returns
     -------
     dict of str to Record
-        The records below a folder of results by label, sorted; files of other programs are passed over.
+        By label, sorted; files that are not of ours are passed over.
     """
     folder = status_dir(out_dir)
     if not folder.is_dir():
@@ -140,17 +140,17 @@ def read_records(out_dir: Path) -> dict[str, Record]:
 
 
 def read_record(path: Path) -> Record | None:
-    """Return the record of a status file; None where there is none, or none that can be understood.
+    """Read a status file.
 
     Parameters
     ----------
     path : Path
-        File.
+        Need not exist.
 
     Returns
     -------
     Record or None
-        The record of a status file; None where there is none, or none that can be understood.
+        None where there is no file, or none that can be understood.
     """
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -161,18 +161,18 @@ def read_record(path: Path) -> Record | None:
 
 
 def queue_records(out_dir: Path, labels: Iterable[str], *, options: str, since: float) -> None:
-    """Write that sessions wait for the scheduler, unless they were started `since` (seconds since 1970) already.
+    """Write that sessions wait for the scheduler, unless they have begun since they were handed in.
 
     Parameters
     ----------
     out_dir : Path
         Folder of the results.
     labels : iterable of str
-        Labels.
+        ``sub-X`` or ``sub-X_ses-Y``.
     options : str
-        Options that make this run comparable with another.
+        Digest of the run's options.
     since : float
-        Seconds since the epoch.
+        When they were handed in, seconds since 1970; a status file that was written later is left alone.
     """
     from harmoniq.data.errors import InputError
     from harmoniq.jobs.claim import Claim

@@ -15,19 +15,35 @@ _TIME = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d\d))?(?::(\d\d))?")
 
 @dataclass(frozen=True)
 class Resources:
-    """What one job may use: cores, memory in GB, and wall time as ``[days-]hours:minutes:seconds``."""
+    """What one job may use.
+
+    Parameters
+    ----------
+    cpus : int
+        Cores.
+    mem_gb : float
+        Memory in GB (1024³ bytes).
+    time : str
+        Wall time, as `time_seconds` reads it.
+    """
 
     cpus: int
     mem_gb: float
     time: str
 
     def fields(self) -> dict[str, str]:
-        """Return the fields of a template, in each scheduler's unit.
+        """Return the fields of a template that hold the resources, in each scheduler's unit.
 
         Returns
         -------
         dict of str to str
-            The fields of a template, in each scheduler's unit.
+            ``cpus``, ``mem_gb``, ``mem_mb``, ``mem_mb_per_cpu``, ``time`` (``hh:mm:ss``) and ``time_hours_minutes``
+            (``h:mm``).
+
+        Raises
+        ------
+        InputError
+            For a time that cannot be read.
         """
         megabytes = int(self.mem_gb * 1024)
         seconds = time_seconds(self.time)
@@ -43,18 +59,17 @@ class Resources:
 
 
 def time_seconds(text: str) -> int:
-    """Return the seconds of a time as Slurm writes it: ``minutes``, ``h:mm:ss``, ``m:ss`` or ``days-h[:mm[:ss]]``.
+    """Read a wall time as Slurm writes it.
 
     Parameters
     ----------
     text : str
-        Text.
+        ``minutes``, ``m:ss``, ``h:mm:ss`` or ``days-h[:mm[:ss]]``.
 
     Returns
     -------
     int
-        The seconds of a time as Slurm writes it: ``minutes``, ``h:mm:ss``, ``m:ss`` or
-        ``days-h[:mm[:ss]]``.
+        In s, above 0.
 
     Raises
     ------
@@ -77,24 +92,24 @@ def time_seconds(text: str) -> int:
 
 
 def read_template(scheduler: str, level: str, folder: Path | None = None) -> str:
-    """Return a template: the user's from `folder` where it lies there, otherwise ours.
+    """Read the template of a batch script.
 
     Parameters
     ----------
     scheduler, level : str
         One of `SCHEDULERS`; ``participant`` or ``group``.
     folder : path, optional
-        With templates of the user's own, under the same names.
+        Of templates of the user's own, under the same names; what is not there is ours.
 
     Returns
     -------
     str
-        A template: the user's from `folder` where it lies there, otherwise ours.
+        With fields between two ``@``.
 
     Raises
     ------
     InputError
-        Where the folder of templates is not there.
+        When `folder` is not there.
     """
     name = f"{scheduler}-{level}.sh"
     if folder is not None:
@@ -111,21 +126,21 @@ def fill(template: str, fields: Mapping[str, str], *, name: str) -> str:
     Parameters
     ----------
     template : str
-        Name of the template.
+        Text of the template.
     fields : mapping of str to str
-        What is filled in between two `@`.
+        By name, what is filled in between two ``@``.
     name : str
-        Name.
+        Name of the template, for errors.
 
     Returns
     -------
     str
-        The filled template.
+        With a line break at its end.
 
     Raises
     ------
     InputError
-        For a field that there is not.
+        For a field of the template that `fields` lacks.
     """
     lines = []
     for line in template.splitlines():
@@ -140,21 +155,21 @@ def fill(template: str, fields: Mapping[str, str], *, name: str) -> str:
 
 
 def array_range(count: int, at_most: int | None, *, first: int = 0) -> str:
-    """Return the indices of an array of `count` tasks, at most `at_most` at a time: ``0-99%10``.
+    """Return the indices of an array job, as its option takes them.
 
     Parameters
     ----------
     count : int
-        How many.
+        Number of tasks.
     at_most : int or None
-        Tasks at a time; None: no limit.
+        Tasks that may run at a time; None: no limit.
     first : int, optional
-        First index.
+        Index of the first task.
 
     Returns
     -------
     str
-        The indices of an array of `count` tasks, at most `at_most` at a time: ``0-99%10``.
+        Such as ``0-99%10``.
     """
     return f"{first}-{first + count - 1}" + (f"%{at_most}" if at_most else "")
 
@@ -165,14 +180,14 @@ def directives(scheduler: str, words: Sequence[str]) -> str:
     Parameters
     ----------
     scheduler : str
-        Slurm, pbs, sge or lsf.
+        One of `SCHEDULERS`.
     words : sequence of str
-        Words of the command line.
+        One option each, such as ``--partition=long``.
 
     Returns
     -------
     str
-        A scheduler's further options as lines of the script.
+        A line each, without a line break at the end; empty for none.
     """
     mark = {"slurm": "#SBATCH", "pbs": "#PBS", "sge": "#$", "lsf": "#BSUB"}[scheduler]
     return "\n".join(f"{mark} {word}" for word in words)

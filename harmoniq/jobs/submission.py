@@ -33,27 +33,26 @@ class Submission:
         Parameters
         ----------
         label : str
-            Participant's label.
+            ``sub-X`` or ``sub-X_ses-Y``.
 
         Returns
         -------
         bool
-            Whether a session, or its participant, is among the tasks.
         """
         return label in self._indices or label.split("_ses-")[0] in self._indices
 
     def task_of(self, label: str) -> str:
-        """Return the job's name of a session, ``12_3``.
+        """Return the scheduler's name of a session's task.
 
         Parameters
         ----------
         label : str
-            Participant's label.
+            Of a session that `holds`.
 
         Returns
         -------
         str
-            The job's name of a session, ``12_3``.
+            Such as ``12_3``; empty before the job's number is known.
         """
         return f"{self.job}_{self._index(label)}" if self.job else ""
 
@@ -63,12 +62,12 @@ class Submission:
         Parameters
         ----------
         label : str
-            Participant's label.
+            Of a session that `holds`.
 
         Returns
         -------
         Path
-            The log of a session's task.
+            In the folder of the submission; it need not exist.
         """
         return Path(self.folder) / f"{self.job}_{self._index(label)}.log"
 
@@ -91,24 +90,24 @@ def submissions_dir(out_dir: Path) -> Path:
     Returns
     -------
     Path
-        The folder of all submissions below a folder of results.
+        ``logs/slurm``; it need not exist.
     """
     return out_dir / "logs" / "slurm"
 
 
 def write_submission(submission: Submission) -> None:
-    """Write what was submitted beside its scripts.
+    """Write what was submitted into ``submission.json`` of its folder.
 
     Parameters
     ----------
     submission : Submission
-        What was submitted.
+        Replaces what was written before.
     """
     write_json(Path(submission.folder) / "submission.json", dataclasses.asdict(submission))
 
 
 def read_submissions(out_dir: Path) -> list[Submission]:
-    """Return all submissions, the newest last.
+    """Read all submissions below a folder of results.
 
     Parameters
     ----------
@@ -118,7 +117,7 @@ def read_submissions(out_dir: Path) -> list[Submission]:
     Returns
     -------
     list of Submission
-        All submissions, the newest last.
+        The newest last; files that cannot be read are passed over.
     """
     found = []
     for path in sorted(submissions_dir(out_dir).glob("*/submission.json")):
@@ -131,7 +130,9 @@ def read_submissions(out_dir: Path) -> list[Submission]:
 
 
 def owners(out_dir: Path) -> set[int]:
-    """Return the numbers of the users who submitted: a study's folder can be shared, and each has jobs of their own.
+    """Return who has submitted jobs below a folder of results.
+
+    A study's folder can be shared, and each user has jobs of their own.
 
     Parameters
     ----------
@@ -141,25 +142,24 @@ def owners(out_dir: Path) -> set[int]:
     Returns
     -------
     set of int
-        The numbers of the users who submitted: a study's folder can be shared, and each has jobs of their
-        own.
+        Numbers of the users (uid).
     """
     return {path.stat().st_uid for path in submissions_dir(out_dir).glob("*/submission.json")}
 
 
 def newest_with(submissions: list[Submission], label: str) -> Submission | None:
-    """Return the submission that a session was handed in with last.
+    """Find the submission that a session was handed in with last.
 
     Parameters
     ----------
     submissions : list of Submission
         What was submitted, the oldest first.
     label : str
-        Participant's label.
+        ``sub-X`` or ``sub-X_ses-Y``.
 
     Returns
     -------
     Submission or None
-        The submission that a session was handed in with last.
+        None where it never was.
     """
     return next((submission for submission in reversed(submissions) if submission.holds(label)), None)

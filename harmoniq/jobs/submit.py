@@ -9,12 +9,12 @@ from harmoniq.data.errors import InputError
 
 
 def sbatch(script: Path) -> str:
-    """Submit a script; return the job's number.
+    """Submit a script to Slurm.
 
     Parameters
     ----------
     script : Path
-        Script.
+        Batch script.
 
     Returns
     -------
@@ -24,7 +24,7 @@ def sbatch(script: Path) -> str:
     Raises
     ------
     InputError
-        With Slurm's own words, when it refuses.
+        When Slurm refuses; its own words are in the sentence.
     """
     # Not with --quiet: `sbatch --parsable --quiet` prints no number.
     done = subprocess.run(["sbatch", "--parsable", str(script)], capture_output=True, text=True, check=False)
@@ -43,7 +43,7 @@ def cancel(jobs: Sequence[str]) -> None:
     Parameters
     ----------
     jobs : sequence of str
-        Numbers of the jobs.
+        Numbers of jobs, such as ``12``; those that Slurm does not know do no harm.
     """
     if jobs:
         command = ["scancel", "--state=PENDING", *jobs]
@@ -51,12 +51,12 @@ def cancel(jobs: Sequence[str]) -> None:
 
 
 def array_limit() -> int:
-    """Return how many tasks an array may have: Slurm's ``MaxArraySize`` less one, 1000 where it does not say.
+    """Return how many tasks one array may have.
 
     Returns
     -------
     int
-        How many tasks an array may have: Slurm's ``MaxArraySize`` less one, 1000 where it does not say.
+        Slurm's ``MaxArraySize`` less one, at least 1; 1000 where Slurm does not say.
     """
     try:
         done = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, check=False)

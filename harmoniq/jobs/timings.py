@@ -9,7 +9,17 @@ from harmoniq.data.files import read_json, write_json
 
 
 class Measure(NamedTuple):
-    """What one node took."""
+    """What one node took.
+
+    Parameters
+    ----------
+    stage, node : str
+        Stage of the processing, and name of the node within it.
+    seconds : float
+        Wall time, s.
+    peak_gb : float
+        Largest memory, GB.
+    """
 
     stage: str
     node: str
@@ -25,12 +35,12 @@ def timings_path(out_dir: Path, label: str) -> Path:
     out_dir : Path
         Folder of the results.
     label : str
-        Participant's label.
+        ``sub-X`` or ``sub-X_ses-Y``.
 
     Returns
     -------
     Path
-        Where the measures of a session lie.
+        JSON file; it need not exist.
     """
     return out_dir / "logs" / "timings" / f"{label}.json"
 
@@ -43,9 +53,9 @@ def keep_timings(out_dir: Path, label: str, measures: Iterable[Measure]) -> None
     out_dir : Path
         Folder of the results.
     label : str
-        Participant's label.
+        ``sub-X`` or ``sub-X_ses-Y``.
     measures : iterable of Measure
-        Time and memory of the nodes.
+        Of nodes that were run, not of those that were reused.
     """
     new = {f"{m.stage}.{m.node}": {"seconds": round(m.seconds, 2), "peak_gb": round(m.peak_gb, 3)} for m in measures}
     if new:
@@ -53,19 +63,19 @@ def keep_timings(out_dir: Path, label: str, measures: Iterable[Measure]) -> None
 
 
 def read_timings(out_dir: Path, label: str) -> list[Measure]:
-    """Return what is known of a session, in the order in which it was first measured.
+    """Read what the nodes of a session have taken.
 
     Parameters
     ----------
     out_dir : Path
         Folder of the results.
     label : str
-        Participant's label.
+        ``sub-X`` or ``sub-X_ses-Y``.
 
     Returns
     -------
     list of Measure
-        What is known of a session, in the order in which it was first measured.
+        In the order in which they were first measured; empty where nothing is known.
     """
     found = []
     for name, facts in _content(out_dir, label).items():

@@ -49,7 +49,7 @@ def judge_all(out_dir: Path, *, labels: Iterable[str] = (), queue: Queue | None 
     Returns
     -------
     dict of str to Record
-        The true state of every session below a folder of results.
+        By label, sorted.
     """
     records = read_records(out_dir)
     submissions = read_submissions(out_dir)
@@ -62,21 +62,22 @@ def judge_all(out_dir: Path, *, labels: Iterable[str] = (), queue: Queue | None 
 
 
 def judge(record: Record, submission: Submission | None, queue: Queue) -> Record:
-    """Return a record as it truly is.
+    """Return a session's record as it truly is.
 
     Parameters
     ----------
     record : Record
-        State of a session.
+        Of its status file.
     submission : Submission or None
-        What was submitted.
+        What it was handed to the scheduler with last; None: it never was.
     queue : Queue
-        What the scheduler says.
+        Slurm's answer.
 
     Returns
     -------
     Record
-        A record as it truly is.
+        One that says ``running`` or ``pending`` may come back as ``pending`` or ``failed``, with a cause and a
+        sentence; `job` and `log` are filled in from the submission.
     """
     if submission is not None:
         task = submission.task_of(record.label)

@@ -17,7 +17,7 @@ def to_toml(settings: Mapping[str, Any]) -> str:
     Returns
     -------
     str
-        Settings as a TOML file that ``--config`` takes.
+        The whole file; keys without a value are left out.
     """
     kept = {name: table for name, table in settings.items() if isinstance(table, Mapping) and name != "datasets"}
     lines: list[str] = []

@@ -54,13 +54,13 @@ def load_settings(
     Returns
     -------
     Settings
-        The settings of a run.
+        Built-in study, config and flags, the later over the earlier.
 
     Raises
     ------
     InputError
         For a missing or malformed file, an unknown table or key (the nearest known one is named), a value of the wrong
-        type, outside its range or choices.
+        type, or one outside its range or choices.
     """
     layers = [(BUILTIN, _parse(read_builtin(BUILTIN), BUILTIN))]
     if config is not None:
@@ -80,12 +80,12 @@ def as_dict(settings: Settings) -> dict[str, Any]:
     Parameters
     ----------
     settings : Settings
-        The run's settings.
+        All tables.
 
     Returns
     -------
     dict of str to object
-        The settings as plain dictionaries and lists, to be dumped beside the results.
+        By table and key, in the order of the schema; tuples are lists.
     """
     return _plain({field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)})
 

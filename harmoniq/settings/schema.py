@@ -43,8 +43,8 @@ def option(default: Any, help: str, *, choices: tuple = (), bounds: tuple[float,
 
     Returns
     -------
-    object
-        A field of a settings class with its help text, choices or bounds in its metadata.
+    dataclasses.Field
+        Typed as object, so that it can stand as the default of a field of any type.
     """
     metadata = {"help": help, "choices": choices, "bounds": bounds}
     return field(default=default, metadata=metadata)
@@ -191,8 +191,18 @@ class StatisticsSettings:
 class Settings:
     """All settings of a study.
 
-    ``columns`` maps our names of participants.tsv's columns to the file's; ``sites`` holds, per site, what sidecars
-    may lack; ``datasets``, per name, what ``reproduce`` processes; ``protocols`` what the simulator acquires.
+    Parameters
+    ----------
+    study, r1, r2star, surfaces, bundles, harmonization, qsiprep, lesions, statistics : data classes
+        The tables of their names.
+    columns : mapping of str to str
+        Our name of a column of participants.tsv to the file's.
+    sites : mapping
+        By site and suffix (`harmoniq.settings.load.SITE_KEYS`), what sidecars may lack.
+    datasets : mapping
+        By name, what ``reproduce`` processes (`harmoniq.settings.load.DATASET_KEYS`).
+    source : str
+        The config, or the built-in study; for people.
     """
 
     study: StudySettings = field(default_factory=StudySettings)

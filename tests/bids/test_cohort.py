@@ -71,11 +71,21 @@ def test_files_keep_every_bit(tmp_path):
         ({"Sex": ["F", "X", "M"]}, "must be F or M"),
         ({"Age": ["20", "young", "30"]}, "age of sub-2 = young: must be a number"),
         ({"Age": [20, 300, 30]}, "plausible"),
+        ({"edss": [None, 2.5, 99]}, "edss of sub-3 = 99.0: must be 0 to 10"),
+        ({"disease_duration": [None, -1, 3]}, "disease_duration of sub-2 = -1.0: must be a plausible number of years"),
     ],
 )
 def test_bad_participants(changes, said):
     with pytest.raises(InputError, match=said):
         build(participants=people(**changes))
+
+
+def test_a_covariate_has_no_bounds_but_is_finite():
+    table = people(iq=[-40.0, 120.0, float("nan")])
+    kept = read_participants(table, file="p.tsv", covariates=["iq"])["iq"]
+    assert kept.tolist()[:2] == [-40.0, 120.0] and kept.isna().tolist() == [False, False, True]
+    with pytest.raises(InputError, match="iq of sub-1 = inf: must be finite"):
+        read_participants(people(iq=[float("inf"), 1, 2]), file="p.tsv", covariates=["iq"])
 
 
 def test_participants_without_rows_or_columns():

@@ -8,6 +8,7 @@ import pytest
 
 from harmoniq.data.errors import InputError
 from harmoniq.data.images import Image, load_image, same_grid, save_image
+from harmoniq.data.inputs import check_grids
 
 AFFINE = np.array([[-0.8, 0.1, 0.0, 60.0], [0.05, 1.1, 0.3, -70.0], [0.0, -0.2, 2.0, -30.0], [0, 0, 0, 1.0]])
 
@@ -159,6 +160,22 @@ def test_truncated_without_gzip(tmp_path, volume):
 def test_nan_allowed_on_request(tmp_path, volume):
     volume[0, 0, 0] = np.nan
     assert np.isnan(load_image(save_image(volume, AFFINE, tmp_path / "a.nii"), finite=False).data[0, 0, 0])
+
+
+def test_headers_that_tell_of_two_grids(tmp_path, volume):
+    """A turn by a third of a degree moves no entry of the affine by 0.01, but a corner of a head's image by a mm."""
+    shape, angle = (256, 4, 4), 0.006
+    turn = np.eye(4)
+    turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    paths = [tmp_path / f"{name}.nii" for name in ("straight", "again", "turned")]
+    for path, affine in zip(paths, (np.eye(4), np.eye(4) + 1e-6, turn)):
+        save_image(np.zeros(shape), affine, path)
+    check_grids(paths[:2])
+    with pytest.raises(InputError, match=r"turned.nii: affine: its position or orientation differs from straight.nii"):
+        check_grids(paths)
+    save_image(np.zeros((4, 4, 4)), np.eye(4), paths[1])
+    with pytest.raises(InputError, match=r"its grid \(4, 4, 4\) is not \(256, 4, 4\)"):
+        check_grids(paths)
 
 
 def test_same_grid(tmp_path, volume):
