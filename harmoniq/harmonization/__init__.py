@@ -1,1 +1,1 @@
-"""Harmonization of regional values over sites: raw, ComBat and ComBat-GAM under one contract."""
+"""Harmonization of regional values over sites: raw, ComBat, ComBat-GAM and hierarchical Bayes under one contract."""

@@ -72,10 +72,11 @@ def check_ages_inside(outside: np.ndarray, ages: tuple[float, float], site: str)
     Parameters
     ----------
     outside : numpy.ndarray of bool, shape (n_controls,)
-        Where the table ends, written in place.
+        Which of the site's controls are younger or older than all of the fit.
     ages : tuple of float
         Lowest and highest age of the fit, years.
     site : str
+        Its label, for errors.
 
     Raises
     ------
@@ -93,23 +94,25 @@ def check_ages_inside(outside: np.ndarray, ages: tuple[float, float], site: str)
 def add_sites(model: SiteModel, cohort: Cohort, sites: Sequence[str]) -> tuple[SiteModel, pd.DataFrame]:
     """Return the model with the effects of new sites; what it holds of the others stays bit by bit.
 
-    The age curve, the sex difference and the scale are the model's. The new site's residuals from them give a shift
-    and a variance per region, shrunk over its regions as ComBat does.
+    The age curve, the sex difference and the scale are the model's. The new site's residuals from them give a shift and
+    a variance per region, shrunk over its regions as ComBat does (`shrink_site`). Regions of which the site has fewer
+    than `MIN_CONTROLS` controls stay unharmonized there.
 
     Parameters
     ----------
     model : SiteModel
+        The fitted model; it is not changed.
     cohort : Cohort
         Of one metric, with controls of the new sites.
     sites : sequence of str
-        Not in the model.
+        Labels that are not in the model.
 
     Returns
     -------
     SiteModel
-        The model with the effects of new sites; what it holds of the others stays bit by bit.
+        With the new sites behind the others.
     pandas.DataFrame
-        Columns ``ADAPTATION_COLUMNS`` but ``data``, a row per new site and region.
+        Columns ``ADAPTATION_COLUMNS`` but ``data``; a row per new site and region.
 
     Raises
     ------

@@ -30,7 +30,7 @@ def fit_additive(
     random : sequence of numpy.ndarray, shape (n, n_k)
         Z_k of every smooth.
     responses : numpy.ndarray, shape (n, n_responses)
-        Values, one column per response.
+        One column y per response.
     penalty : numpy.ndarray, shape (n_smooths, n_responses), optional
         Taken as given; without it REML chooses.
 

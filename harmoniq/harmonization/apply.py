@@ -39,8 +39,8 @@ class Scorer(Protocol):
 
         Returns
         -------
-        array
-            Deviations from the reference site's controls of one's age and sex, in their SDs.
+        array, shape (n_participants, n_features)
+            NaN where there is none.
         """
         ...
 
@@ -60,14 +60,16 @@ class Adaptable(Protocol):
         Parameters
         ----------
         cohort : Cohort
-            Participants and their regional values (n participants x features).
+            Of one metric, with controls of the new sites.
         sites : sequence of str
-            Sites.
+            New ones.
 
         Returns
         -------
-        tuple (Self, DataFrame)
-            A harmonizer with new sites, and what is uncertain about them.
+        Self
+            A harmonizer that knows the new sites too; the one it is asked of is not changed.
+        pandas.DataFrame
+            Columns `harmoniq.harmonization.adapt.ADAPTATION_COLUMNS` but ``data``.
         """
         ...
 
@@ -80,13 +82,14 @@ class AppliedCohort:
     ----------
     cohort : Cohort
         As it came.
-    values, scores : dict
+    values, scores : dict of str to numpy.ndarray
         By method: harmonized values in 1/s and Z-scores, of the shape of ``cohort.values``; NaN where there is none.
     notes : list of str
         What a reader should know.
     adaptation : pandas.DataFrame or None
-        Columns `harmoniq.harmonization.adapt.ADAPTATION_COLUMNS`.
-    adapted : dict
+        How certain the new sites are: columns `harmoniq.harmonization.adapt.ADAPTATION_COLUMNS`; None without new
+        sites.
+    adapted : dict of Path to Harmonizer
         Extended models by the folder, below that of the models, that they were loaded from.
     """
 
@@ -104,12 +107,12 @@ def find_models(folder: str | Path) -> Path:
     Parameters
     ----------
     folder : str or Path
-        Folder.
+        Of saved models, or a group level that has them in ``models``.
 
     Returns
     -------
     Path
-        The folder of saved models: the one given, or ``models`` in it.
+        The one that holds ``harmonization.json``.
 
     Raises
     ------
@@ -155,7 +158,7 @@ def apply_models(
     Returns
     -------
     AppliedCohort
-        See `AppliedCohort`.
+        Raw values among the methods; Z-scores of the methods that can score.
 
     Raises
     ------
@@ -251,11 +254,11 @@ def check_against(manifest: Manifest, cohort: Cohort, source: Path, *, allow_mix
     manifest : Manifest
         Description of the saved models.
     cohort : Cohort
-        Participants and their regional values (n participants x features).
+        New participants.
     source : Path
-        File or folder to read.
+        Folder of the models, for errors.
     allow_mixed : bool
-        Whether engines may differ.
+        Whether engines may differ: then it is noted.
 
     Returns
     -------
@@ -265,7 +268,7 @@ def check_against(manifest: Manifest, cohort: Cohort, source: Path, *, allow_mix
     Raises
     ------
     InputError
-        Naming what differs.
+        For the first metric, region, engine or unit that differs.
     """
     notes = []
     for metric in dict.fromkeys(cohort.features["metric"]):

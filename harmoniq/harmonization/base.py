@@ -57,7 +57,7 @@ class Harmonizer(Protocol):
         Parameters
         ----------
         cohort : Cohort
-            Participants and their regional values (n participants x features).
+            Of one metric.
 
         Returns
         -------
@@ -67,32 +67,32 @@ class Harmonizer(Protocol):
         ...
 
     def transform(self, cohort: Cohort) -> np.ndarray:
-        """Return the harmonized values, of the same shape as ``cohort.values``.
+        """Harmonize values.
 
         Parameters
         ----------
         cohort : Cohort
-            Participants and their regional values (n participants x features).
+            New or known participants of sites and regions that were in the fit, of one metric.
 
         Returns
         -------
-        array
-            The harmonized values, of the same shape as ``cohort.values``.
+        array, shape (n_participants, n_features)
+            In 1/s; NaN where there is no harmonized value.
         """
         ...
 
     def outside(self, cohort: Cohort) -> list[str]:
-        """Return notes on participants to whom the fit has to be extrapolated.
+        """Say for whom the fit has to be extrapolated.
 
         Parameters
         ----------
         cohort : Cohort
-            Participants and their regional values (n participants x features).
+            New or known participants of sites and regions that were in the fit, of one metric.
 
         Returns
         -------
         list of str
-            Notes on participants to whom the fit has to be extrapolated.
+            Notes; none where nobody lies outside.
         """
         ...
 
@@ -102,12 +102,12 @@ class Harmonizer(Protocol):
         Parameters
         ----------
         folder : str or Path
-            Folder.
+            Made where it is absent.
 
         Returns
         -------
         Path
-            The file that was written.
+            The folder.
         """
         ...
 
@@ -118,12 +118,12 @@ class Harmonizer(Protocol):
         Parameters
         ----------
         folder : str or Path
-            Folder.
+            Folder that `save` wrote.
 
         Returns
         -------
         Self
-            The object.
+            Fitted.
         """
         ...
 
@@ -134,12 +134,12 @@ def site_label(value: object) -> str:
     Parameters
     ----------
     value : object
-        What was given.
+        As it stands in the table.
 
     Returns
     -------
     str
-        A site's label as text, so that 1, 1.0 and "1" are the same site.
+        ``1`` for 1.0.
     """
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
@@ -147,7 +147,7 @@ def site_label(value: object) -> str:
 
 
 def site_labels(cohort: Cohort) -> np.ndarray:
-    """Return the site of every participant as text, shape (n_participants,).
+    """Return the site of every participant.
 
     Parameters
     ----------
@@ -156,8 +156,8 @@ def site_labels(cohort: Cohort) -> np.ndarray:
 
     Returns
     -------
-    array
-        The site of every participant as text, shape (n_participants,).
+    array of str (object), shape (n_participants,)
+        By `site_label`.
 
     Raises
     ------
@@ -173,7 +173,7 @@ def site_labels(cohort: Cohort) -> np.ndarray:
 
 
 def feature_names(features: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Return ``(metric, tissue, region)`` of every column of the values.
+    """Return the name of every column of the values.
 
     Parameters
     ----------
@@ -183,26 +183,26 @@ def feature_names(features: pd.DataFrame) -> list[tuple[str, ...]]:
     Returns
     -------
     list of tuple of str
-        ``(metric, tissue, region)`` of every column of the values.
+        ``(metric, tissue, region)``.
     """
     columns = [features[key].astype(str) for key in FEATURE_KEYS]
     return list(zip(*columns))
 
 
 def feature_positions(cohort: Cohort, fitted: Sequence[tuple[str, ...]]) -> np.ndarray:
-    """Return where each feature of `cohort` stands among the fitted ones; the order may differ.
+    """Find the features of a cohort among the fitted ones; the order may differ.
 
     Parameters
     ----------
     cohort : Cohort
         Participants and their regional values (n participants x features).
     fitted : sequence of tuple of str
-        Features of the fit.
+        ``(metric, tissue, region)`` of each feature of the fit.
 
     Returns
     -------
-    array
-        Where each feature of `cohort` stands among the fitted ones; the order may differ.
+    array of int, shape (n_features,)
+        Position in `fitted` of each column of the values.
 
     Raises
     ------
@@ -221,19 +221,19 @@ def feature_positions(cohort: Cohort, fitted: Sequence[tuple[str, ...]]) -> np.n
 
 
 def check_sites_known(labels: np.ndarray, known: Sequence[str]) -> None:
-    """Raise an InputError when a participant's site was not in the fit.
+    """Refuse participants of sites that were not in the fit.
 
     Parameters
     ----------
-    labels : array
-        Labels.
+    labels : array of str, shape (n,)
+        Sites of participants, from `site_labels`.
     known : sequence of str
         Sites of the fit.
 
     Raises
     ------
     InputError
-        For a site that was not in the fit.
+        For the first such site.
     """
     unseen = sorted(set(labels) - set(known))
     if unseen:
@@ -244,19 +244,19 @@ def check_sites_known(labels: np.ndarray, known: Sequence[str]) -> None:
 
 
 def check_reference(reference: str | None, sites: Sequence[str]) -> None:
-    """Raise an InputError when the reference site is not among `sites`.
+    """Refuse a reference site that the data do not have.
 
     Parameters
     ----------
     reference : str or None
-        Reference site; None: none.
+        Its label; None: there is none, and nothing is checked.
     sites : sequence of str
-        Sites.
+        Sites of the data.
 
     Raises
     ------
     InputError
-        Where nobody comes from the reference site.
+        When it is not among `sites`.
     """
     if reference is not None and reference not in sites:
         raise InputError(
@@ -278,6 +278,6 @@ def some(items: Sequence[str], most: int = 5) -> str:
     Returns
     -------
     str
-        The first items as text, and how many there are if not all are named.
+        Such as ``a, b and 3 more``.
     """
     return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")

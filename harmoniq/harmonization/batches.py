@@ -40,6 +40,11 @@ class Choices:
         What to do with sites that share no age with the others.
     outside_ages : {"flag", "refuse"}
         What to do with participants beyond the ages of the fit.
+
+    Raises
+    ------
+    InputError
+        When `batch` lacks ``site``.
     """
 
     batch: tuple[str, ...] = ("site",)
@@ -60,7 +65,7 @@ class Choices:
         Returns
         -------
         tuple of str
-            The covariates that enter a fit: sex does not where the sexes are harmonized apart.
+            In the order of `protect`.
         """
         return tuple(name for name in self.protect if not (name == "sex" and "sex" in self.batch))
 
@@ -73,12 +78,12 @@ def batched(cohort: Cohort, batch: Sequence[str]) -> Cohort:
     cohort : Cohort
         Participants and their regional values (n participants x features).
     batch : sequence of str
-        Columns that tell batches apart.
+        As `Choices.batch`.
 
     Returns
     -------
     Cohort
-        The cohort with the label of its batch as every participant's site.
+        With ``scanner`` the site reads ``site / scanner``; otherwise the cohort itself.
 
     Raises
     ------
@@ -99,24 +104,29 @@ def batched(cohort: Cohort, batch: Sequence[str]) -> Cohort:
 
 
 def reference_batch(cohort: Cohort, reference_site: str, choices: Choices) -> tuple[str, list[str]]:
-    """Return the label of the reference batch, and a note when it had to be chosen.
+    """Find the reference batch.
 
     Parameters
     ----------
     cohort : Cohort
         As it came, before `batched`.
     reference_site : str
+        Label of the reference site.
     choices : Choices
+        What a batch is, and which scanner is the reference.
 
     Returns
     -------
-    tuple (str, list of str)
-        The label of the reference batch, and a note when it had to be chosen.
+    label : str
+        As `batched` writes it.
+    notes : list of str
+        One line when the scanner had to be chosen: the one of most controls.
 
     Raises
     ------
     InputError
-        For a site or scanner that the data do not have.
+        For a site that the data do not have, a scanner that its controls do not have, and a reference site without
+        controls.
     """
     reference = site_label(reference_site)
     check_reference(reference, sorted(set(site_labels(cohort))))
@@ -140,19 +150,20 @@ def reference_batch(cohort: Cohort, reference_site: str, choices: Choices) -> tu
 
 
 def strata(cohort: Cohort, batch: Sequence[str]) -> list[tuple[str, np.ndarray]]:
-    """Return the parts that are harmonized apart: a name (empty for the whole) and rows.
+    """Return the parts of a cohort that are harmonized apart.
 
     Parameters
     ----------
     cohort : Cohort
         Participants and their regional values (n participants x features).
     batch : sequence of str
-        Columns that tell batches apart.
+        As `Choices.batch`.
 
     Returns
     -------
-    list of tuple (str, array)
-        The parts that are harmonized apart: a name (empty for the whole) and rows.
+    list of tuple (str, array of int)
+        Name and rows: ``sex-F`` and ``sex-M`` with ``sex`` in the batch, as far as there are any; else one part of all
+        with an empty name.
     """
     if "sex" not in batch:
         return [("", np.arange(len(cohort.participants)))]
@@ -168,14 +179,15 @@ def fitted_part(cohort: Cohort, fit_groups: Sequence[str], patient_group: str | 
     cohort : Cohort
         Participants and their regional values (n participants x features).
     fit_groups : sequence of str
-        Groups that enter the fit.
+        As `Choices.fit_groups`.
     patient_group : str or None, optional
-        Label of the patients.
+        Label of the patients, who may not be named; None: not checked.
 
     Returns
     -------
     Cohort
-        The cohort with everybody who may enter the fit as a control, and nobody else.
+        The same participants and values: ``group`` is the control group for those who may enter the fit, and a label
+        that nobody has for the others.
 
     Raises
     ------

@@ -55,7 +55,7 @@ class SiteHarmonizer(FittedHarmonizer[SiteModel]):
         Returns
         -------
         dict of str to object
-            The constructor's keyword arguments.
+            By name, as they are saved with the model.
         """
         return {
             "reference_site": self.reference_site,
@@ -78,7 +78,7 @@ class SiteHarmonizer(FittedHarmonizer[SiteModel]):
         Returns
         -------
         Self
-            The object itself, with what was estimated.
+            The object itself, with its `model`.
 
         Raises
         ------
@@ -101,12 +101,12 @@ class SiteHarmonizer(FittedHarmonizer[SiteModel]):
         Parameters
         ----------
         folder : str or Path
-            Folder.
+            Folder that `save` wrote.
 
         Returns
         -------
         Self
-            The object.
+            Fitted.
 
         Raises
         ------
@@ -128,23 +128,23 @@ class LinearMean(MeanModel):
     """Ordinary least squares of site intercepts and covariates."""
 
     def fit(self, one_hot: np.ndarray, columns: np.ndarray, values: np.ndarray, regions: np.ndarray) -> MeanFit | None:
-        """Return the fit, or None when the design lacks rank.
+        """Fit the mean of some regions by ordinary least squares.
 
         Parameters
         ----------
-        one_hot : array
-            (n, sites) one column of 0 and 1 per site.
-        columns : array
-            Columns.
-        values : array
-            Values, one per participant, 1/s.
-        regions : array
-            (n, regions) values, 1/s.
+        one_hot : array, shape (n, n_sites)
+            One column of 0 and 1 per site that has these regions.
+        columns : array, shape (n, k)
+            Covariates, from `expand`.
+        values : array, shape (n, n_regions)
+            In 1/s, without NaN.
+        regions : array of int, shape (n_regions,)
+            Which regions of the training these are; not used.
 
         Returns
         -------
         MeanFit or None
-            The fit, or None when the design lacks rank.
+            None when the design lacks rank.
         """
         design = np.column_stack([one_hot, columns])
         if not full_rank(design):
@@ -156,10 +156,11 @@ class LinearMean(MeanModel):
 
 
 class Combat(SiteHarmonizer):
-    """ComBat with linear covariates (Johnson 2007, Fortin 2018), with a reference site.
+    """ComBat with linear covariates, with a reference site.
 
-    Equal to neuroHarmonize 2.5.2 up to its rounding of covariates to 32 bits (some 1e-8 relative; 1e-12 where ages
-    have few binary digits). Missing values and regions that a site lacks are left out where they are missing only.
+    Johnson et al. 2007, doi:10.1093/biostatistics/kxj037; Fortin et al. 2018, doi:10.1016/j.neuroimage.2017.11.024.
+    Equal to neuroHarmonize 2.5.2 up to its rounding of covariates to 32 bits (some 1e-8 relative; 1e-12 where ages have
+    few binary digits). Missing values and regions that a site lacks are left out where they are missing only.
     """
 
     method = "combat"

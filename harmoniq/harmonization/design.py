@@ -21,13 +21,13 @@ def full_rank(design: np.ndarray) -> bool:
 
     Parameters
     ----------
-    design : array
-        (n, p) design matrix.
+    design : array, shape (n, p)
+        Scaled column by column before it is judged.
 
     Returns
     -------
     bool
-        Whether the columns of a design matrix are independent, whatever their units.
+        False also for fewer rows than columns, and a column of zeros.
     """
     if design.shape[0] < design.shape[1]:
         return False
@@ -39,20 +39,20 @@ def full_rank(design: np.ndarray) -> bool:
 
 
 def within_share(x: np.ndarray, site: np.ndarray) -> float:
-    """Return the share of the sum of squares of `x` that lies within sites (the inverse of the variance inflation).
+    """Return how much of a covariate varies within sites.
 
     Parameters
     ----------
-    x : array
-        (n, p) design matrix.
-    site : array
-        (n,) site of each participant.
+    x : array, shape (n,)
+        The covariate.
+    site : array of int, shape (n,)
+        Site of each participant.
 
     Returns
     -------
     float
-        The share of the sum of squares of `x` that lies within sites (the inverse of the variance
-        inflation).
+        Share of its sum of squares that lies within sites, 0 to 1: the inverse of the variance inflation. 1 where it
+        does not vary.
     """
     total = ((x - x.mean()) ** 2).sum()
     within = sum(((x[site == s] - x[site == s].mean()) ** 2).sum() for s in np.unique(site))
@@ -67,8 +67,9 @@ def disjoint_sites(age: np.ndarray, site: np.ndarray, sites: Sequence[str]) -> l
     age : numpy.ndarray, shape (n,)
         In years.
     site : numpy.ndarray of int, shape (n,)
-        (n,) site of each participant.
+        Position in `sites`.
     sites : sequence of str
+        Labels.
 
     Returns
     -------
@@ -100,7 +101,7 @@ def check_design(training: Training, *, disjoint_ages: str) -> list[str]:
     Returns
     -------
     list of str
-        Notes.
+        A note where ages are disjoint and `disjoint_ages` is ``warn``; otherwise none.
 
     Raises
     ------
@@ -149,6 +150,11 @@ def diagnostics(cohort: Cohort) -> list[str]:
     -------
     list of str
         Notes on small sites, on sites of one sex, and on how the ages of each site overlap with the others'.
+
+    Raises
+    ------
+    InputError
+        For a control without site, age or sex.
     """
     controls = cohort.select(rows=cohort.is_control)
     if not len(controls.participants):

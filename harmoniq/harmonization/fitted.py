@@ -29,47 +29,47 @@ class FittedModel(Protocol):
         ...
 
     def apply(self, cohort: Cohort) -> np.ndarray:
-        """Return the harmonized values in 1/s.
+        """Harmonize values.
 
         Parameters
         ----------
         cohort : Cohort
-            Participants and their regional values (n participants x features).
+            New or known participants of sites and regions that were in the fit, of one metric.
 
         Returns
         -------
-        array
-            The harmonized values in 1/s.
+        array, shape (n_participants, n_features)
+            In 1/s; NaN where there is no harmonized value.
         """
         ...
 
     def zscores(self, cohort: Cohort) -> np.ndarray:
-        """Return Z-scores.
+        """Score participants, as the model defines it.
 
         Parameters
         ----------
         cohort : Cohort
-            Participants and their regional values (n participants x features).
+            New or known participants of sites and regions that were in the fit, of one metric.
 
         Returns
         -------
-        array
-            Z-scores.
+        array, shape (n_participants, n_features)
+            In standard deviations; NaN where there is no score.
         """
         ...
 
     def outside_notes(self, cohort: Cohort) -> list[str]:
-        """Return notes on participants beyond the fit.
+        """Say who lies beyond the range of the fit.
 
         Parameters
         ----------
         cohort : Cohort
-            Participants and their regional values (n participants x features).
+            New or known participants of sites and regions that were in the fit, of one metric.
 
         Returns
         -------
         list of str
-            Notes on participants beyond the fit.
+            Notes; none where nobody does.
         """
         ...
 
@@ -79,14 +79,14 @@ class FittedModel(Protocol):
         Parameters
         ----------
         folder : str or Path
-            Folder.
+            Made where it is absent.
         header : dict of str to object
-            What the file says of itself.
+            What ``model.json`` says first: method, engine and options.
 
         Returns
         -------
         Path
-            The file that was written.
+            The folder.
         """
         ...
 
@@ -137,12 +137,12 @@ class FittedHarmonizer(ABC, Generic[Model]):
 
     @abstractmethod
     def options(self) -> dict[str, Any]:
-        """Return the constructor's keyword arguments, as they are saved with the model.
+        """Return the constructor's keyword arguments.
 
         Returns
         -------
         dict of str to object
-            The constructor's keyword arguments, as they are saved with the model.
+            By name, as they are saved with the model.
         """
 
     @abstractmethod
@@ -152,26 +152,26 @@ class FittedHarmonizer(ABC, Generic[Model]):
         Parameters
         ----------
         cohort : Cohort
-            Participants and their regional values (n participants x features).
+            Of one metric. Patients are not looked at.
 
         Returns
         -------
         Self
-            The object itself, with what was estimated.
+            The object itself, with its `model`.
         """
 
     def transform(self, cohort: Cohort) -> np.ndarray:
-        """Return the harmonized values in 1/s, of the shape of ``cohort.values``.
+        """Harmonize values.
 
         Parameters
         ----------
         cohort : Cohort
-            Participants and their regional values (n participants x features).
+            New or known participants of sites and regions that were in the fit, of one metric.
 
         Returns
         -------
-        array
-            The harmonized values in 1/s, of the shape of ``cohort.values``.
+        array, shape (n_participants, n_features)
+            In 1/s; NaN where there is no harmonized value.
 
         Warns
         -----
@@ -188,17 +188,17 @@ class FittedHarmonizer(ABC, Generic[Model]):
         return self._apply(self._fitted(), cohort)
 
     def zscores(self, cohort: Cohort) -> np.ndarray:
-        """Return Z-scores, shape (n_participants, n_features), as the model defines them.
+        """Score participants, as the model defines it.
 
         Parameters
         ----------
         cohort : Cohort
-            Participants and their regional values (n participants x features).
+            New or known participants of sites and regions that were in the fit, of one metric.
 
         Returns
         -------
-        array
-            Z-scores, shape (n_participants, n_features), as the model defines them.
+        array, shape (n_participants, n_features)
+            In standard deviations; NaN where there is no score.
 
         Raises
         ------
@@ -214,17 +214,17 @@ class FittedHarmonizer(ABC, Generic[Model]):
         return model.zscores(cohort)
 
     def outside(self, cohort: Cohort) -> list[str]:
-        """Return notes on participants outside the controls' ages.
+        """Say who lies outside the range of the controls' ages (and of other numeric covariates).
 
         Parameters
         ----------
         cohort : Cohort
-            Participants and their regional values (n participants x features).
+            New or known participants of sites and regions that were in the fit, of one metric.
 
         Returns
         -------
         list of str
-            Notes on participants outside the controls' ages.
+            Notes; none where nobody does.
         """
         return self._fitted().outside_notes(cohort)
 
@@ -236,12 +236,14 @@ class FittedHarmonizer(ABC, Generic[Model]):
         cohort : Cohort
             Of one metric, with controls of the new sites.
         sites : sequence of str
-            Not in the model.
+            Labels that are not in the model.
 
         Returns
         -------
-        tuple (Self, DataFrame)
-            A harmonizer that knows new sites too, from their controls, and how certain it is about them.
+        Self
+            A copy that knows the new sites too.
+        pandas.DataFrame
+            Columns `harmoniq.harmonization.adapt.ADAPTATION_COLUMNS` but ``data``: how certain it is about them.
 
         Raises
         ------
@@ -257,14 +259,14 @@ class FittedHarmonizer(ABC, Generic[Model]):
         """Return the model with new sites, and how certain it is about them."""
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``model.json`` and the arrays beside it into `folder`; return it.
+        """Write ``model.json`` and the arrays beside it.
 
         They hold what was estimated, the range of age and how the fits went, but no value of any participant.
 
         Parameters
         ----------
         folder : str or Path
-            Folder.
+            Made where it is absent.
 
         Returns
         -------

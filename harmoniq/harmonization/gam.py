@@ -40,23 +40,24 @@ class SmoothMean(MeanModel):
         self._turned = [_straight_and_bent(basis) for basis in bases.values()]
 
     def fit(self, one_hot: np.ndarray, columns: np.ndarray, values: np.ndarray, regions: np.ndarray) -> MeanFit | None:
-        """Return the fit, or None when sites, linear covariates and the straight lines of the smooths are collinear.
+        """Fit the mean of some regions by penalized least squares, the penalty of each by REML where none is given.
 
         Parameters
         ----------
-        one_hot : array
-            (n, sites) one column of 0 and 1 per site.
-        columns : array
-            Columns.
-        values : array
-            Values, one per participant, 1/s.
-        regions : array
-            (n, regions) values, 1/s.
+        one_hot : array, shape (n, n_sites)
+            One column of 0 and 1 per site that has these regions.
+        columns : array, shape (n, k)
+            Linear covariates, then the splines of each smooth one, from `expand`.
+        values : array, shape (n, n_regions)
+            In 1/s, without NaN.
+        regions : array of int, shape (n_regions,)
+            Which regions of the training these are: a given penalty is theirs.
 
         Returns
         -------
         MeanFit or None
-            The fit, or None when sites, linear covariates and the straight lines of the smooths are collinear.
+            None when sites, linear covariates and the straight lines of the smooths are collinear, or no degree of
+            freedom is left.
         """
         ends = columns.shape[1] - np.cumsum([0, *(basis.size for basis in reversed(list(self.bases.values())))])[::-1]
         linear, splines = columns[:, : ends[0]], [columns[:, low:high] for low, high in pairwise(ends)]
@@ -110,6 +111,12 @@ class CombatGam(SiteHarmonizer):
     penalty : float or sequence of float, optional
         Fixed penalty (of each region, in the order of the training cohort; with several smooths, a row per smooth) in
         the unit of statsmodels' ``alpha``, for age years cubed.
+
+    Raises
+    ------
+    InputError
+        When a smooth covariate is not protected, is sex, or there are none or too many; for a penalty that is not
+        positive.
     """
 
     method = "gam"
@@ -143,7 +150,7 @@ class CombatGam(SiteHarmonizer):
         Returns
         -------
         dict of str to object
-            The constructor's keyword arguments.
+            By name, as they are saved with the model.
         """
         penalty = None if self.penalty is None else self.penalty.tolist()
         return super().options() | {"smooth": self.smooth, "penalty": penalty}
@@ -155,7 +162,7 @@ class CombatGam(SiteHarmonizer):
 
 
 def smooth_bases(training: Training, smooth: Sequence[str]) -> dict[str, SplineBasis]:
-    """Return the splines of the smooth covariates.
+    """Lay the splines of the smooth covariates over the controls.
 
     Parameters
     ----------
@@ -167,7 +174,7 @@ def smooth_bases(training: Training, smooth: Sequence[str]) -> dict[str, SplineB
     Returns
     -------
     dict of str to SplineBasis
-        The splines of the smooth covariates.
+        By covariate, in the order of `smooth`.
 
     Raises
     ------

@@ -35,9 +35,9 @@ class HarmonizedCohort:
     ----------
     cohort : Cohort
         As it came.
-    values : dict
-        From the method's name to values of the shape of ``cohort.values``, in 1/s; NaN where a value is missing or
-        cannot be harmonized.
+    values : dict of str to numpy.ndarray
+        By method's name, of the shape of ``cohort.values``, in 1/s; NaN where a value is missing or cannot be
+        harmonized.
     notes : list of str
         What a reader of the results must know, each once, beginning with the metric (and method) that it is about.
     zscores : numpy.ndarray or None
@@ -59,12 +59,12 @@ class HarmonizedCohort:
         Parameters
         ----------
         method : str
-            Method's name.
+            One of `values`.
 
         Returns
         -------
         Cohort
-            The cohort with the values of one method.
+            The same participants and features.
         """
         return self.cohort.with_values(self.values[method])
 
@@ -109,7 +109,7 @@ def harmonize_cohort(
     Returns
     -------
     HarmonizedCohort
-        See `HarmonizedCohort`.
+        Z-scores and diagnostics when hbr is among the methods.
 
     Raises
     ------
@@ -205,21 +205,23 @@ def _harmonize_part(
 
 
 def transform_part(harmonizer: Harmonizer, part: Cohort, *, outside_ages: str) -> tuple[np.ndarray, list[str]]:
-    """Transform a cohort of one metric; return the values, and notes on who is extrapolated and what is lost.
+    """Transform a cohort of one metric.
 
     Parameters
     ----------
     harmonizer : Harmonizer
-        Fitted harmonizer.
+        Fitted.
     part : Cohort
-        Part of the cohort.
-    outside_ages : str
-        Flag or refuse.
+        Of one metric.
+    outside_ages : {"flag", "refuse"}
+        What to do with participants beyond the ages of the fit.
 
     Returns
     -------
-    tuple (array, list of str)
-        The values, and notes on who is extrapolated and what is lost.
+    values : array, shape (n_participants, n_features)
+        In 1/s; NaN where there is no harmonized value.
+    notes : list of str
+        Who is extrapolated, and how many values are lost in which regions.
 
     Raises
     ------

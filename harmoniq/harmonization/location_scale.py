@@ -25,9 +25,10 @@ class MeanFit:
     intercepts : numpy.ndarray, shape (n_sites, n_regions)
         Intercept of each site, 1/s.
     coefficients : numpy.ndarray, shape (k, n_regions)
-        Coefficients of the covariates.
+        Of the covariates' columns, 1/s per unit of the column.
     penalty, edf : numpy.ndarray, shape (n_smooths, n_regions)
-        (p, p) penalty; effective degrees of freedom.
+        Of the smooths: penalty in the unit of statsmodels' ``alpha``, and effective degrees of freedom, the straight
+        line's among them.
     """
 
     intercepts: np.ndarray
@@ -43,7 +44,7 @@ class MeanModel(ABC):
 
     @abstractmethod
     def fit(self, one_hot: np.ndarray, columns: np.ndarray, values: np.ndarray, regions: np.ndarray) -> MeanFit | None:
-        """Return the fit, or None when the design lacks rank.
+        """Fit the mean of some regions.
 
         Parameters
         ----------
@@ -52,29 +53,29 @@ class MeanModel(ABC):
         columns : numpy.ndarray, shape (n, k)
             Covariates, from `expand`.
         values : numpy.ndarray, shape (n, n_regions)
-            Without NaN.
-        regions : numpy.ndarray of int
+            In 1/s, without NaN.
+        regions : numpy.ndarray of int, shape (n_regions,)
             Which regions of the training these are.
 
         Returns
         -------
         MeanFit or None
-            The fit, or None when the design lacks rank.
+            None when the design lacks rank.
         """
 
 
 def patterns(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield, for regions measured in the same controls, those controls' and those regions' positions.
+    """Group the regions that were measured in the same controls.
 
     Parameters
     ----------
-    values : array
-        Values (n participants, features), 1/s.
+    values : array, shape (n_controls, p)
+        NaN where missing.
 
     Yields
     ------
-    tuple (array, array)
-        One after the other.
+    tuple (array of int, array of int)
+        Positions of the controls, and of the regions, of one group.
     """
     finite = np.isfinite(values)
     packed = np.packbits(finite, axis=0)
@@ -112,7 +113,7 @@ class _Estimates:
 
 
 def estimate(training: Training, mean_model: MeanModel) -> SiteModel:
-    """Fit ComBat.
+    """Estimate the parameters of ComBat (Johnson et al. 2007, section 3.1, steps 1 and 2).
 
     Parameters
     ----------
@@ -202,17 +203,17 @@ def _size(values: np.ndarray) -> np.ndarray:
 
 
 def constant_regions(values: np.ndarray) -> np.ndarray:
-    """Return which regions have the same value in all controls, shape (p,).
+    """Return which regions have the same value in all controls.
 
     Parameters
     ----------
-    values : array
-        Values (n participants, features), 1/s.
+    values : array, shape (n_controls, p)
+        NaN where missing.
 
     Returns
     -------
-    array
-        Which regions have the same value in all controls, shape (p,).
+    array of bool, shape (p,)
+        False for regions without any value.
     """
     finite = np.isfinite(values)
     high = np.where(finite, values, -np.inf).max(axis=0)
@@ -230,17 +231,19 @@ def site_effects(
     training : Training
         The controls that are fitted.
     mean, spread : numpy.ndarray, shape (n_sites, p)
-        Mean and variance (n - 1) of the standardized residuals.
+        Mean and variance (n - 1) of each site's standardized residuals.
     count : numpy.ndarray of int, shape (n_sites, p)
+        Values of each region at each site.
     usable : numpy.ndarray of bool, shape (p,)
-        Regions that are used.
+        Regions that were fitted and vary.
 
     Returns
     -------
     shift, variance : numpy.ndarray, shape (n_sites, p)
-        NaN where a region cannot be harmonized at a site.
-    list of str
-        Notes.
+        In units of the scale and of its square; NaN where a region cannot be harmonized at a site. Of the reference
+        site 0 and 1.
+    notes : list of str
+        Sites whose estimates did not settle.
     """
     shift, variance = np.full(mean.shape, np.nan), np.full(mean.shape, np.nan)
     notes = []
@@ -271,7 +274,7 @@ def covariate_ranges(training: Training) -> dict[str, tuple[float, float]]:
     Returns
     -------
     dict of str to tuple (float, float)
-        The controls' lowest and highest value of every numeric covariate; age in years.
+        In the covariate's unit, age in years; without sex.
     """
     ends = zip(training.columns.min(axis=0), training.columns.max(axis=0))
     return {name: (float(low), float(high)) for name, (low, high) in zip(training.covariates, ends) if name != "sex"}

@@ -26,13 +26,13 @@ class Manifest:
     Parameters
     ----------
     reference_site, reference : str
-        Of the study, and its batch.
+        Label of the reference site, and of its batch.
     control_group : str
         Label of the controls.
     choices : Choices
-        Choices of the harmonization.
+        What was removed, kept and fitted.
     methods : tuple of str
-        Names of the methods.
+        Those that were saved; raw is not among them.
     metrics : mapping of str to mapping
         Per metric the ``engines`` of its tissues, ``features`` and their ``means`` over the fitted, in 1/s.
     version : str
@@ -48,7 +48,7 @@ class Manifest:
     version: str
 
     def write(self, folder: str | Path) -> Path:
-        """Write the file; return its path.
+        """Write ``harmonization.json``.
 
         Parameters
         ----------
@@ -58,7 +58,7 @@ class Manifest:
         Returns
         -------
         Path
-            Its path.
+            The file.
         """
         content = asdict(self) | {"format": FORMAT, "unit": UNIT}
         write_json(Path(folder) / MANIFEST_FILE, content)
@@ -66,7 +66,7 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: str | Path) -> "Manifest":
-        """Read the file.
+        """Read ``harmonization.json``.
 
         Parameters
         ----------
@@ -76,12 +76,12 @@ class Manifest:
         Returns
         -------
         Manifest
-            The object.
+            What `write` wrote.
 
         Raises
         ------
         InputError
-            When it is absent, damaged or of another format.
+            When it is absent, damaged, of another format or of another unit.
         """
         file = Path(folder) / MANIFEST_FILE
         content = read_json(file)
@@ -115,20 +115,20 @@ def write_manifest(
     folder : str or Path
         Folder of saved models.
     parts : mapping of str to Cohort
-        Cohorts by name.
+        By metric, those that were harmonized.
     methods : sequence of str
-        Names of the methods.
+        Those that were saved.
     reference_site : str
         Reference site.
     reference : str
-        Reference site; None: none.
+        Label of its batch.
     choices : Choices
-        Choices of the harmonization.
+        What was removed, kept and fitted.
 
     Returns
     -------
     Path
-        The file that was written.
+        The file.
     """
     metrics = {}
     for metric, part in parts.items():

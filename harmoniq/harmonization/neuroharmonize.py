@@ -39,12 +39,12 @@ _INSTALL = "pip install --no-deps neuroHarmonize==2.5.2 neuroCombat==0.2.12"
 
 
 def neuroharmonize() -> ModuleType:
-    """Return ``neuroHarmonize.harmonizationLearn``, the module.
+    """Import ``neuroHarmonize.harmonizationLearn``.
 
     Returns
     -------
     ModuleType
-        ``neuroHarmonize.harmonizationLearn``, the module.
+        The module.
 
     Raises
     ------
@@ -59,17 +59,24 @@ def neuroharmonize() -> ModuleType:
 class NeuroHarmonize(SiteHarmonizer):
     """ComBat or ComBat-GAM as neuroHarmonize estimates it.
 
-    Regions with missing values cannot be given to it with the others. They are fitted in groups of regions that were
-    measured in the same controls; the empirical Bayes step is then the native one, over all groups together. Without
-    missing values it is neuroCombat's own. The folds that choose a region's penalty depend on the regions before it.
+    Pomponio et al. 2020, doi:10.1016/j.neuroimage.2019.116450. Regions with missing values cannot be given to it with
+    the others. They are fitted in groups of regions that were measured in the same controls; the empirical Bayes step
+    is then the native one, over all groups together. Without missing values it is neuroCombat's own. The folds that
+    choose a region's penalty depend on the regions before it.
 
     Parameters
     ----------
     method : {"combat", "gam"}
+        Linear covariates, or a smooth effect of age.
     reference_site, protect, disjoint_ages
         As for `SiteHarmonizer`.
     seed : int
         Of the folds by which the penalty of the age smooth is chosen.
+
+    Raises
+    ------
+    InputError
+        For another method, and for ``gam`` without age among the protected covariates.
     """
 
     engine = "neuroharmonize"
@@ -97,7 +104,7 @@ class NeuroHarmonize(SiteHarmonizer):
         Returns
         -------
         dict of str to object
-            The constructor's keyword arguments.
+            By name, as they are saved with the model.
         """
         return super().options() | {"method": self.method, "seed": self.seed}
 
@@ -230,15 +237,15 @@ def fixed_knots(learn: Any, basis: SplineBasis | None) -> Iterator[None]:
 
     Parameters
     ----------
-    learn : object
-        NeuroHarmonize's function that estimates.
+    learn : module
+        ``neuroHarmonize.harmonizationLearn``: its ``BSplines`` is replaced inside the block.
     basis : SplineBasis or None
-        Spline basis; None: linear.
+        Of the age smooth; None: nothing is replaced.
 
     Yields
     ------
     None
-        Nothing but the time in between.
+        Inside, the engine may be called.
     """
     original = learn.BSplines
 
@@ -260,7 +267,7 @@ def quiet() -> Iterator[None]:
     Yields
     ------
     None
-        Nothing but the time in between.
+        Inside, the engine may be called.
     """
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -274,7 +281,7 @@ def same_random_state() -> Iterator[None]:
     Yields
     ------
     None
-        Nothing but the time in between.
+        Inside, the engine may set the global seed.
     """
     state = np.random.get_state()  # noqa: NPY002
     try:

@@ -7,12 +7,12 @@ from harmoniq.data.errors import InputError
 
 
 def import_engine(module: str, *, key: str, engine: str, install: str) -> ModuleType:
-    """Return the module of a reference engine.
+    """Import the package of a reference engine.
 
     Parameters
     ----------
     module : str
-        What is imported.
+        Its full name.
     key, engine : str
         The option that asks for the engine, and its value.
     install : str
@@ -21,7 +21,7 @@ def import_engine(module: str, *, key: str, engine: str, install: str) -> Module
     Returns
     -------
     ModuleType
-        The module of a reference engine.
+        The module.
 
     Raises
     ------

@@ -25,9 +25,9 @@ class PenalizedFit:
         Coefficients without a penalty.
     random : numpy.ndarray, shape (n_random, n_responses)
         Coefficients with a penalty.
-    penalty : numpy.ndarray, shape (n_responses,)
+    penalty : numpy.ndarray, shape (n_responses,) or (n_smooths, n_responses)
         Weight of the sum of squares of the random coefficients.
-    edf : numpy.ndarray, shape (n_responses,)
+    edf : numpy.ndarray, shape (n_responses,) or (n_smooths, n_responses)
         Effective degrees of freedom of the random part: 0 is a straight line.
     """
 
@@ -49,14 +49,14 @@ def fit_penalized(
     random : numpy.ndarray, shape (n, n_random)
         Z; its rank may be lower than its number of columns.
     responses : numpy.ndarray, shape (n, n_responses)
-        Values, one column per response.
+        One column y per response.
     penalty : numpy.ndarray, shape (n_responses,), optional
         Taken as given; without it REML chooses one per response.
 
     Returns
     -------
     PenalizedFit
-        See `PenalizedFit`.
+        ``penalty`` and ``edf`` of shape (n_responses,).
     """
     q, r = np.linalg.qr(fixed)
     rest = random - q @ (q.T @ random)
@@ -76,19 +76,24 @@ def fit_penalized(
 
 
 def check_penalty(penalty: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the penalty as an array of `shape`.
+    """Return a given penalty, repeated to a shape.
 
     Parameters
     ----------
-    penalty : array
-        (p, p) penalty.
+    penalty : array_like
+        One number for all, or what NumPy can broadcast to `shape`.
     shape : tuple of int
-        Number of rows and columns.
+        Of the smooths and the regions.
 
     Returns
     -------
-    array
-        The penalty as an array of `shape`.
+    array of `shape`
+        Read-only where it was repeated.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be broadcast.
     """
     return np.broadcast_to(np.asarray(penalty, dtype=np.float64), shape)
 

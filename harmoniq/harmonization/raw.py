@@ -38,17 +38,17 @@ class Raw:
         self._features: list[tuple[str, ...]] = []
 
     def fit(self, cohort: Cohort) -> Self:
-        """Remember which sites and regions there are.
+        """Take note of the sites and regions that there are.
 
         Parameters
         ----------
         cohort : Cohort
-            Participants and their regional values (n participants x features).
+            Of one metric.
 
         Returns
         -------
         Self
-            The object itself, with what was estimated.
+            The object itself.
 
         Raises
         ------
@@ -66,17 +66,19 @@ class Raw:
         Parameters
         ----------
         cohort : Cohort
-            Participants and their regional values (n participants x features).
+            New or known participants of sites and regions that were in the fit, of one metric.
 
         Returns
         -------
-        array
-            A copy of the values.
+        array, shape (n_participants, n_features)
+            In 1/s.
 
         Raises
         ------
         InputError
             For sites and regions that were not in the fit, as all harmonizers do.
+        ValueError
+            Before the fit.
         """
         if self._sites is None:
             raise ValueError("fit or load the harmonizer first")
@@ -90,22 +92,22 @@ class Raw:
         Parameters
         ----------
         cohort : Cohort
-            Participants and their regional values (n participants x features).
+            Not looked at.
 
         Returns
         -------
         list of str
-            No notes: nothing is extrapolated.
+            Always empty.
         """
         return []
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``model.json``; return the folder.
+        """Write ``model.json``.
 
         Parameters
         ----------
         folder : str or Path
-            Folder.
+            Made where it is absent.
 
         Returns
         -------
@@ -136,12 +138,12 @@ class Raw:
         Parameters
         ----------
         folder : str or Path
-            Folder.
+            Folder that `save` wrote.
 
         Returns
         -------
         Self
-            The object.
+            Fitted.
 
         Raises
         ------

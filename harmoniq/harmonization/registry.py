@@ -32,6 +32,7 @@ def make_harmonizer(
     Parameters
     ----------
     method : {"raw", "combat", "gam", "hbr"}
+        Method's name.
     engine : {"native", "neuroharmonize"}
         Of combat and gam.
     reference_site : str, optional
@@ -46,12 +47,13 @@ def make_harmonizer(
     Returns
     -------
     Harmonizer
-        See `Harmonizer`.
+        Not fitted.
 
     Raises
     ------
     InputError
-        For a method or engine that this version does not have.
+        For a method or engine that this version does not have, smooth covariates other than age with neuroHarmonize,
+        and choices that the method cannot follow.
     """
     check_method(method)
     if engine not in ENGINES:
@@ -79,7 +81,7 @@ def make_harmonizer(
 
 
 def check_method(method: str) -> None:
-    """Raise an InputError for a method that this version does not have.
+    """Refuse a method that this version does not have.
 
     Parameters
     ----------
@@ -89,7 +91,7 @@ def check_method(method: str) -> None:
     Raises
     ------
     InputError
-        For a method that this version does not have.
+        With the names of those that it has.
     """
     if method not in METHODS:
         raise InputError(f"is not a method of this version, which has {', '.join(METHODS)}", key="method", value=method,
@@ -102,17 +104,17 @@ def load_harmonizer(folder: str | Path) -> Harmonizer:
     Parameters
     ----------
     folder : str or Path
-        Folder.
+        Folder that ``save`` of a harmonizer wrote.
 
     Returns
     -------
     Harmonizer
-        See `Harmonizer`.
+        Fitted.
 
     Raises
     ------
     InputError
-        When the folder holds none.
+        When the folder holds none, or one that is damaged.
     """
     file = Path(folder) / MODEL_FILE
     content = read_json(file)

@@ -26,7 +26,7 @@ class ModelFiles:
     format : int
         Raised whenever what is in the files changes its meaning.
     compressed : bool
-        Draws of a posterior do not shrink; parameters do.
+        Whether the arrays are compressed: draws of a posterior do not shrink, parameters do.
     """
 
     arrays_file: str
@@ -34,16 +34,16 @@ class ModelFiles:
     compressed: bool
 
     def write(self, folder: str | Path, content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
-        """Write both files, each whole or not at all, the arrays first; return the folder.
+        """Write both files, each whole or not at all, the arrays first.
 
         Parameters
         ----------
         folder : str or Path
-            Folder.
+            Made where it is absent.
         content : mapping of str to object
-            What to write.
+            Of ``model.json``; the format is added.
         arrays : mapping of str to array
-            Arrays to write.
+            Of the NPZ file.
 
         Returns
         -------
@@ -57,17 +57,19 @@ class ModelFiles:
         return Path(folder)
 
     def read(self, folder: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Return the content of ``model.json`` and the arrays.
+        """Read both files.
 
         Parameters
         ----------
         folder : str or Path
-            Folder.
+            Folder that `write` wrote.
 
         Returns
         -------
-        tuple (dict of str to object, dict of str to array)
-            The content of ``model.json`` and the arrays.
+        content : dict of str to object
+            Of ``model.json``.
+        arrays : dict of str to array
+            Of the NPZ file.
 
         Raises
         ------
@@ -91,17 +93,17 @@ def damage_told(folder: str | Path) -> Iterator[None]:
     Parameters
     ----------
     folder : str or Path
-        Folder.
+        Of the model, named in the error.
 
     Yields
     ------
     None
-        Nothing but the time in between.
+        Inside, the files are read.
 
     Raises
     ------
     InputError
-        Where the saved model is damaged.
+        For any exception inside the block.
     """
     try:
         yield

@@ -37,6 +37,7 @@ class SiteModel:
     Parameters
     ----------
     sites : tuple of str
+        Labels, those of the fit sorted, then those that were added.
     reference : int or None
         Position of the reference site.
     features : list of tuple
@@ -58,7 +59,7 @@ class SiteModel:
     penalty, edf : numpy.ndarray, shape (m, p)
         Of the smooths: the penalty in the unit of statsmodels' ``alpha``, and effective degrees of freedom.
     count : numpy.ndarray of int, shape (S, p)
-        Values of each region at each site that entered the fit.
+        Values of each region at each site that entered the fit; 0 where there was none.
     """
 
     sites: tuple[str, ...]
@@ -79,7 +80,7 @@ class SiteModel:
     notes: list[str] = field(default_factory=list)
 
     def covariate_mean(self, cohort: Cohort) -> np.ndarray:
-        """Return what age and sex explain, without the intercept, shape (n_participants, p), in 1/s.
+        """Return what the protected covariates explain, without the intercept.
 
         Parameters
         ----------
@@ -88,8 +89,13 @@ class SiteModel:
 
         Returns
         -------
-        array
-            What age and sex explain, without the intercept, shape (n_participants, p), in 1/s.
+        array, shape (n_participants, p)
+            In 1/s; the columns are the model's regions, not the cohort's.
+
+        Raises
+        ------
+        InputError
+            When a participant lacks a covariate.
         """
         columns = covariate_columns(cohort, self.covariates)
         return expand(columns, self.covariates, self.bases) @ self.coefficients
@@ -133,12 +139,17 @@ class SiteModel:
         Parameters
         ----------
         cohort : Cohort
-            Participants and their regional values (n participants x features).
+            Of sites and regions that were in the fit.
 
         Returns
         -------
         numpy.ndarray, shape (n_participants, n_features)
             NaN where there is no harmonized value, and in regions that do not vary.
+
+        Raises
+        ------
+        InputError
+            As `apply`.
         """
         position = feature_positions(cohort, self.features)
         expected = (self.center + self.covariate_mean(cohort))[:, position]
@@ -146,7 +157,7 @@ class SiteModel:
         return np.where(self.as_is[position], np.nan, score)
 
     def outside_notes(self, cohort: Cohort) -> list[str]:
-        """Return a note per covariate on participants beyond the controls' range, to whom its curve is extrapolated.
+        """Say who lies beyond the controls' range of a covariate, so that its curve is extrapolated.
 
         Parameters
         ----------
@@ -156,7 +167,7 @@ class SiteModel:
         Returns
         -------
         list of str
-            A note per covariate on participants beyond the controls' range, to whom its curve is extrapolated.
+            A note per covariate; none where nobody does.
         """
         ids = cohort.participants["participant_id"].astype(str)
         notes = []
@@ -177,14 +188,14 @@ class SiteModel:
         Parameters
         ----------
         folder : str or Path
-            Folder.
+            Made where it is absent.
         header : dict of str to object
-            What the file says of itself.
+            What ``model.json`` says first: method, engine and options.
 
         Returns
         -------
         Path
-            The file that was written.
+            The folder.
         """
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {f"knots_{name}": basis.knots for name, basis in self.bases.items()}
@@ -200,17 +211,19 @@ class SiteModel:
 
     @classmethod
     def load(cls, folder: str | Path) -> tuple["SiteModel", dict[str, Any]]:
-        """Read what `save` wrote; return the model and the content of ``model.json``.
+        """Read what `save` wrote.
 
         Parameters
         ----------
         folder : str or Path
-            Folder.
+            Folder that `save` wrote.
 
         Returns
         -------
-        tuple (SiteModel, dict of str to object)
-            The model and the content of ``model.json``.
+        SiteModel
+            The parameters.
+        dict of str to object
+            The content of ``model.json``.
 
         Raises
         ------
@@ -234,11 +247,12 @@ class SiteModel:
 
 
 def expand(columns: np.ndarray, covariates: tuple[str, ...], bases: Mapping[str, SplineBasis]) -> np.ndarray:
-    """Return the design's columns of the covariates: linear ones first, then the splines of the smooth ones.
+    """Return the design's columns of the covariates.
 
     Parameters
     ----------
     columns : numpy.ndarray, shape (n, n_covariates)
+        Values of the covariates, from `covariate_columns`.
     covariates : tuple of str
         Names of the protected covariates.
     bases : mapping of str to SplineBasis
@@ -247,7 +261,7 @@ def expand(columns: np.ndarray, covariates: tuple[str, ...], bases: Mapping[str,
     Returns
     -------
     numpy.ndarray, shape (n, k)
-        The design's columns of the covariates: linear ones first, then the splines of the smooth ones.
+        Linear covariates first, then the splines of the smooth ones in the order of `bases`.
     """
     linear = [index for index, name in enumerate(covariates) if name not in bases]
     smooth = [basis.evaluate(columns[:, covariates.index(name)]) for name, basis in bases.items()]

@@ -36,7 +36,7 @@ class SplineBasis:
         Returns
         -------
         SplineBasis
-            The object.
+            Knots at the bounds and in between.
         """
         low, high = float(x.min()), float(x.max())
         inner = np.percentile(x, 100.0 * np.linspace(0.0, 1.0, n_splines - DEGREE + 1)[1:-1])
@@ -63,14 +63,14 @@ class SplineBasis:
         Parameters
         ----------
         x : numpy.ndarray, shape (n,)
-            (n,) or (n, p) values of the predictors.
+            Values of the covariate, in the unit of the knots.
         derivative : int
             0, or 2 for the second derivative (inside the bounds only).
 
         Returns
         -------
         numpy.ndarray, shape (n, size)
-            Values of the splines.
+            The splines at `x`, or their second derivatives.
         """
         from scipy.interpolate import BSpline
 
@@ -86,27 +86,27 @@ class SplineBasis:
         return values[:, 1:]
 
     def linear(self) -> np.ndarray:
-        """Return the coefficients of the straight line x - lower bound (Greville abscissae), shape (size,).
+        """Return the coefficients that make the splines a straight line, x - lower bound.
 
         Returns
         -------
-        array
-            The coefficients of the straight line x - lower bound (Greville abscissae), shape (size,).
+        array, shape (size,)
+            Greville abscissae less the lower bound, in the unit of the covariate.
         """
         t = self.knots
         greville = (t[1:-3] + t[2:-2] + t[3:-1]) / DEGREE
         return (greville - t[0])[1:]
 
     def penalty(self) -> np.ndarray:
-        """Return the integral of the products of second derivatives, shape (size, size), unit of x to the power -3.
+        """Return the integral of the products of second derivatives.
 
         Two Gauss points per interval integrate the products, which are quadratic there, exactly; so does the Simpson
         rule of statsmodels.
 
         Returns
         -------
-        array
-            The integral of the products of second derivatives, shape (size, size), unit of x to the power -3.
+        array, shape (size, size)
+            In the covariate's unit to the power -3.
         """
         edges = np.unique(self.knots)
         half, middle = np.diff(edges) / 2.0, (edges[:-1] + edges[1:]) / 2.0

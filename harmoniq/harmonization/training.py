@@ -56,19 +56,19 @@ class Training:
 
 
 def covariate_columns(cohort: Cohort, names: Sequence[str]) -> np.ndarray:
-    """Return covariates as numbers: age in years, sex as 0 (F) or 1 (M), shape (n_participants, n_names).
+    """Return covariates as numbers.
 
     Parameters
     ----------
     cohort : Cohort
         Participants and their regional values (n participants x features).
     names : sequence of str
-        Names.
+        Columns of the participants.
 
     Returns
     -------
-    array
-        Covariates as numbers: age in years, sex as 0 (F) or 1 (M), shape (n_participants, n_names).
+    array, shape (n_participants, n_names)
+        Age in years, sex as 0 (F) or 1 (M), others in the unit of participants.tsv.
 
     Raises
     ------
@@ -97,13 +97,14 @@ def covariate_columns(cohort: Cohort, names: Sequence[str]) -> np.ndarray:
 def training_of(
     cohort: Cohort, *, reference_site: str | None, protect: Sequence[str] = COVARIATES, min_sites: int = 2
 ) -> Training:
-    """Take the controls of a cohort.
+    """Take the controls of a cohort, in the order of their labels.
 
     Parameters
     ----------
     cohort : Cohort
         Controls and patients of one metric.
     reference_site : str or None
+        Label of the reference site; None: there is none.
     protect : sequence of str
         Which covariates are protected: columns of the participants.
     min_sites : int
@@ -112,7 +113,7 @@ def training_of(
     Returns
     -------
     Training
-        See `Training`.
+        Covariates that do not vary, and regions that a site has in too few controls, are left out with a note.
 
     Raises
     ------

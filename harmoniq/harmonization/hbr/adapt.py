@@ -25,31 +25,44 @@ _STEPS = 12
 
 @dataclass(frozen=True)
 class Offsets:
-    """Draws of a new site's offsets of mean and SD in one region, in standardized units, shape (n_draws,)."""
+    """Draws of a new site's offsets in one region, in standardized units.
+
+    Parameters
+    ----------
+    mu : numpy.ndarray, shape (n_draws,)
+        Of the mean.
+    eta : numpy.ndarray, shape (n_draws,)
+        Of the SD, before the softplus.
+    """
 
     mu: np.ndarray
     eta: np.ndarray
 
 
 def add_sites(model: HbrModel, cohort: Cohort, sites: Sequence[str], *, seed: int) -> tuple[HbrModel, pd.DataFrame]:
-    """Return the model with new sites; what it holds of the others stays bit by bit.
+    """Return the model with new sites.
+
+    What the model holds of the others stays bit by bit. Controls beyond the ages of the fit do not enter; regions of
+    which a site has fewer than `MIN_CONTROLS` controls stay unharmonized there.
 
     Parameters
     ----------
     model : HbrModel
+        The fitted model; it is not changed.
     cohort : Cohort
         Of one metric, with controls of the new sites.
     sites : sequence of str
-        Not in the model.
+        Labels that are not in the model.
     seed : int
-        Of all that is random.
+        With the region's and the site's name it fixes the draws.
 
     Returns
     -------
     HbrModel
-        The model with new sites; what it holds of the others stays bit by bit.
+        With the new sites behind the others.
     pandas.DataFrame
-        Columns of `harmoniq.harmonization.adapt.ADAPTATION_COLUMNS` but ``data``; errors are posterior SDs.
+        Columns of `harmoniq.harmonization.adapt.ADAPTATION_COLUMNS` but ``data``, a row per new site and region; errors
+        are posterior SDs.
 
     Raises
     ------
@@ -100,12 +113,13 @@ def draw_offsets(
     Parameters
     ----------
     posterior : Posterior
-        Draws of the posterior.
+        Of the region, over the known sites.
     value, age : numpy.ndarray, shape (n,)
         Of the site's controls, in 1/s and years.
     sex : numpy.ndarray of int, shape (n,)
         Positions in ``posterior.sexes``.
     rng : numpy.random.Generator
+        One standard normal pair is drawn of it for each draw.
 
     Returns
     -------
@@ -150,16 +164,16 @@ def with_site(posterior: Posterior, site: str, offsets: Offsets) -> Posterior:
     Parameters
     ----------
     posterior : Posterior
-        Draws of the posterior.
+        Of the region, over the known sites.
     site : str
-        Site.
+        Label of the new site.
     offsets : Offsets
-        Offsets of the sites and sexes.
+        Its draws, one for each of the posterior.
 
     Returns
     -------
     Posterior
-        The posterior with one more site.
+        With the site behind the others.
     """
     half, at = len(posterior.draws) // 2, N_SPLINES + len(posterior.sites)
     parts = [posterior.draws[:half], posterior.draws[half:]]
@@ -168,24 +182,24 @@ def with_site(posterior: Posterior, site: str, offsets: Offsets) -> Posterior:
 
 
 def summarize(posterior: Posterior, offsets: Offsets, age: float, reference: str | None) -> tuple[float, ...]:
-    """Return shift and SE in 1/s, ratio of the SDs at an age and its SE, and what Z-scores may be off by together.
+    """Say how far a new site is from the reference, and how certain that is.
 
     Parameters
     ----------
     posterior : Posterior
-        Draws of the posterior.
+        Of the region, over the known sites.
     offsets : Offsets
-        Offsets of the sites and sexes.
+        Draws of the new site's offsets.
     age : float
-        (n,) age, years.
+        Age at which the SDs are compared, years.
     reference : str or None
-        Reference site; None: none.
+        Label of the reference site; None: no site's offset.
 
     Returns
     -------
     tuple of float
-        Shift and SE in 1/s, ratio of the SDs at an age and its SE, and what Z-scores may be off by
-        together.
+        Shift and its posterior SD in 1/s; ratio of the SDs and its posterior SD; by how many SDs all Z-scores of the
+        site may be off together.
     """
     half = len(posterior.draws) // 2
     there = np.zeros((2, posterior.draws.shape[1]))

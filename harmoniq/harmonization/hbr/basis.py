@@ -30,17 +30,17 @@ class AgeBasis:
 
     @classmethod
     def from_ages(cls, age: np.ndarray) -> "AgeBasis":
-        """Lay the basis over the training ages (years); they must not all be the same.
+        """Lay the basis over the training ages.
 
         Parameters
         ----------
-        age : array
-            (n,) age, years.
+        age : array, shape (n,)
+            In years, not all the same.
 
         Returns
         -------
         AgeBasis
-            The object.
+            Standardized by their mean and SD (n).
         """
         return cls(float(age.mean()), float(age.std()), float(age.min()), float(age.max()))
 
@@ -59,7 +59,7 @@ class AgeBasis:
         return np.array([knots[j + 1 : j + 1 + DEGREE].mean() for j in range(N_SPLINES)])
 
     def evaluate(self, age: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the four B-splines that are not zero at each age, and the position of the first of them.
+        """Evaluate the four B-splines that are not zero at each age.
 
         Beyond the knots the curve keeps the value it has there.
 
@@ -71,9 +71,9 @@ class AgeBasis:
         Returns
         -------
         values : numpy.ndarray, shape (n, 4)
-            The four B-splines that are not zero at each age, and the position of the first of them.
+            The B-splines at the ages; they sum to 1.
         first : numpy.ndarray of int, shape (n,)
-            The four B-splines that are not zero at each age, and the position of the first of them.
+            Position of the first of them among the 7.
         """
         from scipy.interpolate import BSpline
 
@@ -83,17 +83,17 @@ class AgeBasis:
         return matrix.data.reshape(-1, DEGREE + 1), matrix.indices.reshape(-1, DEGREE + 1)[:, 0].astype(np.int64)
 
     def dense(self, age: np.ndarray) -> np.ndarray:
-        """Return all B-splines at each age, shape (n, 7).
+        """Evaluate all B-splines at each age.
 
         Parameters
         ----------
-        age : array
-            (n,) age, years.
+        age : array, shape (n,)
+            In years; beyond the knots as `evaluate`.
 
         Returns
         -------
-        array
-            All B-splines at each age, shape (n, 7).
+        array, shape (n, 7)
+            0 where a spline does not reach.
         """
         values, first = self.evaluate(age)
         out = np.zeros((len(values), N_SPLINES))

@@ -9,12 +9,12 @@ def rank_normalize(draws: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     draws : numpy.ndarray, shape (n_chains, n_draws, n_parameters)
-        (chains, draws) or (draws, p) posterior draws.
+        Each parameter is ranked over all chains.
 
     Returns
     -------
-    array
-        Normal scores of the ranks over all chains (Vehtari et al. 2021, equation 14).
+    array, shape (n_chains, n_draws, n_parameters)
+        Normal scores of the ranks; ties share their mean rank.
     """
     from scipy.special import ndtri
     from scipy.stats import rankdata
@@ -26,24 +26,24 @@ def rank_normalize(draws: np.ndarray) -> np.ndarray:
 
 
 def split(draws: np.ndarray) -> np.ndarray:
-    """Return each chain cut into two halves, a middle draw left out.
+    """Cut each chain into two halves; a middle draw is left out.
 
     Parameters
     ----------
-    draws : array
-        (chains, draws) or (draws, p) posterior draws.
+    draws : numpy.ndarray, shape (n_chains, n_draws, n_parameters)
+        Draws of the chains.
 
     Returns
     -------
-    array
-        Each chain cut into two halves, a middle draw left out.
+    array, shape (2 n_chains, n_draws // 2, n_parameters)
+        First halves, then second halves.
     """
     half = draws.shape[1] // 2
     return np.concatenate([draws[:, :half], draws[:, draws.shape[1] - half :]])
 
 
 def rhat(draws: np.ndarray) -> np.ndarray:
-    """Return the rank-normalized split R-hat of every parameter, the larger of bulk and folded.
+    """Return the rank-normalized split R-hat of every parameter (Vehtari et al. 2021, section 4).
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def rhat(draws: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray, shape (n_parameters,)
-        The rank-normalized split R-hat of every parameter, the larger of bulk and folded.
+        The larger of bulk and folded; NaN for a parameter that does not vary.
     """
     halves = split(draws)
     folded = np.abs(halves - np.median(halves, axis=(0, 1)))
@@ -61,17 +61,17 @@ def rhat(draws: np.ndarray) -> np.ndarray:
 
 
 def bulk_ess(draws: np.ndarray) -> np.ndarray:
-    """Return the bulk effective sample size of every parameter, from rank-normalized split chains.
+    """Return the bulk effective sample size of every parameter (Vehtari et al. 2021, section 4).
 
     Parameters
     ----------
     draws : numpy.ndarray, shape (n_chains, n_draws, n_parameters)
-        (chains, draws) or (draws, p) posterior draws.
+        At least four draws per chain.
 
     Returns
     -------
     numpy.ndarray, shape (n_parameters,)
-        The bulk effective sample size of every parameter, from rank-normalized split chains.
+        From rank-normalized split chains, by Geyer's initial monotone sequence.
     """
     z = rank_normalize(split(draws))
     chains, length, size = z.shape

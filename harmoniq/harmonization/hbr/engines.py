@@ -7,12 +7,12 @@ ENGINES = ("native", "pcntoolkit")
 
 
 def check_installed(name: str) -> None:
-    """Raise an InputError when an engine's package is not installed, without importing it.
+    """Refuse an engine whose package is not installed, without importing it.
 
     Parameters
     ----------
     name : str
-        Name.
+        One of `ENGINES`.
 
     Raises
     ------
@@ -33,12 +33,12 @@ def engine_of(name: str) -> Engine:
     Parameters
     ----------
     name : str
-        Name.
+        One of `ENGINES`.
 
     Returns
     -------
-    Engine
-        The function that samples one region's posterior.
+    callable
+        From target, options and seed to `Sampled`.
 
     Raises
     ------

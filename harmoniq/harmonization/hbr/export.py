@@ -32,6 +32,7 @@ def export_pcntoolkit(model: HbrModel, folder: str | Path, *, seed: int = 0) -> 
     model : HbrModel
         Of `Hbr.model`.
     folder : path
+        Of the model in PCNtoolkit's format; made where it is absent.
     seed : int
         Of those draws.
 

@@ -30,7 +30,7 @@ class FitRecord:
     ----------
     fold : str
         ``1`` to ``5``, the fold held out, or ``all``.
-    rhat_max, ess_min, divergences, converged, refitted
+    rhat_max, ess_min, divergences, converged, refitted : float, float, int, bool, bool
         As `Sampled`.
     rmse : float
         In 1/s: of the fold that was held out; for ``all`` of the training controls.
@@ -50,14 +50,14 @@ class FitRecord:
 
 @dataclass(frozen=True)
 class RegionFit:
-    """The posterior that is used for a region (None where there is none), all its fits, and held-out Z-scores.
+    """The fits of one region.
 
     Parameters
     ----------
     posterior : Posterior or None
-        Draws of the posterior.
+        The one that is used; None where the region was not fitted.
     records : tuple of FitRecord
-        States by session.
+        How each fit went.
     held_out : numpy.ndarray, shape (n_controls,)
         Of the best fold's scheme, each control's Z-score under the fit that did not see it; NaN with all data.
     """
@@ -84,13 +84,13 @@ def fit_regions(
     Parameters
     ----------
     training : Training
-        The controls.
+        The controls; age must be among the covariates.
     regions : numpy.ndarray of int
         Columns of ``training.values`` to fit; the other regions get an empty `RegionFit`.
     engine : callable
         `sampler.sample` or PCNtoolkit's.
     options : SamplerOptions
-        The command line's options as text.
+        Settings of the sampler.
     priors : Priors
         Priors of the model.
     fit : {"best-fold", "all"}
@@ -132,7 +132,7 @@ def fit_regions(
 
 
 def sex_codes(training: Training) -> tuple[tuple[str, ...], np.ndarray]:
-    """Return the sexes that the model tells apart and the position of each control's; one where all are the same.
+    """Return the sexes that the model tells apart.
 
     Parameters
     ----------
@@ -141,8 +141,10 @@ def sex_codes(training: Training) -> tuple[tuple[str, ...], np.ndarray]:
 
     Returns
     -------
-    tuple (tuple of str, array)
-        The sexes that the model tells apart and the position of each control's; one where all are the same.
+    sexes : tuple of str
+        ``F`` and ``M``; one entry, ``any``, where all controls are of one sex.
+    code : array of int, shape (n_controls,)
+        Position of each control's sex in `sexes`.
     """
     if "sex" not in training.covariates:
         return ("any",), np.zeros(len(training.site), dtype=np.int64)

@@ -7,7 +7,7 @@ N_FOLDS = 5
 
 
 def stratified_folds(site: np.ndarray, sex: np.ndarray, *, n_folds: int = N_FOLDS, seed: int = 0) -> np.ndarray:
-    """Return the fold, 0 to n_folds - 1, in which each participant is held out, shape (n,).
+    """Return the fold in which each participant is held out.
 
     Within every combination of site and sex the folds' sizes differ by at most one, and so do they over a whole site
     and over all; who goes where depends on the seed and the order of the participants.
@@ -15,16 +15,16 @@ def stratified_folds(site: np.ndarray, sex: np.ndarray, *, n_folds: int = N_FOLD
     Parameters
     ----------
     site, sex : numpy.ndarray of int, shape (n,)
-        Site; (n,) sex, coded 0 and 1.
+        Codes of site and sex.
     n_folds : int
         Number of folds.
     seed : int
-        Of all that is random.
+        With the order of the participants it fixes who goes where.
 
     Returns
     -------
-    array
-        The fold, 0 to n_folds - 1, in which each participant is held out, shape (n,).
+    array of int, shape (n,)
+        0 to n_folds - 1.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, 0xF01D]))
     # The strata one after the other, sexes within sites, each in random order: dealt out in turn.

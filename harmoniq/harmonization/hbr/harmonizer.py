@@ -49,9 +49,9 @@ class Hbr(FittedHarmonizer[HbrModel]):
     disjoint_ages : {"refuse", "warn"}
         What to do with sites that share no age with the others.
     seed : int
-        Of all that is random.
+        With the regions' names it fixes the draws.
     options : SamplerOptions, optional
-        The command line's options as text.
+        Settings of the sampler; default: those of `SamplerOptions`.
     threads : int, optional
         Regions that are fitted at a time; the result does not depend on it.
     min_sites : int
@@ -61,6 +61,11 @@ class Hbr(FittedHarmonizer[HbrModel]):
     ----------
     model : HbrModel or None
         After `fit` or `load`.
+
+    Raises
+    ------
+    InputError
+        For a covariate other than age and sex, and another word for the engine or the fit.
     """
 
     method = "hbr"
@@ -101,7 +106,7 @@ class Hbr(FittedHarmonizer[HbrModel]):
         Returns
         -------
         dict of str to object
-            The constructor's keyword arguments that are saved with the model.
+            By name; not the sampler's settings.
         """
         return {
             "reference_site": self.reference_site,
@@ -122,7 +127,7 @@ class Hbr(FittedHarmonizer[HbrModel]):
         Returns
         -------
         Self
-            The object itself, with what was estimated.
+            The object itself, with its `model`.
 
         Raises
         ------
@@ -166,7 +171,7 @@ class Hbr(FittedHarmonizer[HbrModel]):
         return add_sites(model, cohort, sites, seed=self.seed)
 
     def held_out_zscores(self, cohort: Cohort) -> np.ndarray:
-        """Return the controls' Z-scores under the fold that did not see them, in the rows of the cohort of `fit`.
+        """Return the controls' Z-scores under the fold that did not see them.
 
         Their mean over a site is that site's bias where it was not fitted. NaN for patients and with ``fit="all"``.
         Not saved with the model.
@@ -174,29 +179,29 @@ class Hbr(FittedHarmonizer[HbrModel]):
         Parameters
         ----------
         cohort : Cohort
-            Participants and their regional values (n participants x features).
+            That of `fit`, its rows in any order.
 
         Returns
         -------
-        array
-            The controls' Z-scores under the fold that did not see them, in the rows of the cohort of `fit`.
+        array, shape (n_participants, n_features)
+            In the rows of `cohort`, in the columns of the cohort of `fit`.
 
         Raises
         ------
         ValueError
-            Before the fit.
+            Before the fit, and after `load`.
         """
         if self._held_out is None:
             raise ValueError("fit the harmonizer first")
         return self._held_out.reindex(cohort.participants["participant_id"].astype(str)).to_numpy()
 
     def diagnostics(self) -> pd.DataFrame:
-        """Return a row per region and fit: ``metric tissue region`` and ``RECORD_COLUMNS``.
+        """Say how the fits went.
 
         Returns
         -------
         DataFrame
-            A row per region and fit: ``metric tissue region`` and ``RECORD_COLUMNS``.
+            Columns ``metric tissue region`` and ``RECORD_COLUMNS``, a row per region and fit.
         """
         model = self._fitted()
         rows = [
@@ -213,17 +218,17 @@ class Hbr(FittedHarmonizer[HbrModel]):
         Parameters
         ----------
         folder : str or Path
-            Folder.
+            Folder that `save` wrote.
 
         Returns
         -------
         Self
-            The object.
+            Fitted.
 
         Raises
         ------
         InputError
-            When the folder holds no such model.
+            When the folder holds no such model, or it is damaged.
         """
         model, content = HbrModel.load(folder)
         if content.get("method") != cls.method:

@@ -14,7 +14,7 @@ TOLERANCE = 1e-6
 
 
 def find_mode(target: Target) -> np.ndarray:
-    """Return a mode of the posterior, shape (n_parameters,).
+    """Find a mode of the posterior.
 
     Fisher scoring with a line search. The random intercepts' prior is not log-concave; its curvature is replaced by
     that of the quadratic that touches it from below, as iteratively reweighted least squares does, so that the matrix
@@ -23,12 +23,12 @@ def find_mode(target: Target) -> np.ndarray:
     Parameters
     ----------
     target : Target
-        The posterior density to describe.
+        The posterior of the region.
 
     Returns
     -------
-    array
-        A mode of the posterior, shape (n_parameters,).
+    array, shape (n_parameters,)
+        In the coordinates of `kernels.log_density`.
     """
     from harmoniq.harmonization.hbr.kernels import log_density
 
@@ -54,41 +54,43 @@ def find_mode(target: Target) -> np.ndarray:
 
 
 def whitener(target: Target, mode: np.ndarray) -> np.ndarray:
-    """Return a matrix that turns standard normal coordinates into the approximate posterior's, without its mean.
+    """Return what turns standard normal coordinates into the approximate posterior's, without its mean.
 
     Parameters
     ----------
     target : Target
-        The posterior density to describe.
-    mode : array
-        (p,) the posterior's mode.
+        The posterior of the region.
+    mode : array, shape (n_parameters,)
+        Of `find_mode`.
 
     Returns
     -------
-    array
-        A matrix that turns standard normal coordinates into the approximate posterior's, without its mean.
+    array, shape (n_parameters, n_parameters)
+        Upper triangular.
     """
     return root_of(information(target, mode, widened=True))
 
 
 def root_of(precision: np.ndarray) -> np.ndarray:
-    """Return the upper triangular matrix R with R R' the inverse of a positive definite matrix.
+    """Return a root R of the inverse of a positive definite matrix, R R' = inverse.
 
     Parameters
     ----------
-    precision : array
-        Precision of the prior.
+    precision : array, shape (p, p)
+        Symmetric and positive definite.
 
     Returns
     -------
-    array
-        The upper triangular matrix R with R R' the inverse of a positive definite matrix.
+    array, shape (p, p)
+        Upper triangular.
     """
     return np.ascontiguousarray(np.linalg.inv(np.linalg.cholesky(precision)).T)
 
 
 def whitener_from(draws: np.ndarray, root: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return center and root of what a first try has found, where the normal approximation at the mode is too far off.
+    """Return center and root of what a first try has drawn.
+
+    For where the normal approximation at the mode is too far off.
 
     Parameters
     ----------
@@ -99,9 +101,10 @@ def whitener_from(draws: np.ndarray, root: np.ndarray) -> tuple[np.ndarray, np.n
 
     Returns
     -------
-    tuple (array, array)
-        Center and root of what a first try has found, where the normal approximation at the mode is too far
-        off.
+    center : array, shape (n_parameters,)
+        Mean of the draws.
+    root : array, shape (n_parameters, n_parameters)
+        Upper triangular.
     """
     flat = draws[:, draws.shape[1] // 2 :].reshape(-1, draws.shape[2])
     covariance = 0.9 * np.cov(flat.T) + 0.1 * root @ root.T
@@ -109,7 +112,7 @@ def whitener_from(draws: np.ndarray, root: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def information(target: Target, theta: np.ndarray, *, widened: bool = False) -> np.ndarray:
-    """Return the Fisher information with the priors' curvature, shape (n_parameters, n_parameters).
+    """Return the Fisher information of the data, and the priors' curvature with it.
 
     With `widened`, the curvature of a random intercepts' prior is that at a distance from its peak as large as the data
     leave open, so that a mode at the peak does not pass for the width of the posterior.
@@ -117,16 +120,16 @@ def information(target: Target, theta: np.ndarray, *, widened: bool = False) -> 
     Parameters
     ----------
     target : Target
-        The posterior density to describe.
-    theta : array
-        Parameters.
+        The posterior of the region.
+    theta : array, shape (n_parameters,)
+        Where.
     widened : bool, optional
-        Whether the space was widened.
+        Whether the random intercepts' priors are taken at a distance from their peak.
 
     Returns
     -------
-    array
-        The Fisher information with the priors' curvature, shape (n_parameters, n_parameters).
+    array, shape (n_parameters, n_parameters)
+        Positive definite.
     """
     half, b = target.size // 2, target.priors.softplus
     design = target.design

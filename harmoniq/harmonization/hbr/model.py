@@ -27,20 +27,21 @@ class HbrModel:
     Parameters
     ----------
     sites : tuple of str
+        Labels, those of the fit sorted, then those that were added.
     reference : int or None
         Position of the reference site; None brings everybody to no site in particular.
     sexes : tuple of str
-        ``("F", "M")``, or one entry when all controls were of one sex.
+        ``("F", "M")``, or ``("any",)`` when all controls were of one sex.
     age_range : tuple of float
         Ages of the controls in years.
     features : list of tuple
         ``(metric, tissue, region)``.
     posteriors : list of Posterior or None
-        Per feature; None where the region cannot be harmonized.
+        Per feature; None where the region was not fitted.
     as_is : numpy.ndarray of bool, shape (p,)
         Regions without variance, returned as they are.
     records : list of tuple of FitRecord
-        Per feature.
+        Per feature, how its fits went.
     notes : list of str
         What a reader should know.
     """
@@ -56,19 +57,25 @@ class HbrModel:
     notes: list[str] = field(default_factory=list)
 
     def apply(self, cohort: Cohort, *, threads: int | None = None) -> np.ndarray:
-        """Return the harmonized values in 1/s, as `Posterior.harmonized`; the reference site's are the cohort's own.
+        """Harmonize values, as `Posterior.harmonized`.
 
         Parameters
         ----------
         cohort : Cohort
             Of sites and regions that were in the fit.
         threads : int, optional
-            Number of threads.
+            Regions at a time; default as `thread_count`.
 
         Returns
         -------
         numpy.ndarray, shape (n_participants, n_features)
-            NaN where the value is missing or the region was not fitted, or not at the site.
+            In 1/s; the reference site's are the cohort's own. NaN where the value is missing or the region was not
+            fitted, or not at the site.
+
+        Raises
+        ------
+        InputError
+            For sites and regions that were not in the fit, and missing covariates.
         """
         labels = site_labels(cohort)
         check_sites_known(labels, self.sites)
@@ -82,20 +89,25 @@ class HbrModel:
         return np.where(keep & ~lost, original, out)
 
     def zscores(self, cohort: Cohort, *, threads: int | None = None) -> np.ndarray:
-        """Return Z-scores, as `Posterior.zscores`.
+        """Score participants, as `Posterior.zscores`.
 
         Parameters
         ----------
         cohort : Cohort
-            Participants and their regional values (n participants x features).
+            Of sites and regions that were in the fit.
         threads : int or None, optional
-            Number of threads.
+            Regions at a time; default as `thread_count`.
 
         Returns
         -------
         numpy.ndarray, shape (n_participants, n_features)
             NaN where `apply` has NaN, for regions without variance, and for ages outside the controls': the curve is
             not known there.
+
+        Raises
+        ------
+        InputError
+            As `apply`.
         """
         labels = site_labels(cohort)
         check_sites_known(labels, self.sites)
@@ -104,7 +116,7 @@ class HbrModel:
         return self._each(cohort, labels, "zscores", inside, threads)
 
     def outside(self, cohort: Cohort) -> np.ndarray:
-        """Return which participants are younger or older than all controls of the fit, shape (n_participants,).
+        """Find the participants who are younger or older than all controls of the fit.
 
         Parameters
         ----------
@@ -113,14 +125,14 @@ class HbrModel:
 
         Returns
         -------
-        array
-            Which participants are younger or older than all controls of the fit, shape (n_participants,).
+        array of bool, shape (n_participants,)
+            True where they are.
         """
         age = covariate_columns(cohort, ("age",))[:, 0]
         return (age < self.age_range[0]) | (age > self.age_range[1])
 
     def outside_notes(self, cohort: Cohort) -> list[str]:
-        """Return a note on those participants.
+        """Say who is younger or older than all controls of the fit.
 
         Parameters
         ----------
@@ -130,7 +142,7 @@ class HbrModel:
         Returns
         -------
         list of str
-            A note on those participants.
+            One note; none where nobody is.
         """
         beyond = np.flatnonzero(self.outside(cohort))
         if not len(beyond):
@@ -177,14 +189,14 @@ class HbrModel:
         Parameters
         ----------
         folder : str or Path
-            Folder.
+            Made where it is absent.
         header : dict of str to object
-            What the file says of itself.
+            What ``model.json`` says first: method, engine and options.
 
         Returns
         -------
         Path
-            The file that was written.
+            The folder.
         """
         arrays = {"draws": self._stacked(), "as_is": self.as_is}
         nothing = [np.nan] * 7
@@ -217,17 +229,19 @@ class HbrModel:
 
     @classmethod
     def load(cls, folder: str | Path) -> tuple["HbrModel", dict[str, Any]]:
-        """Read what `save` wrote; return the model and the content of ``model.json``.
+        """Read what `save` wrote.
 
         Parameters
         ----------
         folder : str or Path
-            Folder.
+            Folder that `save` wrote.
 
         Returns
         -------
-        tuple (HbrModel, dict of str to object)
-            The model and the content of ``model.json``.
+        HbrModel
+            The posteriors.
+        dict of str to object
+            The content of ``model.json``.
 
         Raises
         ------

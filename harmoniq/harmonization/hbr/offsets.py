@@ -11,10 +11,11 @@ def draw_offset_sd(offset: np.ndarray, priors: Priors, rng: np.random.Generator)
     Parameters
     ----------
     offset : numpy.ndarray, shape (n_draws, n_levels)
-        In standardized units.
+        In standardized units; each row sums to zero.
     priors : Priors
         Priors of the model.
     rng : numpy.random.Generator
+        One uniform number is drawn of it for each draw.
 
     Returns
     -------

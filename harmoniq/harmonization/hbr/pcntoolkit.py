@@ -22,12 +22,12 @@ _INSTALL = "pip install -c constraints.txt 'harmoniq[hbr]'"
 
 
 def pcntoolkit() -> ModuleType:
-    """Return the module ``pcntoolkit``.
+    """Import ``pcntoolkit``.
 
     Returns
     -------
     ModuleType
-        The module ``pcntoolkit``.
+        The module.
 
     Raises
     ------
@@ -45,14 +45,14 @@ def regression(priors: Priors, name: str, options: SamplerOptions) -> Any:
     priors : Priors
         Priors of the model.
     name : str
-        Name.
+        PCNtoolkit's name of the regression.
     options : SamplerOptions
         Options of the sampler.
 
     Returns
     -------
-    object
-        PCNtoolkit's ``HBR`` with the model of the native engine, not yet fitted.
+    pcntoolkit.HBR
+        Not yet fitted.
     """
     pcntoolkit()
     from pcntoolkit.math_functions.basis_function import BsplineBasisFunction
@@ -91,13 +91,13 @@ def sample_with_pcntoolkit(target: Target, options: SamplerOptions, seed: np.ran
         The region's values and covariates.
     options : SamplerOptions
         Options of the sampler.
-    seed : random.SeedSequence
-        Of all that is random.
+    seed : numpy.random.SeedSequence
+        The draws are a function of it and the data.
 
     Returns
     -------
     Sampled
-        See `Sampled`.
+        Draws in the native coordinates (`coordinates`).
     """
     first, second = (int(own.generate_state(1)[0]) for own in seed.spawn(2))
     draws, divergences = _run(target, options, first)
@@ -123,7 +123,7 @@ def _run(target: Target, options: SamplerOptions, seed: int) -> tuple[np.ndarray
 
 
 def arrays_of(target: Target) -> tuple[Any, Any, dict[str, dict[str, int]], Any]:
-    """Return what PCNtoolkit's likelihood is compiled from: covariates, batch effects, their codes, values.
+    """Return what PCNtoolkit's likelihood is compiled from.
 
     Parameters
     ----------
@@ -132,8 +132,14 @@ def arrays_of(target: Target) -> tuple[Any, Any, dict[str, dict[str, int]], Any]
 
     Returns
     -------
-    tuple (object, object, dict of str to dict of str to int, object)
-        What PCNtoolkit's likelihood is compiled from: covariates, batch effects, their codes, values.
+    covariates : DataArray, shape (n, 1)
+        Standardized age.
+    batch_effects : DataArray of int, shape (n, n_effects)
+        Codes of site and sex, as far as they have several levels.
+    maps : dict of str to dict of str to int
+        Code of each level, by effect.
+    values : DataArray, shape (n,)
+        Standardized.
     """
     import xarray as xr
 
@@ -161,22 +167,22 @@ def arrays_of(target: Target) -> tuple[Any, Any, dict[str, dict[str, int]], Any]
 
 
 def coordinates(posterior: Any, target: Target) -> np.ndarray:
-    """Return PCNtoolkit's draws in the native coordinates, shape (n_chains, n_draws, n_parameters).
+    """Bring PCNtoolkit's draws to the native coordinates.
 
     Its slopes of the straight line and the seven splines and its intercept become the seven spline coefficients that
     they amount to; its offsets the zero-sum coordinates.
 
     Parameters
     ----------
-    posterior : object
-        Draws of the posterior.
+    posterior : xarray.Dataset
+        PCNtoolkit's draws by the names of its variables.
     target : Target
         The region's values and covariates.
 
     Returns
     -------
-    array
-        PCNtoolkit's draws in the native coordinates, shape (n_chains, n_draws, n_parameters).
+    array, shape (n_chains, n_draws, n_parameters)
+        As `kernels.log_density` takes them.
     """
     parts = []
     for name in ("mu", "sigma"):

@@ -16,7 +16,15 @@ KEPT_DRAWS = 2000
 
 @dataclass(frozen=True)
 class Moments:
-    """Posterior means for n participants, in standardized units: each of shape (n,)."""
+    """Posterior means for n participants, in standardized units.
+
+    Parameters
+    ----------
+    mu, sigma : numpy.ndarray, shape (n,)
+        E[mu] and E[sigma].
+    ratio, precision : numpy.ndarray, shape (n,)
+        E[mu / sigma] and E[1 / sigma].
+    """
 
     mu: np.ndarray
     sigma: np.ndarray
@@ -33,7 +41,7 @@ class Posterior:
     sites, sexes : tuple of str
         In the order of the rows of `draws`.
     basis : AgeBasis
-        Spline basis; None: linear.
+        B-splines of age, over the ages of the fit.
     mean, sd : float
         By which values are standardized, in 1/s.
     softplus : float
@@ -53,21 +61,21 @@ class Posterior:
 
     @classmethod
     def of(cls, target: Target, draws: np.ndarray, kept: int = KEPT_DRAWS) -> "Posterior":
-        """Take draws of shape (n_chains, n_draws, n_parameters) in zero-sum coordinates; keep `kept`, evenly spaced.
+        """Take the draws of a sampler.
 
         Parameters
         ----------
         target : Target
-            Where to write.
-        draws : array
-            (chains, draws) or (draws, p) posterior draws.
+            The posterior that was sampled.
+        draws : array, shape (n_chains, n_draws, n_parameters)
+            In the coordinates of `kernels.log_density`.
         kept : int, optional
-            Draws that are kept.
+            Draws that are kept at most, evenly spaced over all chains.
 
         Returns
         -------
         Posterior
-            The object.
+            Zero-sum coordinates turned into offsets.
         """
         flat = draws.reshape(-1, draws.shape[2])
         if len(flat) > kept:
@@ -112,7 +120,7 @@ class Posterior:
         Returns
         -------
         Moments
-            The posterior means that Z-scores and harmonized values are made of.
+            Averaged over all draws.
         """
         from harmoniq.harmonization.hbr.kernels import posterior_means
 
@@ -128,40 +136,40 @@ class Posterior:
         return Moments(*out.T)
 
     def expected(self, age: np.ndarray, site: np.ndarray, sex: np.ndarray) -> np.ndarray:
-        """Return the expected values in 1/s, shape (n,); faster than `moments`, since the mean is linear.
+        """Return the expected values; faster than `moments`, since the mean is linear.
 
         Parameters
         ----------
-        age : array
-            (n,) age, years.
-        site : array
-            Site.
-        sex : array
-            (n,) sex, coded 0 and 1.
+        age : array, shape (n,)
+            In years.
+        site : array of int, shape (n,)
+            Positions in `sites`; -1 means no site's offset.
+        sex : array of int, shape (n,)
+            Positions in `sexes`.
 
         Returns
         -------
-        array
-            The expected values in 1/s, shape (n,); faster than `moments`, since the mean is linear.
+        array, shape (n,)
+            In 1/s.
         """
         c_mu, off_mu, _, _ = self._parts
         cell = np.where(site < 0, len(self.sites), site) * len(self.sexes) + sex
         return self.mean + self.sd * (self.basis.dense(age) @ c_mu.mean(axis=1) + off_mu.mean(axis=1)[cell])
 
     def zscores(self, value: np.ndarray, age: np.ndarray, site: np.ndarray, sex: np.ndarray) -> np.ndarray:
-        """Return Z-scores, E[(y - mu) / sigma] over the posterior, as PCNtoolkit has them; shape (n,).
+        """Return Z-scores, E[(y - mu) / sigma] over the posterior, as PCNtoolkit has them.
 
         Parameters
         ----------
         value : numpy.ndarray, shape (n,)
             In 1/s.
-        age, site, sex
+        age, site, sex : array, shape (n,)
             As for `moments`.
 
         Returns
         -------
-        array
-            Z-scores, E[(y - mu) / sigma] over the posterior, as PCNtoolkit has them; shape (n,).
+        array, shape (n,)
+            In standard deviations.
         """
         m = self.moments(age, site, sex)
         return (value - self.mean) / self.sd * m.precision - m.ratio
@@ -169,19 +177,19 @@ class Posterior:
     def harmonized(
         self, value: np.ndarray, age: np.ndarray, site: np.ndarray, sex: np.ndarray, reference: int
     ) -> np.ndarray:
-        """Return what the Z-scores mean at the reference site, E[mu + sigma Z] for the same age and sex, in 1/s.
+        """Return what the Z-scores mean at the reference site, E[mu + sigma Z] for the same age and sex.
 
         Parameters
         ----------
-        value, age, site, sex
+        value, age, site, sex : array, shape (n,)
             As for `zscores`.
         reference : int
             Position of the reference site; -1 for no site's offset.
 
         Returns
         -------
-        array
-            What the Z-scores mean at the reference site, E[mu + sigma Z] for the same age and sex, in 1/s.
+        array, shape (n,)
+            In 1/s.
         """
         z = self.zscores(value, age, site, sex)
         there = self.moments(age, np.full(len(age), reference), sex)

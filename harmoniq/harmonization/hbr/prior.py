@@ -40,19 +40,19 @@ class Priors:
 
 
 def zero_sum_basis(n: int) -> np.ndarray:
-    """Return an orthonormal basis of the vectors of n numbers that sum to zero, shape (n, n - 1).
+    """Return an orthonormal basis of the vectors of n numbers that sum to zero.
 
     With standard normal coordinates the vector has the distribution of PyMC's ``ZeroSumNormal`` (Helmert's contrasts).
 
     Parameters
     ----------
     n : int
-        How many.
+        Numbers in a vector, at least 1.
 
     Returns
     -------
-    array
-        An orthonormal basis of the vectors of n numbers that sum to zero, shape (n, n - 1).
+    array, shape (n, n - 1)
+        A vector of the basis in each column.
     """
     out = np.zeros((n, n - 1))
     for column in range(n - 1):
@@ -73,9 +73,9 @@ def offset_table(dimension: int, rate: float) -> np.ndarray:
     Parameters
     ----------
     dimension : int
-        Number of offsets in the group.
+        Of the group: its number of levels less one.
     rate : float
-        Rate of the gamma prior.
+        Of the exponential prior on their SD.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def offset_table(dimension: int, rate: float) -> np.ndarray:
 
 
 def curve_precision(greville: np.ndarray, slope: float, intercept: float) -> np.ndarray:
-    """Return the prior precision of a curve's B-spline coefficients, shape (m, m).
+    """Return the prior precision of a curve's B-spline coefficients.
 
     A straight line is ``sum_j greville_j B_j`` and the constant ``sum_j B_j``, so that slopes of the line and of the m
     splines and an intercept amount to one normal prior on the m spline coefficients, with covariance
@@ -106,8 +106,8 @@ def curve_precision(greville: np.ndarray, slope: float, intercept: float) -> np.
 
     Parameters
     ----------
-    greville : array
-        (k,) Greville abscissae of the splines.
+    greville : array, shape (m,)
+        Coefficients that make the curve equal to standardized age (`AgeBasis.greville`).
     slope : float
         SD of the prior of the slopes.
     intercept : float
@@ -115,8 +115,8 @@ def curve_precision(greville: np.ndarray, slope: float, intercept: float) -> np.
 
     Returns
     -------
-    array
-        The prior precision of a curve's B-spline coefficients, shape (m, m).
+    array, shape (m, m)
+        In standardized units.
     """
     ones = np.ones((len(greville), 1))
     covariance = slope**2 * (np.eye(len(greville)) + np.outer(greville, greville)) + intercept**2 * (ones @ ones.T)

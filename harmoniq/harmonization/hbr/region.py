@@ -51,23 +51,23 @@ class RegionData:
 
         Parameters
         ----------
-        value : array
-            Value.
-        age : array
-            (n,) age, years.
-        site : array
-            Site.
-        sex : array
-            (n,) sex of each participant.
+        value : array, shape (n,)
+            In 1/s; NaN where a participant lacks the region.
+        age : array, shape (n,)
+            In years.
+        site : array of int, shape (n,)
+            Positions in `sites`.
+        sex : array of int, shape (n,)
+            Positions in `sexes`.
         sites : sequence of str
-            Sites.
+            Labels of all sites.
         sexes : sequence of str
-            Sexes that occur.
+            Labels of all sexes.
 
         Returns
         -------
         RegionData
-            The object.
+            Codes anew, by the sites and sexes that are left.
         """
         rows = np.flatnonzero(np.isfinite(value))
         used_sites, own_site = np.unique(site[rows], return_inverse=True)
@@ -85,6 +85,7 @@ class Target:
     Parameters
     ----------
     data : RegionData
+        Values, ages, sites and sexes.
     priors : Priors
         Priors of the model.
     """
@@ -104,7 +105,7 @@ class Target:
 
     @cached_property
     def order(self) -> np.ndarray:
-        """Participants sorted by knot interval, site and sex."""
+        """Participants sorted by knot interval, site, sex and age."""
         _, first = self.basis.evaluate(self.data.age)
         return np.lexsort((self.data.age, self.data.sex, self.data.site, first))
 

@@ -35,12 +35,13 @@ class HbrRun:
     Parameters
     ----------
     engine : {"native", "pcntoolkit"}
+        Who samples.
     fit : {"best-fold", "all"}
         Of the harmonization; Z-scores come from a fit to all controls of their sites.
     zscore_sites : tuple of str
-        Sites whose controls make the normative model by name, or ``auto``.
+        Labels of the sites whose controls make the normative model, or ``auto`` (`hbr.score.model_sites`).
     options : SamplerOptions, optional
-        The command line's options as text.
+        Settings of the sampler; default: those of `SamplerOptions`.
     threads : int, optional
         Nothing depends on it but the time.
     """
@@ -53,17 +54,17 @@ class HbrRun:
 
 
 def diagnostics_table(fits: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return the diagnostics of several models as one table, columns ``HBR_DIAGNOSTICS_COLUMNS``.
+    """Set the diagnostics of several models one below the other.
 
     Parameters
     ----------
     fits : sequence of DataFrame
-        Diagnostics of each fit.
+        Of `Hbr.diagnostics`, each with a column ``model``.
 
     Returns
     -------
     DataFrame
-        The diagnostics of several models as one table, columns ``HBR_DIAGNOSTICS_COLUMNS``.
+        Columns ``HBR_DIAGNOSTICS_COLUMNS``; without rows where there are none.
     """
     columns = list(HBR_DIAGNOSTICS_COLUMNS)
     filled = [frame for frame in fits if len(frame)]

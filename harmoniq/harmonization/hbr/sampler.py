@@ -42,12 +42,12 @@ class SamplerOptions:
     retry: bool = True
 
     def safer(self) -> "SamplerOptions":
-        """Return smaller steps, more of them, and longer chains.
+        """Return settings for a second try: smaller steps, more of them, and longer chains.
 
         Returns
         -------
         SamplerOptions
-            Smaller steps, more of them, and longer chains.
+            Of as many chains.
         """
         return replace(self, tune=2 * self.tune + 400, draws=3 * self.draws, target=0.95, max_steps=2 * self.max_steps)
 
@@ -59,13 +59,13 @@ class Sampled:
     Parameters
     ----------
     draws : numpy.ndarray, shape (n_chains, n_draws, n_parameters)
-        (chains, draws) or (draws, p) posterior draws.
+        In the coordinates of `kernels.log_density`.
     rhat_max, ess_min : float
-        Over all parameters.
+        Largest R-hat and smallest bulk effective sample size of all parameters.
     divergences : int
         Iterations after tuning whose energy went astray.
     converged : bool
-        Whether the draws have converged.
+        Whether they are as asked for (`judged`).
     refitted : bool
         Whether these are draws of the second try.
     """
@@ -84,38 +84,36 @@ def region_seed(seed: int, names: Sequence[str]) -> np.random.SeedSequence:
     Parameters
     ----------
     seed : int
-        Of all that is random.
+        The run's.
     names : sequence of str
-        Names.
+        Metric, tissue, region, and what the draws are for.
 
     Returns
     -------
-    random.SeedSequence
-        A seed that depends on the run's seed and the region's names, not on its place among the others.
+    numpy.random.SeedSequence
+        The same for the same arguments on every machine.
     """
     return np.random.SeedSequence([seed, zlib.crc32("\t".join(names).encode())])
 
 
 def judged(draws: np.ndarray, divergences: int, *, refitted: bool = False, forgiving: bool = False) -> Sampled:
-    """Judge draws of shape (n_chains, n_draws, n_parameters) by R-hat, effective sample size and divergences.
-
-    With `forgiving`, divergences alone do not count as a failure.
+    """Judge draws by R-hat, effective sample size and divergences (Vehtari et al. 2021).
 
     Parameters
     ----------
-    draws : array
-        (chains, draws) or (draws, p) posterior draws.
+    draws : array, shape (n_chains, n_draws, n_parameters)
+        Of one region.
     divergences : int
-        Iterations that diverged.
+        Kept iterations that diverged.
     refitted : bool, optional
         Whether this is the second try.
     forgiving : bool, optional
-        Whether divergences are reported only.
+        Whether divergences alone do not count as a failure.
 
     Returns
     -------
     Sampled
-        See `Sampled`.
+        Converged with R-hat under `MAX_RHAT`, `MIN_ESS_PER_CHAIN` effective draws per chain and no divergence.
     """
     worst, fewest = float(np.max(rhat(draws))), float(np.min(bulk_ess(draws)))
     good = worst < MAX_RHAT and fewest >= MIN_ESS_PER_CHAIN * len(draws) and (forgiving or divergences == 0)
@@ -128,16 +126,16 @@ def sample(target: Target, options: SamplerOptions, seed: np.random.SeedSequence
     Parameters
     ----------
     target : Target
-        Where to write.
+        The posterior of the region.
     options : SamplerOptions
-        The command line's options as text.
+        Settings of the sampler.
     seed : numpy.random.SeedSequence
         The draws are a function of it and the data.
 
     Returns
     -------
     Sampled
-        See `Sampled`.
+        Of the last try.
     """
     mode = find_mode(target)
     root = whitener(target, mode)

@@ -30,7 +30,7 @@ class ZScores:
     sites : dict of str to tuple of str
         By metric, the sites whose controls make the model.
     diagnostics : pandas.DataFrame
-        As `Hbr.diagnostics`.
+        As `Hbr.diagnostics`; empty where no metric could be modeled.
     notes : list of str
         What a reader should know.
     """
@@ -64,7 +64,7 @@ def zscores(
         Among others the sites that make the model; ``auto``: those within whose controls' ages at least half of the
         patients lie, and those of the patients (in the paper sites 1 and 2; site 3 is of another age).
     seed : int
-        Of all that is random.
+        With the regions' names it fixes the draws.
     choices : Choices, optional
         What a batch is, and who is fitted. Women and men have one model even where they are harmonized apart.
     models_dir : path, optional
@@ -117,19 +117,19 @@ def zscores(
 
 
 def model_sites(cohort: Cohort, patient_group: str) -> tuple[str, ...]:
-    """Return the sites that make the model by default: of the patients, and of like age.
+    """Choose the sites that make the normative model by default: the patients' own, and those of like age.
 
     Parameters
     ----------
     cohort : Cohort
         Of one metric.
     patient_group : str
-        Without a patient all sites are taken.
+        Label of the patients; without a patient all sites are taken.
 
     Returns
     -------
     tuple of str
-        Sites with too few controls for a model are never among them.
+        Sorted; sites with fewer than `MIN_CONTROLS` controls are never among them.
     """
     labels = site_labels(cohort)
     age = cohort.participants["age"].to_numpy(dtype=float)
