@@ -39,19 +39,19 @@ class TransmitField:
     affine: NDArray[np.float64]
 
     def on_grid(self, affine: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """Return the field on another grid; beyond its field of view it keeps the value at the edge.
+        """Interpolate the field to another grid; beyond its field of view it keeps the value at the edge.
 
         Parameters
         ----------
-        affine : array
-            (4, 4) voxels to mm.
+        affine : ndarray, shape (4, 4)
+            Of the other grid: from its voxels to RAS mm.
         shape : tuple of int
-            Size of the grid, voxels.
+            Of the other grid, in voxels.
 
         Returns
         -------
-        array
-            The field on another grid; beyond its field of view it keeps the value at the edge.
+        ndarray of float32, of that shape
+            Relative to nominal, by linear interpolation.
         """
         from scipy.ndimage import affine_transform
 
@@ -73,7 +73,7 @@ def relative_b1(image: Image, scale: float | None = None) -> tuple[NDArray[np.fl
 
     Returns
     -------
-    b1 : numpy.ndarray, shape of the image
+    b1 : ndarray of float32, shape of the image
         1 is nominal; 0 in voxels without a measurement.
     scale : float
         As given, or 1, 100 or 1000.
@@ -105,16 +105,17 @@ def load_b1(path: str | Path, scale: float | None = None, *, smooth_mm: float = 
     Parameters
     ----------
     path : path
-        B1+ map.
+        B1+ map, 3-D; 0 or below where nothing was measured.
     scale : float, optional
         As `relative_b1` takes it.
-    smooth_mm : float
-        Standard deviation of the Gaussian.
+    smooth_mm : float, optional
+        Standard deviation of the Gaussian, in mm.
 
     Returns
     -------
     TransmitField
-        See `TransmitField`.
+        On voxels of about 3 mm, or the map's own where they are larger; holes have the value of the nearest
+        measurement.
 
     Raises
     ------
@@ -155,13 +156,13 @@ def b1_on_grid(path: str | Path, target: Image, *, scale: float | None = None) -
     path : path
         B1+ map, in the space of the image by its header.
     target : Image
-        Uniform image.
+        Any image on the grid that is wanted.
     scale : float, optional
         As `relative_b1` takes it.
 
     Returns
     -------
-    numpy.ndarray, shape of `target`
+    ndarray of float32, shape of `target`
         Relative to nominal; beyond the map's field of view the value at its edge.
 
     Raises
@@ -189,7 +190,8 @@ def place_b1_files(
     Returns
     -------
     dict
-        For the sidecar: the unit as recognized, the median, and how the map was placed.
+        For the sidecar: ``B1Units``, ``B1Median`` and ``B1Placement``; with a transform ``B1MotionMillimeters`` (of the
+        map's center) and ``B1MotionDegrees``.
 
     Raises
     ------

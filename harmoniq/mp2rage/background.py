@@ -13,17 +13,17 @@ CORNER = 11
 
 
 def corner_noise(inv2: ArrayLike) -> float:
-    """Return the mean of the second inversion in the far corner of its last two axes: air, in a head image.
+    """Return the mean of the second inversion in a corner of its field of view: air, in a head image.
 
     Parameters
     ----------
-    inv2 : array
+    inv2 : array_like, shape (x, y, z)
         Magnitude of the second inversion.
 
     Returns
     -------
     float
-        The mean of the second inversion in the far corner of its last two axes: air, in a head image.
+        In the unit of `inv2`: over all of the first axis and the last 11 voxels of the other two.
     """
     return float(np.mean(np.asarray(inv2, dtype=np.float64)[:, -CORNER:, -CORNER:]))
 
@@ -38,7 +38,7 @@ def signed_inv1(uni: ArrayLike, inv1: ArrayLike, inv2: ArrayLike) -> NDArray[np.
     ----------
     uni : array_like
         From -0.5 to 0.5.
-    inv1, inv2 : array_like
+    inv1, inv2 : array_like, of the same shape
         Magnitudes in one unit.
 
     Returns
@@ -83,7 +83,8 @@ def suppress_background(
 
     Notes
     -----
-    (inv1 inv2 - b) / (inv1^2 + inv2^2 + 2 b) with b = (strength noise)^2, the equation of O'Brien et al. 2014.
+    (inv1 inv2 - b) / (inv1^2 + inv2^2 + 2 b) with b = (strength noise)^2, the equation of O'Brien et al. 2014
+    (doi:10.1371/journal.pone.0099676), on the signed inv1 of `signed_inv1`.
     """
     if not strength > 0:
         raise InputError("must be above 0", key="strength", value=strength)

@@ -69,7 +69,7 @@ def make_cells(tables: "list[LookupTable]", octaves: int, kind: np.dtype) -> Cel
     Returns
     -------
     Cells
-        See `Cells`.
+        With ends of the type `kind`.
     """
     # The lowest octave stands for the end; the cell after the last is that of the distance 0.5 itself.
     first, count = (_BIAS - 2 - octaves) << CELL_BITS, (octaves + 1) << CELL_BITS
@@ -128,16 +128,16 @@ def interpolate(uni: NDArray, table: Cells, slack: float, r1: NDArray, outside: 
 
     Parameters
     ----------
-    uni : array
-        Uniform image, -0.5 to 0.5.
+    uni : ndarray, shape (n,)
+        Uniform image, -0.5 to 0.5, of the type of the table's ends.
     table : Cells
-        (b1, n) or (n,) tabulated values.
+        Of one table.
     slack : float
-        Tolerance at the table's ends, as a share of its range.
-    r1 : array
-        R1, 1/s.
-    outside : array
-        Where the table ends, written in place.
+        How far beyond the ends of the branch a value still counts as the end, in the unit of `uni`.
+    r1 : ndarray of float32, shape (n,)
+        Takes R1 in 1/s: that of the nearest end beyond the branch, 0 where `uni` is not a number.
+    outside : ndarray of bool, shape (n,)
+        Takes where `uni` is beyond the branch or not a number.
     """
     low, high = np.full(_CHUNK, table.ends[0, 0]), np.full(_CHUNK, table.ends[0, 1])
     at, found = np.empty(_CHUNK, np.uint32), np.empty(_CHUNK, np.uint64)
@@ -172,27 +172,27 @@ def _place(b1: NDArray, grid: NDArray, rows: NDArray, weights: NDArray, unusable
 def interpolate_b1(
     uni: NDArray, b1: NDArray, grid: NDArray, tables: Cells, slack: float, r1: NDArray, outside: NDArray
 ) -> None:
-    """Fill `r1` and `outside` from tables over an even grid of B1; `b1` is float32.
+    """Fill `r1`, which may be `uni` itself, and `outside` from tables over an even grid of B1.
 
     The branch's ends are interpolated between neighboring tables, and R1 at one distance from them: so the tables'
     different ends leave no trace, and one cell serves both.
 
     Parameters
     ----------
-    uni : array
-        Uniform image, -0.5 to 0.5.
-    b1 : array
-        B1+ relative to nominal; None: 1 everywhere.
-    grid : array
-        (n,) values at which the table is known, rising.
+    uni : ndarray, shape (n,)
+        Uniform image, -0.5 to 0.5, of the type of the tables' ends.
+    b1 : ndarray of float32, shape (n,)
+        Flip angle relative to nominal. Beyond the grid its nearest end is taken, for 0, below and what is not finite 1.
+    grid : ndarray, shape (n_tables,)
+        B1 of each table, rising in even steps.
     tables : Cells
-        (b1, n) tabulated values.
+        One table for each value of `grid`.
     slack : float
-        Tolerance at the table's ends, as a share of its range.
-    r1 : array
-        R1, 1/s.
-    outside : array
-        Where the table ends, written in place.
+        How far beyond the ends of the branch a value still counts as the end, in the unit of `uni`.
+    r1 : ndarray of float32, shape (n,)
+        Takes R1 in 1/s: that of the nearest end beyond the branch, 0 where `uni` is not a number.
+    outside : ndarray of bool, shape (n,)
+        Takes where `uni` is beyond the branch or not a number, or `b1` not within the grid.
     """
     ends, width = tables.ends, np.uint32(tables.lines.size // tables.ends.shape[0])
     low, high = np.empty(_CHUNK, uni.dtype), np.empty(_CHUNK, uni.dtype)

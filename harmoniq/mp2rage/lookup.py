@@ -60,17 +60,17 @@ class LookupTable:
     t1_range: tuple[float, float]
 
     def r1(self, uni: ArrayLike) -> NDArray[np.float64]:
-        """Return R1 in 1/s at `uni`, clamped to the ends of the branch.
+        """Look up R1, by linear interpolation between the entries.
 
         Parameters
         ----------
-        uni : array
+        uni : array_like
             Uniform image, -0.5 to 0.5.
 
         Returns
         -------
-        array
-            R1 in 1/s at `uni`, clamped to the ends of the branch.
+        ndarray of float64, shape of `uni`
+            R1 in 1/s, clamped to the ends of the branch.
         """
         return np.interp(np.asarray(uni, dtype=np.float64), self.uni, 1.0 / self.t1)
 
@@ -182,6 +182,8 @@ def fit_r1(
     ------
     InputError
         When the shapes differ, or the timing leaves no monotonic branch.
+    ValueError
+        When `out` is not as described.
     """
     uni = np.asarray(uni)
     table = build_lookup(timing, 1.0, t1_range)

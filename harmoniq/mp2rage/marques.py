@@ -69,7 +69,7 @@ def fit_r1_marques(
     Parameters
     ----------
     out : path
-        The R1 map, 1/s, float32, on the images' grid; 0 where the scripts give no T1.
+        The R1 map, 1/s, float32, on the images' grid; 0 where the scripts give no T1 (0.25 with a B1+ map: `read_r1`).
     acquisition, b1_map, b1_scale
         As `harmoniq.mp2rage.volumes.fit_r1_files` takes them, and read in the same way.
     folder : path
@@ -84,7 +84,7 @@ def fit_r1_marques(
     Returns
     -------
     MarquesFit
-        See `MarquesFit`.
+        How many voxels have no T1, and with what the map was made.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def fit_r1_marques(
 
 
 def marques_job(timing: MP2RAGETiming, toolbox: Path, *, b1: bool) -> Job:
-    """Return the job that reads ``input.mat`` and writes T1 in s to ``t1.mat``.
+    """Make the job that reads ``input.mat`` and writes T1 in s to ``t1.mat``.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def marques_job(timing: MP2RAGETiming, toolbox: Path, *, b1: bool) -> Job:
     Returns
     -------
     Job
-        The job that reads ``input.mat`` and writes T1 in s to ``t1.mat``.
+        To be run in the folder of ``input.mat`` (`harmoniq.data.octave_job.run_job`).
     """
     call: tuple[str, ...]
     if b1:
@@ -174,12 +174,12 @@ def write_input(path: Path, uniform: NDArray, b1: NDArray | None) -> None:
 
     Parameters
     ----------
-    path : Path
-        File.
-    uniform : array
-        Uniform image.
-    b1 : array or None
-        B1+ relative to nominal; None: 1 everywhere.
+    path : path
+        The MATLAB file: ``uni`` and, where there is one, ``b1``.
+    uniform : ndarray, shape (x, y, z)
+        Uniform image, -0.5 to 0.5.
+    b1 : ndarray, shape (x, y, z), or None
+        Transmit field relative to nominal.
     """
     from scipy.io import savemat
 

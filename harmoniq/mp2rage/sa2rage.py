@@ -44,21 +44,22 @@ def sa2rage_ratio(b1: ArrayLike, timing: MP2RAGETiming, t1: ArrayLike = AVERAGE_
 
     Parameters
     ----------
-    b1 : array
-        B1+ relative to nominal; None: 1 everywhere.
+    b1 : array_like
+        Flip angle relative to nominal.
     timing : MP2RAGETiming
-        The sequence's timing (s, degrees).
-    t1 : array, optional
-        T1, s.
+        Of the SA2RAGE sequence; its efficiency is not used.
+    t1 : array_like, optional
+        In s.
 
     Returns
     -------
-    array
-        S1 over S2, shaped as `b1` and `t1` broadcast.
+    ndarray of float64
+        S1 over S2, signed, shaped as `b1` and `t1` broadcast.
 
     Notes
     -----
-    Equations 1 to 4 of Eggenschwiler et al. 2012.
+    The model of Eggenschwiler et al. 2012, as `harmoniq.mp2rage.signal.inversion_signals` with an efficiency of
+    -cos(B1 90 degrees).
     """
     factor = np.asarray(b1, dtype=np.float64)
     first, second = inversion_signals(t1, timing, factor, efficiency=-np.cos(factor * np.pi / 2))
@@ -71,14 +72,14 @@ def ratio_table(timing: MP2RAGETiming, t1: float = AVERAGE_T1) -> RatioTable:
     Parameters
     ----------
     timing : MP2RAGETiming
-        The sequence's timing (s, degrees).
+        Of the SA2RAGE sequence; its efficiency is not used.
     t1 : float, optional
-        T1, s.
+        In s.
 
     Returns
     -------
     RatioTable
-        See `RatioTable`.
+        The longest falling stretch of 0.05 to 2 times nominal that holds nominal.
 
     Raises
     ------
@@ -167,9 +168,14 @@ def b1_and_t1(
     b1, outside
         As `b1_from_ratio`.
 
+    Raises
+    ------
+    InputError
+        As `ratio_table` and `harmoniq.mp2rage.lookup.fit_r1`.
+
     Notes
     -----
-    Marques and Gruetter 2013, PLoS ONE 8:e69294, doi:10.1371/journal.pone.0069294.
+    The joint estimate of Marques and Gruetter 2013, PLoS ONE 8:e69294, doi:10.1371/journal.pone.0069294; four rounds.
     """
     from harmoniq.mp2rage.lookup import fit_r1
 

@@ -32,7 +32,8 @@ def fit_b1_files(
     acquisition : SA2RAGE
         Magnitudes, phases of any kind that `harmoniq.data.phase` knows, and timing.
     r1_map : path, optional
-        R1 in 1/s, not corrected for the transmit field, on any grid: each voxel then has its own T1.
+        R1 in 1/s, not corrected for the transmit field, on any grid: with `mp2rage` each voxel has its own T1, and
+        otherwise all have 1.5 s.
     mp2rage : MP2RAGETiming, optional
         Of that map: its uniform image is what the timing makes of R1.
     transform : ndarray, shape (4, 4), optional
@@ -62,22 +63,26 @@ def fit_b1_files(
 
 
 def load_ratio(acquisition: SA2RAGE) -> tuple[NDArray[np.float32], NDArray[np.bool_], Image]:
-    """Return the signed ratio of the first image to the second in tissue, where tissue is, and the first image.
+    """Read the images of an acquisition and return the ratio of the first to the second.
 
     Parameters
     ----------
     acquisition : SA2RAGE
-        The acquisition.
+        Magnitudes and phases.
 
     Returns
     -------
-    tuple (array, array of bool, Image)
-        The signed ratio of the first image to the second in tissue, where tissue is, and the first image.
+    ratio : ndarray of float32, shape (n_tissue,)
+        In the voxels of tissue, in C order; its sign is the cosine of the phases' difference.
+    tissue : ndarray of bool, shape (x, y, z)
+        Where the second image has a tenth of its top (its 99th percentile) or more.
+    grid : Image
+        The first image.
 
     Raises
     ------
     InputError
-        For images that cannot be read, are not on one grid, or have no signal.
+        For images that cannot be read, are not on one grid, or have no signal, and for phases of no known kind.
     """
     from harmoniq.data.phase import phase_to_radians
 

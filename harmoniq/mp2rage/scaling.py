@@ -1,8 +1,8 @@
 """Recognize how scanners and converters store the uniform image and phases, and bring them to one scale.
 
-The uniform image lies in [-0.5, 0.5] by its definition (Marques et al. 2010, doi:10.1016/j.neuroimage.2009.10.002,
-equation 3), but is stored in many ways. The rule looks at the range of the values after NIfTI's slope and intercept,
-with 2 % of the range allowed for what interpolation adds at its ends:
+The uniform image lies in [-0.5, 0.5] by its definition (Marques et al. 2010, doi:10.1016/j.neuroimage.2009.10.002), but
+is stored in many ways. The rule looks at the range of the values after NIfTI's slope and intercept, with 2 % of the
+range allowed for what interpolation adds at its ends:
 
 ==================  ========================  ============================================
 range of values     how it is stored          becomes
@@ -108,7 +108,7 @@ def uni_from_magnitudes(
     Returns
     -------
     ndarray of float32
-        From -0.5 to 0.5; 0 where both magnitudes are 0 or not finite.
+        From -0.5 to 0.5; 0 where a magnitude is 0 or not finite.
 
     Raises
     ------

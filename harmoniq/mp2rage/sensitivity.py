@@ -30,7 +30,21 @@ B1_FACTORS = (0.8, 1.2)
 
 @dataclass(frozen=True)
 class Mistake:
-    """A value that is assumed where another one is true."""
+    """A value that is assumed where another one is true.
+
+    Parameters
+    ----------
+    quantity : str
+        What is assumed, for example ``echo spacing``.
+    assumed, true : str
+        Both values with their units, as a reader sees them.
+    sequence : MP2RAGETiming
+        The true timing, which makes the signal.
+    table : MP2RAGETiming
+        The assumed one, by which R1 is looked up.
+    b1 : float
+        The true flip angle relative to nominal, where 1 is assumed.
+    """
 
     quantity: str
     assumed: str
@@ -71,13 +85,15 @@ def largest_dependence(table: "pd.DataFrame") -> tuple[str, float]:
 
     Parameters
     ----------
-    table : DataFrame
-        Lookup table of R1, 1/s.
+    table : pandas.DataFrame
+        As `sensitivity_table` returns it.
 
     Returns
     -------
-    tuple (str, float)
-        The quantity on which R1 depends most in a sensitivity table, and its change in percent.
+    quantity : str
+        As in the table.
+    change : float
+        Size of the largest change of R1, in percent of R1.
     """
     sizes = table.filter(regex="^t1_").abs().max(axis=1).to_numpy()
     largest = int(np.nanargmax(sizes))

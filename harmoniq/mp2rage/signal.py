@@ -1,6 +1,6 @@
 """The signals of the two gradient-echo trains of MP2RAGE, and the uniform image made of them.
 
-Marques et al. 2010, NeuroImage 49:1271, doi:10.1016/j.neuroimage.2009.10.002 (equations 1 to 3 and appendix).
+Marques et al. 2010, NeuroImage 49:1271, doi:10.1016/j.neuroimage.2009.10.002 (theory and appendix).
 """
 
 import numpy as np
@@ -33,13 +33,15 @@ def inversion_signals(
 
     Returns
     -------
-    tuple of ndarray
-        Signed signals of the first and second train per unit of proton density, without T2* decay and without the
-        receive field; negative before recovery through zero.
+    first, second : ndarray of float64
+        Signed signals of both trains per unit of proton density, without T2* decay and without the receive field;
+        negative before recovery through zero. Shaped as `t1` and `b1` broadcast.
 
     Notes
     -----
-    Equations 1 to 3 of Marques et al. 2010.
+    With E1 = exp(-TRF / T1), c = cos(B1 angle) E1, m pulses that add S = (1 - E1)(1 - c^m) / (1 - c) and gaps with
+    E = exp(-gap / T1): a train takes M to M c^m + S, a gap M to M E + 1 - E, the inversion M to -efficiency M (Marques
+    et al. 2010, appendix).
     """
     t1, b1 = np.broadcast_arrays(np.asarray(t1, dtype=np.float64), np.asarray(b1, dtype=np.float64))
     before, after = timing.shots
@@ -79,7 +81,7 @@ def uniform_image(inv1: ArrayLike, inv2: ArrayLike) -> NDArray:
 
     Notes
     -----
-    Equation 3 of Marques et al. 2010.
+    The definition of Marques et al. 2010.
 
     Examples
     --------

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from harmoniq.data.acquisitions import MP2RAGE, MP2RAGETiming
 from harmoniq.data.errors import InputError
-from harmoniq.data.images import Image, load_image, save_image
+from harmoniq.data.images import Image, load_image, same_grid, save_image
 
 if TYPE_CHECKING:
     from harmoniq.mp2rage.b1 import TransmitField
@@ -32,7 +32,7 @@ def fit_r1_files(
     Parameters
     ----------
     out : path
-        The R1 map, 1/s, float32, on the images' grid.
+        The R1 map, 1/s, float32, on the images' grid; at the nearest end of the table where the value is beyond it.
     acquisition : MP2RAGE
         Images and timing.
     b1_map : path, optional
@@ -41,12 +41,13 @@ def fit_r1_files(
     b1_scale : float, optional
         What nominal reads as in `b1_map`; recognized otherwise.
     outside_out : path, optional
-        Mask of the voxels whose value is not a measurement: outside the lookup table's range.
+        Mask (uint8) of the voxels whose value is not a measurement: outside the lookup table's range, or without a
+        usable B1+.
 
     Returns
     -------
     float
-        Fraction of the voxels outside the lookup table's monotonic range.
+        Fraction of the voxels in that mask.
 
     Raises
     ------
@@ -83,40 +84,56 @@ def _fit_slabs(
     return outside
 
 
-def load_uniform(acquisition: MP2RAGE) -> tuple[np.ndarray, Image]:
-    """Return the uniform image of an acquisition, -0.5 to 0.5, and an image on its grid.
+def load_uniform(acquisition: MP2RAGE) -> tuple[NDArray[np.float32], Image]:
+    """Read the uniform image of an acquisition.
 
-    It is computed from the magnitudes of both inversions, and their phases where they are there, when there is none.
+    Where there is none it is computed from the magnitudes of both inversions, and their phases if they are there.
 
     Parameters
     ----------
     acquisition : MP2RAGE
-        The acquisition.
+        With a uniform image, or both inversions.
 
     Returns
     -------
-    tuple (array, Image)
-        The uniform image of an acquisition, -0.5 to 0.5, and an image on its grid.
+    uniform : ndarray of float32, shape (x, y, z)
+        From -0.5 to 0.5.
+    like : Image
+        The file that was read first: its grid is that of `uniform`; its data may have been overwritten.
 
     Raises
     ------
     InputError
-        For images that cannot be read or scaled; the file is named.
+        For images that cannot be read or scaled, or do not lie on one grid; the file is named.
     """
-    from harmoniq.mp2rage.scaling import normalize_uni, uni_from_magnitudes
+    from harmoniq.mp2rage.scaling import uni_from_magnitudes
 
-    uni = acquisition.uni
-    if uni is not None:
-        image = load_image(uni, ndim=3)
-        try:
-            return normalize_uni(image.data, in_place=True), image
-        except InputError as error:
-            raise InputError(error.problem, file=uni, key=error.key, value=error.value, remedy=error.remedy) from error
+    if acquisition.uni is not None:
+        return _read_uniform(acquisition.uni)
     assert acquisition.inv1 is not None and acquisition.inv2 is not None
     first, second = (load_image(path, ndim=3) for path in (acquisition.inv1, acquisition.inv2))
     paths = (acquisition.inv1_phase, acquisition.inv2_phase)
-    phases = (None if path is None else load_image(path, ndim=3).data for path in paths)
-    return uni_from_magnitudes(first.data, second.data, *phases), first
+    phases = [None if path is None else load_image(path, ndim=3) for path in paths]
+    for image in (second, *phases):
+        if image is not None:
+            same_grid(first, image)
+    try:
+        values = (None if image is None else image.data for image in phases)
+        return uni_from_magnitudes(first.data, second.data, *values), first
+    except InputError as error:
+        file = acquisition.inv1_phase or acquisition.inv1
+        raise InputError(error.problem, file=file, key=error.key, value=error.value, remedy=error.remedy) from error
+
+
+def _read_uniform(path: Path) -> tuple[NDArray[np.float32], Image]:
+    """Read a uniform image, scaled to -0.5 to 0.5 in the place of the image's data."""
+    from harmoniq.mp2rage.scaling import normalize_uni
+
+    image = load_image(path, ndim=3)
+    try:
+        return normalize_uni(image.data, in_place=True), image
+    except InputError as error:
+        raise InputError(error.problem, file=path, key=error.key, value=error.value, remedy=error.remedy) from error
 
 
 def suppress_background_files(uni: Path, inv1: Path, inv2: Path, out: Path) -> None:
@@ -125,21 +142,22 @@ def suppress_background_files(uni: Path, inv1: Path, inv2: Path, out: Path) -> N
     Parameters
     ----------
     uni, inv1, inv2 : path
-        Uniform image, and the magnitudes of both inversions.
+        Uniform image in any of its ranges, and the magnitudes of both inversions.
     out : path
         0 to 4095, int16, as scanners write it.
 
     Raises
     ------
     InputError
-        For images that cannot be read or scaled; the file is named.
+        For images that cannot be read or scaled, or do not lie on one grid; the file is named.
     """
     from harmoniq.mp2rage.background import corner_noise, suppress_background
-    from harmoniq.mp2rage.scaling import normalize_uni
 
-    image = load_image(uni, ndim=3)
-    uniform = normalize_uni(image.data, in_place=True)
-    first, second = (load_image(path, ndim=3).data for path in (inv1, inv2))
+    uniform, image = _read_uniform(uni)
+    inversions = [load_image(path, ndim=3) for path in (inv1, inv2)]
+    for inversion in inversions:
+        same_grid(image, inversion)
+    first, second = (inversion.data for inversion in inversions)
     noise = corner_noise(second)
     robust = np.empty(uniform.shape, np.int16, order="F")
     for start in range(0, uniform.shape[2], _SLAB):
