@@ -13,19 +13,19 @@ from harmoniq.data.kernels import compiled
 
 @compiled
 def arlo(signal: NDArray, times: NDArray, rate: NDArray) -> None:
-    """Fill `rate`; needs three echoes.
+    """Fill `rate`; there must be three echoes or more.
 
     Over each triplet, S is the integral and D the fall from its first to its last echo, so S = T2* D. Pei et al. take
     T2* = sum(S (S + w D)) / sum(D (S + w D)) with w = d / 3, which is Simpson's weight of the last echo.
 
     Parameters
     ----------
-    signal : array
-        (voxels, echoes) magnitudes, in the image's unit.
-    times : array
-        (echoes,) echo times, s.
-    rate : array
-        R2*, 1/s.
+    signal : ndarray, shape (n, n_echo)
+        Magnitudes, in any unit.
+    times : ndarray, shape (n_echo,)
+        Echo times in s, rising; any spacing.
+    rate : ndarray, shape (n,)
+        Takes R2* in 1/s; 0 where the signal has no area.
     """
     weights = np.empty((times.size - 2, 3))
     for echo in range(times.size - 2):

@@ -41,7 +41,7 @@ class FieldGradients:
     Parameters
     ----------
     gradients : ndarray of float32, shape (3, ...)
-        In uT/m along the three voxel axes; 0 where there is no estimate.
+        In uT/m along the three voxel axes, lowered where they are doubtful; 0 where there is no estimate.
     trust : ndarray of float32, shape (...)
         From 0 (noise, or no signal) to 1.
     """
@@ -53,23 +53,22 @@ class FieldGradients:
 def field_gradients(
     phase: ArrayLike, magnitude: ArrayLike, echo_times: ArrayLike, voxel_sizes: ArrayLike
 ) -> NDArray[np.float32]:
-    """Compute the main field's gradients along the voxel axes; see `estimate_field`.
+    """Compute the main field's gradients along the voxel axes.
 
     Parameters
     ----------
-    phase : array
-        (x, y, z, echoes) phases, radians.
-    magnitude : array
-        (x, y, z, echoes) magnitudes.
-    echo_times : array
-        (echoes,) echo times, s.
-    voxel_sizes : array
-        (3,) edges of a voxel, mm.
+    phase, magnitude, echo_times, voxel_sizes
+        As `estimate_field` takes them.
 
     Returns
     -------
-    ndarray of float32, shape (3, ...)
+    ndarray of float32, shape (3, x, y, z)
         In uT/m; 0 where there is no estimate.
+
+    Raises
+    ------
+    InputError
+        As `estimate_field`.
     """
     return estimate_field(phase, magnitude, echo_times, voxel_sizes).gradients
 
@@ -100,12 +99,12 @@ def estimate_field(
     Returns
     -------
     FieldGradients
-        See `FieldGradients`.
+        On the grid of the images.
 
     Raises
     ------
     InputError
-        When shapes do not fit, or there are fewer than two echoes.
+        When shapes do not fit, there are fewer than two echoes, echo times do not rise, or edges are not above 0.
     """
     phase, magnitude = np.asarray(phase), np.asarray(magnitude)
     times, sizes = np.asarray(echo_times, dtype=np.float64), np.asarray(voxel_sizes, dtype=np.float64)

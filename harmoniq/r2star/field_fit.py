@@ -159,30 +159,24 @@ def local_fit(
     scatter: NDArray,
     coherence: NDArray,
 ) -> None:
-    """Fill the gradient (rad/s per edge; 3, x, y, z), and what says how far it can be trusted (x, y, z).
+    """Fill the gradient around each voxel of some planes, and what says how far it can be trusted.
 
-    Inputs are those of `pair_slopes`; outputs hold the planes (third axis) from `planes[0]` to before `planes[1]`.
-    `scatter` is the variance of the slopes around the fit, (rad/s)^2, negative where there is no fit; `coherence` the
-    mean quality of the pairs. The square of a gradient is lowered by DOUBT times its variance.
+    The square of a gradient is lowered by DOUBT times its variance.
 
     Parameters
     ----------
-    slopes : array
-        (voxels, 3) differences of frequency between neighbors, Hz.
-    information : array
-        (voxels, 3) inverse variances of the slopes.
-    quality : array
-        (voxels,) share of neighbors that fit, 0 to 1.
-    ratios : array
-        (voxels, echoes) complex ratios of neighbors.
+    slopes, information, quality : ndarray, shape (x, y, z, 3)
+        Of each voxel and its next neighbor along each axis, as `harmoniq.r2star.field_kernels.pair_slopes` fills them.
+    ratios : ndarray, shape (2,)
+        Squared ratio of a voxel's third edge to its first and its second: the field has no sources.
     planes : tuple (int, int)
-        Axes of the plane.
-    gradients : array
-        (x, y, z, 3) gradients of the main field, T/m.
-    scatter : array
-        (voxels,) scatter about the line.
-    coherence : array
-        (voxels,) 0 to 1.
+        First plane along the third axis that is fitted, and the one after the last.
+    gradients : ndarray, shape (3, x, y, n_planes)
+        Takes the gradient in rad/s per voxel edge; 0 where there is no fit.
+    scatter : ndarray, shape (x, y, n_planes)
+        Takes the variance of the slopes around the fit, (rad/s)^2; -1 where there is no fit.
+    coherence : ndarray, shape (x, y, n_planes)
+        Takes the mean quality of the pairs, weighted by their information, 0 to 1.
     """
     matrix, vector, right = np.zeros((UNKNOWNS, UNKNOWNS)), np.zeros(UNKNOWNS), np.zeros(UNKNOWNS)
     voxel, totals = np.zeros(3, np.int64), np.zeros(4)

@@ -45,23 +45,26 @@ def phase_slope(theta: NDArray, weight: NDArray, times: NDArray) -> tuple[float,
     """Fit offset + slope t + alternation (-1)^echo to wrapped phases.
 
     The alternation takes up what readouts of alternating polarity, or two interleaved trains, add to every other echo;
-    it needs three echoes. Returned are the slope (rad/s), its information (the inverse of its variance, in units of
-    the variance of a phase of weight 1) and its quality: from 1 to 0 where phases are off the line by so much that they
-    may be noise, whose wrapped slopes scatter more than linear theory says.
+    it needs three echoes.
 
     Parameters
     ----------
-    theta : array
-        Parameters.
-    weight : array
-        (n,) weights.
-    times : array
-        (echoes,) echo times, s.
+    theta : ndarray, shape (n_echo,)
+        Phases in rad, wrapped or not.
+    weight : ndarray, shape (n_echo,)
+        Inverse variances of the phases, in any unit.
+    times : ndarray, shape (n_echo,)
+        Echo times in s, rising.
 
     Returns
     -------
-    tuple (float, float, float)
-        Slope (radians per s), its inverse variance, and how far the phases follow the line, 0 to 1.
+    slope : float
+        In rad/s; 0 where the line cannot be told.
+    information : float
+        Inverse of the slope's variance, in units of the variance of a phase of weight 1.
+    quality : float
+        From 1 to 0 where phases are off the line by so much that they may be noise, whose wrapped slopes scatter more
+        than linear theory says.
     """
     count = times.size
     slope = _first_slope(theta, weight, times)
@@ -104,27 +107,23 @@ def pair_slopes(
     information: NDArray,
     quality: NDArray,
 ) -> None:
-    """Fill slope (rad/s), information and quality of each voxel and its next neighbor along each axis.
+    """Fill slope, information and quality of each voxel and its next neighbor along each axis, as `phase_slope`.
 
-    Inputs have shape (x, y, z, n_echo), outputs (x, y, z, 3), 0 where there is no neighbor or the first echo of both is
-    below `smallest`. The variance of a phase difference is noise^2 (1/m1^2 + 1/m2^2), whose inverse is its weight.
+    The variance of a phase difference is noise^2 (1/m1^2 + 1/m2^2), whose inverse is its weight.
 
     Parameters
     ----------
-    magnitude : array
-        (x, y, z, echoes) magnitudes.
-    phase : array
-        (x, y, z, echoes) phases, radians.
-    times : array
-        (echoes,) echo times, s.
+    magnitude : ndarray, shape (x, y, z, n_echo)
+        In any unit, finite.
+    phase : ndarray, shape (x, y, z, n_echo)
+        In rad, wrapped or not; finite.
+    times : ndarray, shape (n_echo,)
+        Echo times in s, rising.
     smallest : float
-        Smallest weight that counts.
-    slopes : array
-        (voxels, 3) differences of frequency between neighbors, Hz.
-    information : array
-        (voxels, 3) inverse variances of the slopes.
-    quality : array
-        (voxels,) share of neighbors that fit, 0 to 1.
+        Magnitude of the first echo, in the unit of `magnitude`, below which a voxel has no pairs.
+    slopes, information, quality : ndarray, shape (x, y, z, 3)
+        Take the difference of the angular frequencies (neighbor minus voxel, rad/s), its information, and its quality
+        from 0 to 1; 0 where a voxel has no neighbor, or one of both is below `smallest`.
     """
     nx, ny, nz, count = magnitude.shape
     theta, weight = np.zeros(count), np.zeros(count)

@@ -7,10 +7,11 @@ doi:10.1002/1522-2594(200009)44:3<358::AID-MRM3>3.0.CO;2-S).
 The decay S0 A(TE) exp(-R2* TE) with the known attenuation A is fitted by least squares, in which dephased echoes weigh
 little. Every method then fits the signal that this model restores,
 
-    restored = model + A (signal - A model),
+    restored = model + w A (signal - A model),
 
 which is the signal itself where A is 1, the undephased decay where there is no noise, and of which plain least squares
-has the same solution as of the attenuated model. Noise is never amplified, as a division by A would.
+has the same solution as of the attenuated model. The weight w of an echo falls from 1 to 0 as A falls from 0.5 to 0.3,
+and does not rise again. Noise is never amplified, as a division by A would.
 """
 
 from collections.abc import Sequence
@@ -51,8 +52,13 @@ def attenuation(
 
     Returns
     -------
-    ndarray, shape (..., n_echo)
+    ndarray of float64, shape (..., n_echo)
         Signal over that without gradient; negative beyond odd zeros of the sinc.
+
+    Raises
+    ------
+    InputError
+        As `edge_frequencies`.
     """
     from harmoniq.r2star.gradient_kernels import fill_attenuation
 
@@ -63,19 +69,19 @@ def attenuation(
 
 
 def edge_frequencies(gradients: ArrayLike, voxel_sizes: ArrayLike) -> NDArray[np.float64]:
-    """Return the difference of the frequency between both ends of each voxel edge, in rad/s, shape (3, ...).
+    """Compute by how much the frequency differs between both ends of each voxel edge.
 
     Parameters
     ----------
-    gradients : array
-        (x, y, z, 3) gradients of the main field, T/m.
-    voxel_sizes : array
-        (3,) edges of a voxel, mm.
+    gradients : array_like, shape (3, ...)
+        Of the main field, in uT/m along the voxel axes.
+    voxel_sizes : array_like, shape (3,)
+        Edges in mm.
 
     Returns
     -------
-    array
-        The difference of the frequency between both ends of each voxel edge, in rad/s, shape (3, ...).
+    ndarray of float64, shape (3, ...)
+        In rad/s: gamma G d.
 
     Raises
     ------
@@ -191,6 +197,11 @@ def expected_bias(
     -------
     ndarray of float32, shape (...)
         Of the least-squares fit to noise-free magnitudes, relative to `r2star`: 0.05 is 5 % too high.
+
+    Raises
+    ------
+    InputError
+        As `edge_frequencies`, and for echo times that do not rise.
     """
     from harmoniq.r2star.fit import fit_r2star
 

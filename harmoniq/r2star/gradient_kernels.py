@@ -26,21 +26,21 @@ def _sinc(x: float) -> float:
 
 @compiled
 def fill_attenuation(edges: NDArray, times: NDArray, boxes: NDArray, factors: NDArray) -> None:
-    """Fill (n, n_echo) with the attenuation; `edges` (n, 3) is the frequency across each edge, in rad/s.
+    """Fill the attenuation of voxels at each echo.
 
     Along `boxes` it is that of a box, along the other axes that of encoding: an echo keeps its signal until the
     gradient has shifted it out of k-space.
 
     Parameters
     ----------
-    edges : array
-        (3,) edges of the voxel, m.
-    times : array
-        (echoes,) echo times, s.
-    boxes : array
-        (3,) whether an axis is a box.
-    factors : array
-        (voxels, echoes) share of the signal that dephasing leaves.
+    edges : ndarray, shape (n, 3)
+        Difference of the frequency across each edge of a voxel, in rad/s.
+    times : ndarray, shape (n_echo,)
+        Echo times in s.
+    boxes : ndarray of bool, shape (3,)
+        Along which axes a voxel is a box.
+    factors : ndarray, shape (n, n_echo)
+        Takes the signal over that without gradient, -0.22 to 1.
     """
     for voxel in range(edges.shape[0]):
         for echo in range(times.size):
@@ -56,19 +56,19 @@ def fill_attenuation(edges: NDArray, times: NDArray, boxes: NDArray, factors: ND
 
 @compiled
 def fill_weights(factors: NDArray, weights: NDArray) -> int:
-    """Fill one voxel's echo weights, which never rise; return how many are above 0.
+    """Fill one voxel's echo weights, which never rise.
 
     Parameters
     ----------
-    factors : array
-        (voxels, echoes) share of the signal that dephasing leaves.
-    weights : array
-        Weights.
+    factors : ndarray, shape (n_echo,)
+        Attenuation at each echo.
+    weights : ndarray, shape (n_echo,)
+        Takes 1 down to an attenuation of 0.5, and 0 from 0.3 on.
 
     Returns
     -------
     int
-        How many are above 0.
+        How many weights are above 0.
     """
     lowest, used = 1.0, 0
     for echo in range(factors.size):
@@ -119,27 +119,29 @@ def _start(signal: NDArray, times: NDArray, factors: NDArray, weights: NDArray) 
 def attenuated_nlls(
     signal: NDArray, times: NDArray, factors: NDArray, weights: NDArray, limit: float
 ) -> tuple[float, float]:
-    """Fit amplitude (at the first echo) and rate of factor exp(-rate t) by least squares.
+    """Fit amplitude and rate of one voxel's factor exp(-rate t) by weighted least squares.
 
     The amplitude is projected out, and steps that do not help are halved, as in `harmoniq.r2star.nlls`.
 
     Parameters
     ----------
-    signal : array
-        (voxels, echoes) magnitudes, in the image's unit.
-    times : array
-        (echoes,) echo times, s.
-    factors : array
-        (voxels, echoes) share of the signal that dephasing leaves.
-    weights : array
-        Weights.
+    signal : ndarray, shape (n_echo,)
+        Magnitudes, in any unit.
+    times : ndarray, shape (n_echo,)
+        Echo times in s.
+    factors : ndarray, shape (n_echo,)
+        Attenuation at each echo.
+    weights : ndarray, shape (n_echo,)
+        0 to 1, falling; echoes after the first 0 are not used.
     limit : float
-        Largest R2*, 1/s.
+        Largest rate, in 1/s.
 
     Returns
     -------
-    tuple (float, float)
-        Amplitude, in the signal's unit, and rate, 1/s.
+    amplitude : float
+        At the first echo, without attenuation, in the signal's unit; 0 where there is none.
+    rate : float
+        In 1/s, from 0 to `limit`.
     """
     here = min(max(_start(signal, times, factors, weights), 0.0), limit)
     c0, c1, c2, b0, b1 = _sums(signal, times, factors, weights, here)
@@ -171,22 +173,22 @@ def attenuated_nlls(
 
 @compiled
 def restore(signal: NDArray, times: NDArray, edges: NDArray, boxes: NDArray, limit: float, corrected: NDArray) -> None:
-    """Replace each voxel's signal (n, n_echo) by the one without attenuation, in place; see `restore_decay`.
+    """Replace each voxel's signal by the one without attenuation, as `harmoniq.r2star.gradient_correction` says.
 
     Parameters
     ----------
-    signal : array
-        (voxels, echoes) magnitudes, in the image's unit.
-    times : array
-        (echoes,) echo times, s.
-    edges : array
-        (3,) edges of the voxel, m.
-    boxes : array
-        (3,) whether an axis is a box.
+    signal : ndarray, shape (n, n_echo)
+        Magnitudes, in any unit; overwritten where a correction is made.
+    times : ndarray, shape (n_echo,)
+        Echo times in s.
+    edges : ndarray, shape (n, 3)
+        Difference of the frequency across each edge of a voxel, in rad/s.
+    boxes : ndarray of bool, shape (3,)
+        Along which axes a voxel is a box.
     limit : float
-        Largest R2*, 1/s.
-    corrected : array
-        Restored signal, written in place.
+        Rate in 1/s from which a decay is not believed.
+    corrected : ndarray of bool, shape (n,)
+        Takes where a correction was made.
     """
     count = times.size
     factors, weights = np.zeros((1, count)), np.zeros(count)

@@ -27,24 +27,32 @@ _EXAMPLE_GRADIENT, _EXAMPLE_RATE = 100.0, 20.0
 
 @dataclass(frozen=True, eq=False)
 class GradientReport:
-    """Warning map (uint8, see `WARNINGS`) and facts for the sidecar."""
+    """What is to be said about one acquisition.
+
+    Parameters
+    ----------
+    warnings : ndarray of uint8, shape (x, y, z)
+        One of `WARNINGS` in each voxel.
+    facts : dict
+        For the sidecar: size of the gradients in tissue (uT/m), and fractions of the tissue by warning.
+    """
 
     warnings: NDArray[np.uint8]
     facts: dict[str, Any]
 
 
 def tissue(first_echo: NDArray) -> NDArray[np.bool_]:
-    """Return where the first echo has a tenth of the image's top or more.
+    """Tell tissue from air by the first echo.
 
     Parameters
     ----------
-    first_echo : array
-        (voxels,) magnitude of the first echo.
+    first_echo : ndarray, any shape
+        Magnitudes.
 
     Returns
     -------
-    array of bool
-        Where the first echo has a tenth of the image's top or more.
+    ndarray of bool, of that shape
+        Where it has a tenth of the image's top (the 99th percentile above 0) or more.
     """
     values = first_echo[first_echo > 0]
     return first_echo >= _TISSUE * float(np.quantile(values, 0.99)) if values.size else np.zeros(first_echo.shape, bool)
@@ -69,15 +77,17 @@ def report_gradients(
         Tissue; where the decay was corrected.
     r2star : array_like, shape (x, y, z)
         Fitted, in 1/s.
-    echo_times, voxel_sizes : array_like
-        In s and mm.
+    echo_times : array_like, shape (n_echo,)
+        In s.
+    voxel_sizes : array_like, shape (3,)
+        In mm.
     boxes : sequence of three bool, optional
         As `harmoniq.r2star.gradient_correction.attenuation` takes them.
 
     Returns
     -------
     GradientReport
-        See `GradientReport`.
+        Warning map and facts.
     """
     bias = np.zeros(inside.shape, np.float32)
     known = inside & (estimate.trust > 0)

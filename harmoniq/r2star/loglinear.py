@@ -20,12 +20,12 @@ def loglinear(signal: NDArray, times: NDArray, rate: NDArray) -> None:
 
     Parameters
     ----------
-    signal : array
-        (voxels, echoes) magnitudes, in the image's unit.
-    times : array
-        (echoes,) echo times, s.
-    rate : array
-        R2*, 1/s.
+    signal : ndarray, shape (n, n_echo)
+        Magnitudes, in any unit.
+    times : ndarray, shape (n_echo,)
+        Echo times in s, rising.
+    rate : ndarray, shape (n,)
+        Takes R2* in 1/s; 0 where fewer than two echoes are above 0.
     """
     for voxel in range(signal.shape[0]):
         n, st, sl, stt, stl = 0, 0.0, 0.0, 0.0, 0.0
@@ -48,12 +48,12 @@ def iwls(signal: NDArray, times: NDArray, rate: NDArray) -> None:
 
     Parameters
     ----------
-    signal : array
-        (voxels, echoes) magnitudes, in the image's unit.
-    times : array
-        (echoes,) echo times, s.
-    rate : array
-        R2*, 1/s.
+    signal : ndarray, shape (n, n_echo)
+        Magnitudes, in any unit; echoes at or below 0 are left out.
+    times : ndarray, shape (n_echo,)
+        Echo times in s, rising.
+    rate : ndarray, shape (n,)
+        Takes R2* in 1/s; 0 where fewer than two echoes are above 0.
     """
     count = times.size
     logs, weights = np.empty(count), np.empty(count)

@@ -50,16 +50,16 @@ def nlls(signal: NDArray, times: NDArray, rate: NDArray, spacing: float, limit: 
 
     Parameters
     ----------
-    signal : array
-        (voxels, echoes) magnitudes, in the image's unit.
-    times : array
-        (echoes,) echo times, s.
-    rate : array
-        R2*, 1/s.
+    signal : ndarray, shape (n, n_echo)
+        Magnitudes, in any unit.
+    times : ndarray, shape (n_echo,)
+        Echo times in s, rising.
+    rate : ndarray, shape (n,)
+        R2* in 1/s: the start on entry, the fit afterwards.
     spacing : float
-        Spacing of the echoes, s.
+        Echo spacing in s where it is even, and 0 where it is not.
     limit : float
-        Largest R2*, 1/s.
+        Largest R2*, in 1/s.
     """
     lags = times - times[0]
     for voxel in range(signal.shape[0]):

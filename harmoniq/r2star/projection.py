@@ -16,10 +16,10 @@ def normalize(signal: NDArray, scale: NDArray) -> None:
 
     Parameters
     ----------
-    signal : array
-        (voxels, echoes) magnitudes, in the image's unit.
-    scale : array
-        S0 that fits best, in the signal's unit.
+    signal : ndarray, shape (n, n_echo)
+        Magnitudes in the image's unit on entry, relative to the largest echo afterwards.
+    scale : ndarray, shape (n,)
+        Takes the largest echo, in the image's unit.
     """
     for voxel in range(signal.shape[0]):
         largest = 0.0
@@ -40,14 +40,14 @@ def project(signal: NDArray, times: NDArray, rate: NDArray, amplitude: NDArray) 
 
     Parameters
     ----------
-    signal : array
-        (voxels, echoes) magnitudes, in the image's unit.
-    times : array
-        (echoes,) echo times, s.
-    rate : array
-        R2*, 1/s.
-    amplitude : array
-        S0, in the signal's unit.
+    signal : ndarray, shape (n, n_echo)
+        Magnitudes, in any unit.
+    times : ndarray, shape (n_echo,)
+        Echo times in s.
+    rate : ndarray, shape (n,)
+        R2* in 1/s.
+    amplitude : ndarray, shape (n,)
+        Takes the signal at the first echo's time, in the unit of `signal`; 0 or above.
     """
     for voxel in range(signal.shape[0]):
         above, below = 0.0, 0.0
@@ -70,31 +70,28 @@ def finish(
     s0: NDArray,
     residual: NDArray,
 ) -> None:
-    """Fill signal at TE 0 and root mean square residual in the unit of the data.
-
-    `amplitude` at the first echo is taken where it is `given`, and otherwise filled as `project` does. With even
-    spacing of the echoes (above 0) the exponentials are powers of one.
+    """Fill the signal at TE 0 and the root mean square residual, in the unit of the data.
 
     Parameters
     ----------
-    signal : array
-        (voxels, echoes) magnitudes, in the image's unit.
-    times : array
-        (echoes,) echo times, s.
+    signal : ndarray, shape (n, n_echo)
+        Magnitudes as `normalize` leaves them.
+    times : ndarray, shape (n_echo,)
+        Echo times in s.
     spacing : float
-        Spacing of the echoes, s.
-    scale : array
-        S0 that fits best, in the signal's unit.
-    rate : array
-        R2*, 1/s.
-    amplitude : array
-        S0, in the signal's unit.
+        Echo spacing in s where it is even, and 0 where it is not: if even, the exponentials are powers of one.
+    scale : ndarray, shape (n,)
+        As `normalize` fills it, in the image's unit.
+    rate : ndarray, shape (n,)
+        R2* in 1/s.
+    amplitude : ndarray, shape (n,)
+        Normalized signal at the first echo's time; filled as `project` does unless it is `given`. 0 without signal.
     given : bool
-        Whether S0 is given.
-    s0 : array
-        S0, in the signal's unit.
-    residual : array
-        (voxels,) sum of squared residuals.
+        Whether `amplitude` holds it already.
+    s0 : ndarray, shape (n,)
+        Takes the signal at TE 0, in the image's unit.
+    residual : ndarray, shape (n,)
+        Takes the root mean square over the echoes of data minus fit, in the image's unit.
     """
     count = times.size
     decay = np.ones(count)

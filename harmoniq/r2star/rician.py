@@ -19,17 +19,23 @@ SMALLEST_AMPLITUDE = 0.01
 
 @compiled
 def bessel(x: float) -> tuple[float, float]:
-    """Return log I0(x) and I1(x) / I0(x) for x at or above 0.
+    """Approximate the modified Bessel functions of the first kind, of orders 0 and 1.
 
     Parameters
     ----------
     x : float
-        Argument of the Bessel functions.
+        At or above 0.
 
     Returns
     -------
-    tuple (float, float)
-        Log I0(x) and I1(x) / I0(x) for x at or above 0.
+    log_i0 : float
+        Logarithm of I0(x).
+    ratio : float
+        I1(x) / I0(x).
+
+    Notes
+    -----
+    Abramowitz and Stegun, Handbook of Mathematical Functions, 9.8.1 to 9.8.4.
     """
     if x < 3.75:
         t = (x / 3.75) ** 2
@@ -97,24 +103,23 @@ def _newton_step(
 
 @compiled
 def rician(signal: NDArray, times: NDArray, rate: NDArray, amplitude: NDArray, noise: NDArray, limit: float) -> None:
-    """Refine `rate` (between 0 and `limit`) and `amplitude` (at the first echo), which hold the start.
-
-    `noise` is the standard deviation of the real and of the imaginary part, in the unit of `signal`.
+    """Refine `rate` and `amplitude`, which hold the start, to the largest likelihood.
 
     Parameters
     ----------
-    signal : array
-        (voxels, echoes) magnitudes, in the image's unit.
-    times : array
-        (echoes,) echo times, s.
-    rate : array
-        R2*, 1/s.
-    amplitude : array
-        S0, in the signal's unit.
-    noise : array
-        (voxels,) standard deviation of the noise.
+    signal : ndarray, shape (n, n_echo)
+        Magnitudes, in any unit.
+    times : ndarray, shape (n_echo,)
+        Echo times in s.
+    rate : ndarray, shape (n,)
+        R2* in 1/s: the start on entry, the fit between 0 and `limit` afterwards.
+    amplitude : ndarray, shape (n,)
+        Signal at the first echo's time, in the unit of `signal`: the start on entry, the fit afterwards. Voxels where
+        it is not above 0 are left as they are.
+    noise : ndarray, shape (n,)
+        Standard deviation of the real and of the imaginary part, in the unit of `signal`.
     limit : float
-        Largest R2*, 1/s.
+        Largest R2*, in 1/s.
     """
     for voxel in range(signal.shape[0]):
         if not amplitude[voxel] > 0.0:

@@ -25,12 +25,12 @@ from harmoniq.data.octave import (
 )
 from harmoniq.data.octave_job import Job, new_folder, run_job
 from harmoniq.data.octave_standins import SEPIA_ALWAYS, SEPIA_OCTAVE
+from harmoniq.r2star.field import GYROMAGNETIC_RATIO
 from harmoniq.r2star.volumes import load_series
 
 TITLE = TOOLBOXES["sepia"].title
 _MAGNITUDE, _HEADER, _MASK, _RESULTS = "mag4D.nii", "header.mat", "mask.nii", "results"
-# Proton's gyromagnetic ratio over 2 pi, Hz/T.
-_GYRO = 42.57747892e6
+
 # SEPIA wants a field strength; its R2* does not depend on it.
 _FIELD = 3.0
 # Relative difference of echo spacings that still counts as even.
@@ -39,7 +39,23 @@ _EVEN = 1e-3
 
 @dataclass(frozen=True)
 class SepiaMethod:
-    """A method of SEPIA and what is to be known of it."""
+    """A method of SEPIA and what is to be known of it.
+
+    Parameters
+    ----------
+    name : str
+        SEPIA's name of it.
+    caveat : str
+        For the sidecar; empty where there is none.
+    echoes : int
+        Fewest echoes that it takes.
+    even : bool
+        Whether it wants echoes at an even spacing.
+    positive : bool
+        Whether it takes logarithms, and so wants signals above 0.
+    packages : tuple of str
+        Octave's packages that it needs.
+    """
 
     name: str
     caveat: str = ""
@@ -100,7 +116,7 @@ def sepia_method(method: str, echo_times: Sequence[float]) -> SepiaMethod:
     Returns
     -------
     SepiaMethod
-        SEPIA's method, checked against the echo times.
+        One of `METHODS`.
 
     Raises
     ------
@@ -167,7 +183,7 @@ def fit_r2star_sepia(
     Returns
     -------
     SepiaFit
-        See `SepiaFit`.
+        With what the maps were made.
 
     Raises
     ------
@@ -198,29 +214,28 @@ def fit_r2star_sepia(
 
 
 def fittable(signal: NDArray, method: SepiaMethod, like: Image, mask: Path | None) -> NDArray[np.bool_]:
-    """Return where there is a signal to fit: in the mask, not 0 in all echoes, and for a logarithm above 0 in each.
+    """Tell where there is a signal to fit.
 
     Parameters
     ----------
-    signal : array
-        (voxels, echoes) magnitudes, in the image's unit.
+    signal : ndarray, shape (x, y, z, n_echo)
+        Magnitudes.
     method : SepiaMethod
-        Method's name.
+        For one that takes logarithms the signal must be above 0 at every echo, otherwise not 0 at one.
     like : Image
-        Image whose grid and affine are taken.
-    mask : Path or None
-        (x, y, z) voxels that count.
+        On the grid of the signal; named in errors.
+    mask : path or None
+        Image on the same grid, 0 where nothing is to be fitted.
 
     Returns
     -------
-    array of bool
-        Where there is a signal to fit: in the mask, not 0 in all echoes, and for a logarithm above 0 in
-        each.
+    ndarray of bool, shape (x, y, z)
+        True where there is, and `mask` lets it.
 
     Raises
     ------
     InputError
-        Where no voxel has a signal.
+        When no voxel has a signal, or the mask cannot be read or lies on another grid.
     """
     wanted: NDArray[np.bool_] = np.all(signal > 0, axis=-1) if method.positive else np.any(signal != 0, axis=-1)
     if mask is not None:
@@ -239,12 +254,12 @@ def write_header(path: Path, echo_times: Sequence[float], like: Image) -> None:
 
     Parameters
     ----------
-    path : Path
-        File.
+    path : path
+        The MATLAB file.
     echo_times : sequence of float
-        (echoes,) echo times, s.
+        In s; two or more.
     like : Image
-        Image whose grid and affine are taken.
+        Its shape and affine are written.
     """
     from scipy.io import savemat
 
@@ -257,7 +272,7 @@ def write_header(path: Path, echo_times: Sequence[float], like: Image) -> None:
             "TE": times[np.newaxis],
             "delta_TE": times[1] - times[0],
             "B0": _FIELD,
-            "CF": _FIELD * _GYRO,
+            "CF": _FIELD * GYROMAGNETIC_RATIO * 1e6,
             "B0_dir": (direction / np.linalg.norm(direction))[:, np.newaxis],
             "matrixSize": np.array([like.shape[:3]], dtype=np.float64),
             "voxelSize": sizes[np.newaxis],
@@ -266,23 +281,23 @@ def write_header(path: Path, echo_times: Sequence[float], like: Image) -> None:
 
 
 def sepia_job(folder: Path, method: SepiaMethod, toolbox: Path, *, masked: bool) -> Job:
-    """Return the job that fits ``mag4D.nii`` with ``header.mat`` into the folder ``results``.
+    """Make the job that fits ``mag4D.nii`` with ``header.mat`` into the folder ``results``.
 
     Parameters
     ----------
-    folder : Path
-        Folder.
+    folder : path
+        Where these files are, and the results will be.
     method : SepiaMethod
-        Method's name.
-    toolbox : Path
-        Folder of the toolbox.
+        One of `METHODS`.
+    toolbox : path
+        SEPIA's own folder.
     masked : bool
-        Whether values are given in a mask only.
+        Whether ``mask.nii`` says where to fit.
 
     Returns
     -------
     Job
-        The job that fits ``mag4D.nii`` with ``header.mat`` into the folder ``results``.
+        To be run in the same folder (`harmoniq.data.octave_job.run_job`).
     """
     here = folder.absolute()
     mask = quote(here / _MASK) if masked else "''"
@@ -302,19 +317,19 @@ def sepia_job(folder: Path, method: SepiaMethod, toolbox: Path, *, masked: bool)
 
 
 def read_result(path: Path, wanted: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Read a map of SEPIA: 0 where nothing was fitted, and where SEPIA's value is not finite.
+    """Read a map of SEPIA.
 
     Parameters
     ----------
-    path : Path
-        File.
-    wanted : array of bool
-        Name of the output that is looked for.
+    path : path
+        NIfTI file.
+    wanted : ndarray of bool, shape (x, y, z)
+        Where a fit was asked for.
 
     Returns
     -------
-    array
-        (x, y, z) the map, in its own unit.
+    ndarray of float32, shape (x, y, z)
+        In the map's own unit; 0 where nothing was fitted, and where SEPIA's value is not finite.
 
     Raises
     ------

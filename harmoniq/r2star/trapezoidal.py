@@ -16,12 +16,12 @@ def trapezoidal(signal: NDArray, times: NDArray, rate: NDArray) -> None:
 
     Parameters
     ----------
-    signal : array
-        (voxels, echoes) magnitudes, in the image's unit.
-    times : array
-        (echoes,) echo times, s.
-    rate : array
-        R2*, 1/s.
+    signal : ndarray, shape (n, n_echo)
+        Magnitudes, in any unit.
+    times : ndarray, shape (n_echo,)
+        Echo times in s, rising.
+    rate : ndarray, shape (n,)
+        Takes R2* in 1/s; 0 where the signal has no area.
     """
     count = times.size
     for voxel in range(signal.shape[0]):
