@@ -21,18 +21,19 @@ def correct_bias(
 
     Parameters
     ----------
-    data : numpy.ndarray, shape (x, y, z, volumes)
-    affine : numpy.ndarray, shape (4, 4)
-        (4, 4) voxels to mm.
+    data : ndarray of float32, shape (x, y, z, volumes)
+        Diffusion images.
+    affine : ndarray, shape (4, 4)
+        From voxels to RAS mm.
     gradients : Gradients
-        (x, y, z, 3) gradients of the main field, T/m.
-    mask : numpy.ndarray of bool, shape (x, y, z)
-        Where the field is estimated.
+        Of the volumes; one is unweighted.
+    mask : ndarray of bool, shape (x, y, z)
+        Where the field is estimated, and has the median 1.
 
     Returns
     -------
-    array
-        (x, y, z, volumes) corrected images.
+    ndarray of float32, shape (x, y, z, volumes)
+        Corrected images; the field is kept within 0.1 to 10.
     """
     import SimpleITK as sitk  # noqa: N813
 

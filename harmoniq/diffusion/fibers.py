@@ -31,7 +31,9 @@ class Fibers:
     sphere : dipy.core.sphere.Sphere
         Its vertices.
     affine : numpy.ndarray, shape (4, 4)
-        Of the box.
+        Of the box, from voxels to RAS mm.
+    box : tuple of slice
+        Where it lies in the diffusion grid.
     response : tuple of float
         Eigenvalues along and across a single fiber, mm²/s.
     b_value : float
@@ -61,7 +63,7 @@ def fit_fibers(
     data : numpy.ndarray, shape (x, y, z, volumes)
         Preprocessed diffusion images.
     affine : numpy.ndarray, shape (4, 4)
-        (4, 4) voxels to mm.
+        Of their grid, from voxels to RAS mm.
     gradients : Gradients
         Of the volumes.
     white : numpy.ndarray, shape (x, y, z)
@@ -72,12 +74,12 @@ def fit_fibers(
     Returns
     -------
     Fibers
-        See `Fibers`.
+        In the box around the white matter that was fitted.
 
     Raises
     ------
     InputError
-        When no white matter is anisotropic enough to give a single fiber's response.
+        When there is no white matter, too little that is pure, or none anisotropic enough for a single fiber.
     """
     from dipy.data import get_sphere
     from dipy.reconst.csdeconv import ConstrainedSphericalDeconvModel
@@ -127,24 +129,24 @@ def _response(
 
 
 def bounding_box(mask: npt.NDArray[np.bool_], source: str) -> tuple[slice, slice, slice]:
-    """Return the box around a mask with a voxel's margin.
+    """Find the box around a mask with a voxel's margin, as far as the grid reaches.
 
     Parameters
     ----------
-    mask : array of bool
-        (x, y, z) voxels that count.
+    mask : ndarray of bool, shape (x, y, z)
+        White matter.
     source : str
-        File or folder to read.
+        Named in errors.
 
     Returns
     -------
     tuple (slice, slice, slice)
-        The box around a mask with a voxel's margin.
+        One for each axis.
 
     Raises
     ------
     InputError
-        Where there is no white matter.
+        When the mask is empty.
     """
     voxels = np.argwhere(mask)
     if not len(voxels):
@@ -156,19 +158,19 @@ def bounding_box(mask: npt.NDArray[np.bool_], source: str) -> tuple[slice, slice
 
 
 def shifted(affine: npt.NDArray[np.float64], box: tuple[slice, slice, slice]) -> npt.NDArray[np.float64]:
-    """Return the affine of a box of a grid.
+    """Compute the affine of a box of a grid.
 
     Parameters
     ----------
-    affine : array
-        (4, 4) voxels to mm.
+    affine : ndarray, shape (4, 4)
+        Of the grid, from voxels to RAS mm.
     box : tuple (slice, slice, slice)
-        Slices of the grid.
+        As `bounding_box` returns it.
 
     Returns
     -------
-    array
-        The affine of a box of a grid.
+    ndarray, shape (4, 4)
+        From the box's voxels to RAS mm.
     """
     corner = affine.copy()
     corner[:3, 3] = (affine @ [*(part.start for part in box), 1.0])[:3]

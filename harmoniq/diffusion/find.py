@@ -12,7 +12,7 @@ _NAME = re.compile(r"_desc-preproc_dwi\.nii(\.gz)?$")
 
 
 def find_preprocessed(derivatives_dir: str | Path, sub: str, ses: str | None = None) -> DWI | None:
-    """Return a session's preprocessed diffusion images, ``*_desc-preproc_dwi.nii.gz`` with ``bval`` and ``bvec``.
+    """Find a session's preprocessed diffusion images, ``*_desc-preproc_dwi.nii.gz`` with ``bval`` and ``bvec``.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def find_preprocessed(derivatives_dir: str | Path, sub: str, ses: str | None = N
     Returns
     -------
     DWI or None
-        A session's preprocessed diffusion images, ``*_desc-preproc_dwi.nii.gz`` with ``bval`` and ``bvec``.
+        None where there are none.
 
     Raises
     ------

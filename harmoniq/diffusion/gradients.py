@@ -44,33 +44,33 @@ class Gradients:
         return tuple(float(np.mean(self.bvals[members])) for members in _shells(self.bvals))
 
     def shell(self, b_value: float) -> npt.NDArray[np.bool_]:
-        """Return which volumes belong to the shell that is nearest to a b-value.
+        """Tell which volumes belong to the shell that is nearest to a b-value.
 
         Parameters
         ----------
         b_value : float
-            B-value, s/mm².
+            In s/mm².
 
         Returns
         -------
-        array of bool
-            Which volumes belong to the shell that is nearest to a b-value.
+        ndarray of bool, shape (n,)
+            Never the unweighted ones.
         """
         members = min(_shells(self.bvals), key=lambda one: abs(float(np.mean(self.bvals[one])) - b_value))
         return members
 
     def part(self, chosen: npt.NDArray[np.bool_]) -> "Gradients":
-        """Return the table of some volumes.
+        """Cut the table down to some volumes.
 
         Parameters
         ----------
-        chosen : array of bool
-            (volumes,) which volumes.
+        chosen : ndarray of bool, shape (n,)
+            True for those to keep.
 
         Returns
         -------
         Gradients
-            The table of some volumes.
+            Of these, in their order.
         """
         return Gradients(self.bvals[chosen], self.bvecs[chosen])
 
@@ -96,13 +96,14 @@ def read_gradients(bval_path: str | Path, bvec_path: str | Path, n_volumes: int)
     Returns
     -------
     Gradients
-        See `Gradients`.
+        Directions made exactly unit vectors, and zero where b is 50 s/mm² or less.
 
     Raises
     ------
     InputError
-        For files that are absent, not numbers, of another number of volumes than the image, with directions that are
-        not unit vectors, without an unweighted volume, or with fewer than six directions.
+        For files that are absent, not numbers, of another number of volumes than the image, with b-values in another
+        unit, with directions whose length is not 1 to 5 %, without an unweighted volume, or with fewer than six
+        directions.
     """
     bvals = _numbers(bval_path).ravel()
     bvecs = _numbers(bvec_path)
@@ -150,19 +151,19 @@ def _distinct(directions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def write_gradients(table: Gradients, stem: str | Path) -> tuple[Path, Path]:
-    """Write ``STEM.bval`` and ``STEM.bvec`` as FSL has them; return their paths.
+    """Write ``STEM.bval`` and ``STEM.bvec`` as FSL has them.
 
     Parameters
     ----------
     table : Gradients
-        Directions and b-values (s/mm²).
-    stem : str or Path
+        Written with three rows of directions.
+    stem : path
         Path without the ending.
 
     Returns
     -------
     tuple (Path, Path)
-        Their paths.
+        Of b-values and of directions.
     """
     bvals = " ".join(f"{value:g}" for value in table.bvals) + "\n"
     bvecs = "\n".join(" ".join(f"{value:.8f}" for value in row) for row in table.bvecs.T) + "\n"
@@ -175,11 +176,11 @@ def turned(table: Gradients, motions: npt.NDArray[np.float64], affine: npt.NDArr
     Parameters
     ----------
     table : Gradients
-        Directions and b-values (s/mm²).
+        As the scanner applied it.
     motions : numpy.ndarray, shape (n, 4, 4)
         Of each volume, from points of the reference to points of that volume, RAS mm: what resampled it.
     affine : numpy.ndarray, shape (4, 4)
-        Of the image.
+        Of the image, from voxels to RAS mm.
 
     Returns
     -------
@@ -196,21 +197,21 @@ def turned(table: Gradients, motions: npt.NDArray[np.float64], affine: npt.NDArr
 
 
 def to_dipy(table: Gradients, affine: npt.NDArray[np.float64]) -> object:
-    """Return DIPY's gradient table, whose directions go along the voxel axes whatever the affine's determinant.
+    """Make DIPY's gradient table, whose directions go along the voxel axes whatever the affine's determinant.
 
     DIPY takes FSL's directions as they are, and would mirror fibers in images whose determinant is positive.
 
     Parameters
     ----------
     table : Gradients
-        Directions and b-values (s/mm²).
-    affine : array
-        (4, 4) voxels to mm, whose handedness FSL's convention needs.
+        In FSL's convention.
+    affine : ndarray, shape (4, 4)
+        Of the image, from voxels to mm: its handedness says whether x is mirrored.
 
     Returns
     -------
-    object
-        DIPY's gradient table, whose directions go along the voxel axes whatever the affine's determinant.
+    dipy.core.gradients.GradientTable
+        b-values in s/mm².
     """
     from dipy.core.gradients import gradient_table
 

@@ -31,8 +31,8 @@ class Job:
         Preprocessing; empty for images that are preprocessed.
     bundles : list of str
         Which to look for; all where empty.
-    n_seeds, step_mm, angle, cutoff : numbers
-        Of the tracking.
+    n_seeds, step_mm, angle, cutoff : int and float
+        As `harmoniq.diffusion.tracking.track` takes them.
     seed : int
         Of all that is random.
     """
@@ -55,17 +55,17 @@ class Job:
 
 
 def run_job(job: Job) -> dict[str, Any]:
-    """Run a job in this process; return what stands in ``result.json``.
+    """Run a job in this process, and write ``result.json``.
 
     Parameters
     ----------
     job : Job
-        The job.
+        What to do.
 
     Returns
     -------
     dict of str to object
-        What stands in ``result.json``.
+        What stands there: as `harmoniq.diffusion.pipeline.find_bundles_in_dwi`, and ``peak_memory_gb``.
 
     Raises
     ------
@@ -82,17 +82,18 @@ def run_job(job: Job) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the job of a JSON file; 2 and a line on stderr for inputs that cannot be used.
+    """Run the job of a JSON file.
 
     Parameters
     ----------
     arguments : list of str
-        Words of the command line.
+        The file's path.
 
     Returns
     -------
     int
-        Exit code: 0 done, 1 something failed, 2 wrong input.
+        Exit code: 0 done, 2 for inputs that cannot be used, with ``error.json`` and a line on stderr. Whatever else
+        fails is raised.
     """
     job = Job(**json.loads(Path(arguments[0]).read_text(encoding="utf-8")))
     try:
@@ -107,17 +108,17 @@ def main(arguments: list[str]) -> int:
 
 
 def as_json(job: Job) -> str:
-    """Return the job's file's content.
+    """Write a job as text, for the file that `main` reads.
 
     Parameters
     ----------
     job : Job
-        The job.
+        What to do.
 
     Returns
     -------
     str
-        The job's file's content.
+        JSON.
     """
     return json.dumps(asdict(job), indent=2) + "\n"
 

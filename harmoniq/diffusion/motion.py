@@ -1,15 +1,16 @@
-"""Motion between diffusion volumes: each is registered rigidly to the mean of the unweighted ones."""
+"""Motion between diffusion volumes: each is registered rigidly to the first unweighted one."""
 
 import numpy as np
 import numpy.typing as npt
 
 from harmoniq.diffusion.gradients import Gradients
 from harmoniq.registration.images import to_sitk
+from harmoniq.registration.itk import from_sitk
 from harmoniq.registration.threads import one_itk_thread
 
 Volumes = npt.NDArray[np.float32]
 
-_FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
+
 #: Smoothing before the registration, mm: a weighted volume is mostly noise.
 _SIGMA_MM = 2.0
 _SAMPLES = 12_000
@@ -24,18 +25,18 @@ def correct_motion(
     *,
     seed: int = 0,
 ) -> tuple[Volumes, npt.NDArray[np.float64], float]:
-    """Register every volume to the unweighted ones and resample it.
+    """Register every volume to the first unweighted one and resample it.
 
-    Volumes of one shell are first registered to the mean of the unweighted volumes by mutual information (Mattes et al.
-    2003, doi:10.1109/TMI.2003.809072), each beginning where the last one ended.
+    By mutual information (Mattes et al. 2003, doi:10.1109/TMI.2003.809072), on volumes smoothed by 2 mm.
 
     Parameters
     ----------
-    data : numpy.ndarray, shape (x, y, z, volumes)
-    affine : numpy.ndarray, shape (4, 4)
-        (4, 4) voxels to mm.
+    data : ndarray of float32, shape (x, y, z, volumes)
+        Diffusion images.
+    affine : ndarray, shape (4, 4)
+        From voxels to RAS mm.
     gradients : Gradients
-        (x, y, z, 3) gradients of the main field, T/m.
+        Of the volumes; one is unweighted.
     mask : numpy.ndarray of bool, shape (x, y, z)
         Where the metric is evaluated.
     seed : int
@@ -43,8 +44,8 @@ def correct_motion(
 
     Returns
     -------
-    data : numpy.ndarray
-        Resampled, linear; a volume that did not move is left as it is.
+    data : ndarray of float32, shape (x, y, z, volumes)
+        Resampled, linear; the first unweighted volume is left as it is.
     motions : numpy.ndarray, shape (volumes, 4, 4)
         From points of the reference to points of each volume, RAS mm.
     largest : float
@@ -102,9 +103,4 @@ class _Registration:
         method.SetOptimizerScalesFromPhysicalShift()
         method.SetInitialTransform(transform, inPlace=True)
         method.Execute(self.fixed, to_sitk(moving, self.affine))
-        lps = np.eye(4)
-        rotation = np.array(transform.GetMatrix()).reshape(3, 3)
-        center = np.array(transform.GetCenter())
-        lps[:3, :3] = rotation
-        lps[:3, 3] = np.array(transform.GetTranslation()) + center - rotation @ center
-        return _FLIP @ lps @ _FLIP
+        return from_sitk(transform)

@@ -21,7 +21,7 @@ from harmoniq.diffusion.tracking import track
 from harmoniq.diffusion.waypoints import available_bundles
 from harmoniq.registration.rigid import register_rigid
 from harmoniq.registration.threads import one_itk_thread
-from harmoniq.tract.streamlines import save_streamlines
+from harmoniq.tract.streamlines import move, save_streamlines
 
 #: Bundles with fewer streamlines are said in a note.
 FEW = 20
@@ -33,12 +33,13 @@ def find_bundles_in_dwi(job: Job) -> dict[str, Any]:
     Parameters
     ----------
     job : Job
-        The job.
+        Images, settings and folder.
 
     Returns
     -------
     dict
-        ``bundles`` (name to path), ``counts``, ``notes``, and what was found out on the way.
+        ``bundles`` (name to path), ``counts``, ``notes``, ``preprocessing``, ``largest_motion_mm``, ``streamlines``,
+        ``template_correlation``, ``response`` (mm²/s) and ``b_value`` (s/mm²).
 
     Raises
     ------
@@ -69,7 +70,7 @@ def find_bundles_in_dwi(job: Job) -> dict[str, Any]:
     grid, shape = to_r1 @ fibers.affine, fibers.amplitude.shape[:3]
     facts = _facts(ready, fibers, len(lines), warp.correlation)
     del fibers, ready
-    lines = [(line @ to_r1[:3, :3].T + to_r1[:3, 3]).astype(np.float32) for line in lines]
+    lines = move(lines, to_r1)
     definitions = bundle_definitions({name: waypoints[name] for name in wanted}, warp, grid, shape)
     found = recognize_bundles(lines, definitions, grid, shape, to_midline=midline(warp), seed=job.seed)
     if not found:

@@ -34,8 +34,9 @@ class Preprocessed:
     Parameters
     ----------
     data : numpy.ndarray, float32, shape (x, y, z, volumes)
+        The images.
     gradients : Gradients
-        Turned with the head.
+        Turned with the head where motion was corrected.
     done : tuple of str
         What was done and by what, in order.
     largest_motion_mm : float
@@ -49,17 +50,17 @@ class Preprocessed:
 
 
 def mrtrix_commands(steps: Sequence[str] = STEPS) -> dict[str, str]:
-    """Return the MRtrix3 command of each step for which one is on the PATH.
+    """Look for MRtrix3's commands on the PATH.
 
     Parameters
     ----------
     steps : sequence of str, optional
-        What was done, in order.
+        Steps that are wanted, of `STEPS`; only ``denoise`` and ``gibbs`` have a command.
 
     Returns
     -------
     dict of str to str
-        The MRtrix3 command of each step for which one is on the PATH.
+        Step to path of the command, for those that are there.
     """
     found = {step: shutil.which(command) for step, command in _COMMANDS.items() if step in steps}
     return {step: path for step, path in found.items() if path is not None}
@@ -78,11 +79,12 @@ def preprocess(
 
     Parameters
     ----------
-    data : numpy.ndarray, shape (x, y, z, volumes)
+    data : numpy.ndarray, float32, shape (x, y, z, volumes)
+        Raw diffusion images.
     affine : numpy.ndarray, shape (4, 4)
-        (4, 4) voxels to mm.
+        From voxels to RAS mm.
     gradients : Gradients
-        (x, y, z, 3) gradients of the main field, T/m.
+        Of the volumes; one is unweighted.
     mask : numpy.ndarray of bool, shape (x, y, z)
         The brain, roughly.
     steps : sequence of str
@@ -93,7 +95,17 @@ def preprocess(
     Returns
     -------
     Preprocessed
-        See `Preprocessed`.
+        Images, gradients, and what was done.
+
+    Raises
+    ------
+    InputError
+        When a command of MRtrix3 fails.
+
+    Notes
+    -----
+    Denoising is MP-PCA (Veraart et al. 2016, doi:10.1016/j.neuroimage.2016.08.016), unringing that of Kellner et al.
+    2016, doi:10.1002/mrm.26054.
     """
     commands, done, moved = mrtrix_commands(steps), [], 0.0
     for step, function in (("denoise", _denoise), ("gibbs", _unring)):

@@ -17,12 +17,12 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NU
 
 
 def pyafq_version() -> str | None:
-    """Return pyAFQ's version, None where it is not installed; nothing is imported.
+    """Look for pyAFQ, without importing it.
 
     Returns
     -------
     str or None
-        PyAFQ's version, None where it is not installed; nothing is imported.
+        Its version, ``unknown`` where the installation does not say; None where it is not installed.
     """
     if util.find_spec("AFQ") is None:
         return None
@@ -33,22 +33,24 @@ def pyafq_version() -> str | None:
 
 
 def run_in_process(job: Job) -> dict[str, Any]:
-    """Run a job in a new Python process; return its result.
+    """Run a job in a new Python process of one thread.
 
     Parameters
     ----------
     job : Job
-        The job.
+        What to do; its folder also gets ``job.json`` and ``log.txt``.
 
     Returns
     -------
     dict of str to object
-        Its result.
+        As `harmoniq.diffusion.job.run_job`.
 
     Raises
     ------
     InputError
         As the job, and when pyAFQ is not installed or the process was killed.
+    RuntimeError
+        When it failed otherwise; with the last line of its log.
     """
     if pyafq_version() is None:
         raise InputError("pyAFQ is not installed", key="--bundle-engine", value="pyafq", remedy=INSTALL)

@@ -33,7 +33,7 @@ _DENSE = 0.05
 def bundle_definitions(
     waypoints: Mapping[str, Waypoints], warp: Warp, affine: npt.NDArray[np.float64], shape: tuple[int, ...]
 ) -> dict[str, dict[str, Any]]:
-    """Return pyAFQ's definitions of bundles, their regions on the diffusion grid.
+    """Make pyAFQ's definitions of bundles, their regions on the diffusion grid.
 
     Parameters
     ----------
@@ -42,14 +42,19 @@ def bundle_definitions(
     warp : Warp
         Between the grid's space and MNI152.
     affine : numpy.ndarray, shape (4, 4)
-        Of the grid.
+        Of the grid, from voxels to RAS mm.
     shape : tuple of int
         Of the grid.
 
     Returns
     -------
     dict of str to dict of str to object
-        PyAFQ's definitions of bundles, their regions on the diffusion grid.
+        Bundle to its definition as pyAFQ's ``BundleDict`` takes it; regions are NIfTI images on the grid.
+
+    Raises
+    ------
+    InputError
+        When a file of the regions cannot be read.
     """
     import nibabel as nib
 
@@ -107,7 +112,7 @@ def recognize_bundles(
     to_midline: npt.NDArray[np.float64] | None = None,
     seed: int = 0,
 ) -> dict[str, list[Streamline]]:
-    """Return the streamlines of each bundle, cleaned and all running one way.
+    """Sort a whole brain's streamlines into bundles, cleaned and all running one way.
 
     Parameters
     ----------
@@ -124,8 +129,8 @@ def recognize_bundles(
 
     Returns
     -------
-    dict
-        Only bundles with a streamline.
+    dict of str to list of ndarray, shape (n, 3)
+        Bundle to its streamlines, RAS mm of the same space; only bundles with a streamline.
 
     Raises
     ------

@@ -16,38 +16,38 @@ class Warp(Protocol):
     """Moves points between a participant's space and MNI152, both RAS mm, shape (n, 3)."""
 
     def to_template(self, points: Points) -> Points:
-        """Return where points of the participant lie in the template.
+        """Move points of the participant to the template.
 
         Parameters
         ----------
-        points : array
-            (n, 3) points, mm.
+        points : ndarray, shape (n, 3)
+            In the participant's space, RAS mm.
 
         Returns
         -------
-        array
-            Where points of the participant lie in the template.
+        ndarray, shape (n, 3)
+            In MNI152, RAS mm.
         """
         ...
 
     def to_participant(self, points: Points) -> Points:
-        """Return where points of the template lie in the participant.
+        """Move points of the template to the participant.
 
         Parameters
         ----------
-        points : array
-            (n, 3) points, mm.
+        points : ndarray, shape (n, 3)
+            In MNI152, RAS mm.
 
         Returns
         -------
-        array
-            Where points of the template lie in the participant.
+        ndarray, shape (n, 3)
+            In the participant's space, RAS mm.
         """
         ...
 
 
 def region_on_grid(region: Region, warp: Warp, affine: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """Return a region as a mask on a grid of the participant.
+    """Bring a region to a grid of the participant.
 
     Parameters
     ----------
@@ -62,9 +62,14 @@ def region_on_grid(region: Region, warp: Warp, affine: npt.ArrayLike, shape: tup
 
     Returns
     -------
-    numpy.ndarray of bool
+    ndarray of bool, of that shape
         Every voxel that a part of the region falls into. Each template voxel is split into parts no larger than half a
         voxel of the grid, so that a plane one voxel thick stays a closed plane.
+
+    Raises
+    ------
+    InputError
+        When the image cannot be read.
     """
     grid = np.asarray(affine, dtype=np.float64)
     edge = float(np.linalg.norm(grid[:3, :3], axis=0).min())
@@ -96,23 +101,23 @@ def _image_points(path: Path, edge: float) -> Points:
 def volume_on_grid(
     volume: npt.NDArray[np.floating], volume_affine: npt.ArrayLike, places: Points, shape: tuple[int, ...]
 ) -> npt.NDArray[np.float32]:
-    """Return a template volume at the places (n, 3), MNI152 mm, of a grid's voxels in C order; 0 outside of it.
+    """Sample a template volume at the voxels of a participant's grid.
 
     Parameters
     ----------
-    volume : array
-        (x, y, z) values.
-    volume_affine : array
-        (4, 4) voxels to mm.
-    places : array
-        (n, 3) points, mm.
+    volume : ndarray, shape (x, y, z)
+        Values in MNI152.
+    volume_affine : array_like, shape (4, 4)
+        From its voxels to MNI152, RAS mm.
+    places : ndarray, shape (n, 3)
+        Where the grid's voxels, in C order, lie in MNI152, RAS mm.
     shape : tuple of int
-        Size of the grid, voxels.
+        Of the grid: n voxels.
 
     Returns
     -------
-    array
-        A template volume at the places (n, 3), MNI152 mm, of a grid's voxels in C order; 0 outside of it.
+    ndarray of float32, of that shape
+        Linear between voxels; 0 outside the volume.
     """
     from scipy.ndimage import map_coordinates
 
@@ -123,19 +128,19 @@ def volume_on_grid(
 
 
 def grid_points(affine: npt.ArrayLike, shape: tuple[int, ...]) -> Points:
-    """Return the centers of a grid's voxels, RAS mm, shape (n, 3), in C order.
+    """List the centers of a grid's voxels.
 
     Parameters
     ----------
-    affine : array
-        (4, 4) voxels to mm.
+    affine : array_like, shape (4, 4)
+        From voxels to RAS mm.
     shape : tuple of int
-        Size of the grid, voxels.
+        Of the grid; its first three axes count.
 
     Returns
     -------
-    array
-        The centers of a grid's voxels, RAS mm, shape (n, 3), in C order.
+    ndarray of float64, shape (n, 3)
+        In C order, RAS mm.
     """
     grid = np.asarray(affine, dtype=np.float64)
     voxels = np.indices(shape[:3]).reshape(3, -1).T

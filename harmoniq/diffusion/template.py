@@ -49,33 +49,33 @@ class TemplateWarp:
     correlation: float = 1.0
 
     def to_template(self, points: Points) -> Points:
-        """Return where points of the participant lie in the template.
+        """Move points of the participant to the template.
 
         Parameters
         ----------
-        points : array
-            (n, 3) points, mm.
+        points : ndarray, shape (n, 3)
+            In the participant's space, RAS mm.
 
         Returns
         -------
-        array
-            Where points of the participant lie in the template.
+        ndarray, shape (n, 3)
+            In MNI152, RAS mm.
         """
         moved = points + _displacement(self.forward, self.grid, points)
         return moved @ self.matrix[:3, :3].T + self.matrix[:3, 3]
 
     def to_participant(self, points: Points) -> Points:
-        """Return where points of the template lie in the participant.
+        """Move points of the template to the participant.
 
         Parameters
         ----------
-        points : array
-            (n, 3) points, mm.
+        points : ndarray, shape (n, 3)
+            In MNI152, RAS mm.
 
         Returns
         -------
-        array
-            Where points of the template lie in the participant.
+        ndarray, shape (n, 3)
+            In the participant's space, RAS mm.
         """
         inverse = np.linalg.inv(self.matrix)
         near = points @ inverse[:3, :3].T + inverse[:3, 3]
@@ -99,19 +99,19 @@ def register_template(tissue: Tissue, affine: npt.NDArray[np.float64], *, source
     tissue : Tissue
         From the R1 map.
     affine : numpy.ndarray, shape (4, 4)
-        Of its grid.
-    source : path
+        Of its grid, from voxels to RAS mm.
+    source : path, optional
         Named in errors.
 
     Returns
     -------
     TemplateWarp
-        See `TemplateWarp`.
+        Between the R1 map's space and MNI152.
 
     Raises
     ------
     InputError
-        When the two do not come to lie on each other.
+        When there is no gray or white matter, or the two do not come to lie on each other.
     """
     template, template_affine = _template()
     head, grid = _on_coarse_grid(tissue.white + np.float32(_GRAY) * tissue.gray, affine)
@@ -128,18 +128,17 @@ def register_template(tissue: Tissue, affine: npt.NDArray[np.float64], *, source
 
 
 def midline(warp: TemplateWarp) -> npt.NDArray[np.float64]:
-    """Return the rigid matrix from the participant's space to one where the template's midline is the plane x = 0.
+    """Find where the template's midline lies in the participant.
 
     Parameters
     ----------
     warp : TemplateWarp
-        Map from the template to the participant.
+        Between the participant's space and MNI152.
 
     Returns
     -------
-    array
-        The rigid matrix from the participant's space to one where the template's midline is the plane x =
-        0.
+    ndarray, shape (4, 4)
+        Rigid, from the participant's space, RAS mm, to one where that midline is the plane x = 0.
     """
     origin, behind, above = warp.to_participant(np.array([[0.0, 0, 0], [0, -60, 0], [0, 0, 40]]))
     y = (origin - behind) / np.linalg.norm(origin - behind)

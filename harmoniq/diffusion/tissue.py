@@ -26,7 +26,13 @@ _CORE = 0.25
 
 @dataclass(frozen=True, eq=False)
 class Tissue:
-    """Fractions of voxels, each float32 of one shape; they sum to 1 in the brain and are 0 outside."""
+    """Fractions of voxels. They sum to 1 in the brain and are 0 outside; scalp in a rough mask has no white matter.
+
+    Parameters
+    ----------
+    csf, gray, white : ndarray of float32, shape (x, y, z)
+        From 0 to 1.
+    """
 
     csf: Volume
     gray: Volume
@@ -44,21 +50,21 @@ def tissue_of_r1(r1: Volume, mask: npt.NDArray[np.bool_], *, source: str = "R1ma
     Parameters
     ----------
     r1 : numpy.ndarray, shape (x, y, z)
-        1/s.
-    mask : numpy.ndarray of bool
+        R1 in 1/s; what is not finite or not above 0 is no brain.
+    mask : numpy.ndarray of bool, shape (x, y, z)
         The brain.
-    source : str
+    source : str, optional
         Named in errors.
 
     Returns
     -------
     Tissue
-        See `Tissue`.
+        On the map's grid.
 
     Raises
     ------
     InputError
-        When the mask is all but empty, or gray and white matter have one peak.
+        When the mask is all but empty, or gray and white matter cannot be told apart.
     """
     inside = mask & np.isfinite(r1) & (r1 > 0)
     values = r1[inside]
@@ -105,23 +111,25 @@ def _largest(white: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
 def to_grid(
     volume: Volume, affine: npt.ArrayLike, grid: npt.ArrayLike, shape: tuple[int, ...], matrix: npt.ArrayLike
 ) -> Volume:
-    """Return a volume on another grid, each voxel the mean over 2 x 2 x 2 points in it.
+    """Bring a volume to another grid, each voxel the mean over 2 x 2 x 2 points in it.
 
     Parameters
     ----------
-    volume : numpy.ndarray, shape (x, y, z)
-        (x, y, z) values.
+    volume : numpy.ndarray, float32, shape (x, y, z)
+        Values.
     affine : array, shape (4, 4)
-        Of its grid.
-    grid, shape
-        Affine and shape of the wanted grid.
+        Of its grid, from voxels to RAS mm.
+    grid : array, shape (4, 4)
+        Of the wanted grid, from voxels to RAS mm.
+    shape : tuple of int
+        Of the wanted grid.
     matrix : array, shape (4, 4)
         From points of the wanted grid's space to the volume's, RAS mm.
 
     Returns
     -------
-    array
-        A volume on another grid, each voxel the mean over 2 x 2 x 2 points in it.
+    ndarray of float32, of that shape
+        Linear between voxels; 0 outside the volume.
     """
     from scipy.ndimage import affine_transform
 

@@ -35,6 +35,7 @@ def track(
     Parameters
     ----------
     fibers : Fibers
+        As `harmoniq.diffusion.fibers.fit_fibers` returns them.
     white : numpy.ndarray, shape (x, y, z)
         Fraction of white matter in the fibers' box.
     n_seeds : int
@@ -53,8 +54,8 @@ def track(
 
     Returns
     -------
-    list of numpy.ndarray, shape (n, 3)
-        RAS mm.
+    list of numpy.ndarray, float32, shape (n, 3)
+        RAS mm, from 20 to 250 mm long.
 
     Raises
     ------

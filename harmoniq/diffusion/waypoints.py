@@ -31,7 +31,13 @@ _ATLAS_ORDER: Final = (
 
 @dataclass(frozen=True)
 class Slab:
-    """A region of our own where AFQ's file of a beginning or an end is not there: a box in MNI152, mm."""
+    """A region of our own where AFQ's file of a beginning or an end is not there: a box in MNI152.
+
+    Parameters
+    ----------
+    low, high : tuple of float
+        Two opposite corners, RAS mm.
+    """
 
     low: tuple[float, float, float]
     high: tuple[float, float, float]
@@ -57,7 +63,7 @@ class Waypoints:
     crosses_midline : bool
         Whether the bundle crosses the midline.
     shortest : float
-        mm.
+        Of its streamlines, in mm.
     axis : str, optional
         The axis along which it mainly runs: ``I/S``.
     """
@@ -104,7 +110,7 @@ _DEFINITIONS: Final[Mapping[str, _Definition]] = {
 
 
 def find_templates(configured: str = "auto") -> Path:
-    """Return the folder of AFQ's waypoint regions.
+    """Find the folder of AFQ's waypoint regions.
 
     Parameters
     ----------
@@ -114,7 +120,7 @@ def find_templates(configured: str = "auto") -> Path:
     Returns
     -------
     Path
-        The folder of AFQ's waypoint regions.
+        With the regions of one bundle at least.
 
     Raises
     ------
@@ -135,17 +141,17 @@ def find_templates(configured: str = "auto") -> Path:
 
 
 def available_bundles(folder: Path) -> dict[str, Waypoints]:
-    """Return the bundles for which all waypoint regions are there, in the study's order.
+    """List the bundles for which all waypoint regions are there.
 
     Parameters
     ----------
-    folder : Path
-        Folder.
+    folder : path
+        Of AFQ's templates: ``~/AFQ_data``, or one with the files themselves.
 
     Returns
     -------
     dict of str to Waypoints
-        The bundles for which all waypoint regions are there, in the study's order.
+        Bundle, in the study's order, to its regions; regions to be avoided may be absent.
     """
     return {name: found for name in BUNDLES if (found := _waypoints(folder, name)) is not None}
 

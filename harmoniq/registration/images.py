@@ -18,19 +18,21 @@ def load(path: str | Path, *, constant: bool = False) -> tuple[NDArray[np.float3
     Parameters
     ----------
     path : path
-        NIfTI image.
+        NIfTI or MGH image.
     constant : bool, optional
         Whether an image of one value is allowed, as a mask may be.
 
     Returns
     -------
-    tuple (array, array)
-        The object.
+    data : ndarray of float32, shape (x, y, z)
+        0 where the file has no finite value.
+    affine : ndarray, shape (4, 4)
+        From voxels to RAS mm.
 
     Raises
     ------
     InputError
-        When the file is absent, damaged, not three-dimensional, or has no finite contrast.
+        When the file is absent, damaged, or (unless `constant`) of one value.
     """
     image = load_image(path, finite=False)
     data = image.data
@@ -43,19 +45,19 @@ def load(path: str | Path, *, constant: bool = False) -> tuple[NDArray[np.float3
 
 
 def to_sitk(data: ArrayLike, affine: NDArray) -> Any:
-    """Return a SimpleITK image of `data` (i, j, k order, RAS affine) with the same points in LPS.
+    """Make a SimpleITK image, whose space is LPS.
 
     Parameters
     ----------
-    data : array
-        Values.
-    affine : array
-        (4, 4) voxels to mm.
+    data : array_like, shape (x, y, z)
+        Values, copied.
+    affine : ndarray, shape (4, 4)
+        From voxels to RAS mm; its axes at right angles.
 
     Returns
     -------
-    object
-        A SimpleITK image of `data` (i, j, k order, RAS affine) with the same points in LPS.
+    SimpleITK.Image
+        Each voxel lies at the same point of space.
     """
     import SimpleITK as sitk  # noqa: N813
 

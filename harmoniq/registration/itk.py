@@ -6,6 +6,7 @@ All matrices in this project are in RAS millimeters, in that same direction (fix
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -91,6 +92,23 @@ def read_itk(path: str | Path) -> NDArray[np.float64]:
     return _matrix(kind, parameters, center, path)
 
 
+def from_sitk(transform: Any) -> NDArray[np.float64]:
+    """Turn a linear transform of SimpleITK's into a matrix.
+
+    Parameters
+    ----------
+    transform : SimpleITK.Euler3DTransform, or another with matrix, center and translation
+        In LPS mm, as SimpleITK has all of them.
+
+    Returns
+    -------
+    ndarray, shape (4, 4)
+        The same mapping of points in RAS mm.
+    """
+    rotation = np.array(transform.GetMatrix()).reshape(3, 3)
+    return _in_ras(rotation, np.array(transform.GetTranslation()), np.array(transform.GetCenter()))
+
+
 def _matrix(kind: str, parameters: NDArray, center: NDArray, path: str | Path) -> NDArray[np.float64]:
     """Return the RAS matrix of a transform from its parameters and its center."""
     try:
@@ -98,9 +116,13 @@ def _matrix(kind: str, parameters: NDArray, center: NDArray, path: str | Path) -
         center = center[:3].reshape(3)
     except ValueError as error:
         raise InputError(f"has the wrong numbers for {kind}", file=path) from error
+    return _in_ras(rotation, translation, center)
+
+
+def _in_ras(rotation: NDArray, translation: NDArray, center: NDArray) -> NDArray[np.float64]:
+    """Return the RAS matrix of ITK's y = R (x - c) + c + t in LPS."""
     lps = np.eye(4)
     lps[:3, :3] = rotation
-    # ITK: y = R (x - c) + c + t
     lps[:3, 3] = translation + center - rotation @ center
     return FLIP @ lps @ FLIP
 

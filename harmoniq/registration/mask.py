@@ -43,6 +43,10 @@ def brain_mask(image: ArrayLike, voxel_sizes: ArrayLike) -> NDArray[np.bool_]:
     -------
     ndarray of bool, shape (x, y, z)
         Never empty.
+
+    Notes
+    -----
+    The threshold is that of Otsu 1979, doi:10.1109/TSMC.1979.4310076.
     """
     from scipy import ndimage
 

@@ -27,14 +27,12 @@ class Problem:
 
     Parameters
     ----------
-    fixed : tuple (array, array)
-        Image that stays.
-    moving : tuple (array, array)
-        Image that is moved.
-    mask : array of bool
-        Where the metric is computed.
-    center : array
-        Center of rotation, mm.
+    fixed, moving : tuple (ndarray, ndarray)
+        Data, shape (x, y, z), and affine, shape (4, 4), to RAS mm, of the image that stays and of the one that moves.
+    mask : ndarray of bool
+        On the fixed image's grid: where the metric is sampled, but on the coarsest level.
+    center : ndarray, shape (3,)
+        Center of rotation in the fixed space, RAS mm.
     seed : int
         Of the samples.
     """
@@ -53,19 +51,19 @@ class Problem:
         self._cache: dict[float, Any] = {}
 
     def start(self, shift_ras: NDArray, turns: tuple[float, ...] = (0.0, 0.0, 0.0)) -> Any:
-        """Return the transform that turns about the center of the fixed mask and then shifts by `shift_ras`.
+        """Make the transform that turns about `center` and then shifts.
 
         Parameters
         ----------
-        shift_ras : array
-            (3,) shift, mm.
+        shift_ras : ndarray, shape (3,)
+            In RAS mm.
         turns : tuple of float, optional
-            Angles to start from, degrees.
+            Angles about ITK's three axes (LPS), in degrees.
 
         Returns
         -------
-        object
-            The transform that turns about the center of the fixed mask and then shifts by `shift_ras`.
+        SimpleITK.Euler3DTransform
+            Maps fixed points to moving points, in LPS mm.
         """
         import SimpleITK as sitk  # noqa: N813
 
@@ -76,17 +74,22 @@ class Problem:
         return transform
 
     def starts(self, shift_ras: NDArray) -> list[Any]:
-        """Return the headers' geometry and the best other starts, by the metric on the coarsest level.
+        """Choose starts: the headers' geometry, and the best of some turns by the metric on the coarsest level.
 
         Parameters
         ----------
-        shift_ras : array
-            (3,) shift, mm.
+        shift_ras : ndarray, shape (3,)
+            In RAS mm: turns are tried with it and without.
 
         Returns
         -------
-        list of object
-            The headers' geometry and the best other starts, by the metric on the coarsest level.
+        list of SimpleITK.Euler3DTransform
+            The headers' geometry first, then up to two others, the better one first.
+
+        Raises
+        ------
+        RuntimeError
+            ITK's own, unless it says that the images do not meet.
         """
         width, samples = COARSE[0]
         fixed, moving = self._images(width)
@@ -103,19 +106,25 @@ class Problem:
         return [self.start(np.zeros(3))] + [start for _, _, start in sorted(ranked)[:BEST_STARTS]]
 
     def run(self, start: Any, levels: tuple[tuple[float, int], ...]) -> tuple[Any, float, int] | None:
-        """Optimize from `start`; return transform, metric and iterations, or None where the images do not meet.
+        """Optimize a rigid transform level by level.
 
         Parameters
         ----------
-        start : object
-            Transform to start from.
+        start : SimpleITK.Euler3DTransform
+            Copied.
         levels : tuple of tuple (float, int)
-            Smoothing (mm) and shrinking per level.
+            Voxel size in mm to which the images are averaged (0: their own), and number of samples, of each level.
 
         Returns
         -------
-        tuple (object, float, int) or None
-            Transform, metric and iterations, or None where the images do not meet.
+        tuple (SimpleITK.Euler3DTransform, float, int) or None
+            The transform, the negative mutual information at its end, and the iterations over all levels; None where
+            the images do not meet.
+
+        Raises
+        ------
+        RuntimeError
+            ITK's own, unless it says that the images do not meet.
         """
         import SimpleITK as sitk  # noqa: N813
 

@@ -6,13 +6,13 @@ thread and seeded samples: the same files give the same bytes on any number of p
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harmoniq.data.errors import InputError
 from harmoniq.registration.images import load
+from harmoniq.registration.itk import from_sitk
 from harmoniq.registration.mask import brain_mask
 from harmoniq.registration.mutual_information import COARSE, FINE, Problem
 from harmoniq.registration.threads import one_itk_thread
@@ -22,7 +22,6 @@ MAX_ANGLE_DEG = 45.0
 SMALLEST_OVERLAP = 0.25
 # In nats: two images that have nothing in common reach about half of it by chance.
 SMALLEST_INFORMATION = 0.02
-FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +37,7 @@ class RigidResult:
     n_iterations : int
         Over all levels.
     shift_mm, angle_deg : float
-        By how much the center of the head moved, and how far it turned.
+        By how many mm the center of the fixed mask moved, and by how many degrees the head turned.
     """
 
     matrix: NDArray[np.float64]
@@ -75,8 +74,8 @@ def register_rigid(
     Raises
     ------
     InputError
-        When an image cannot be read, the images do not overlap, or the result moves the head by more than 40 mm or
-        45 degrees.
+        When an image or the mask cannot be read, the mask does not fit, the images do not overlap or have nothing in
+        common, or the result moves the head by more than 40 mm or 45 degrees.
     """
     fixed_data, fixed_affine = load(fixed_path)
     moving_data, moving_affine = load(moving_path)
@@ -94,7 +93,7 @@ def register_rigid(
         )  # fmt: skip
     coarse, _, first = min(tries, key=lambda found: found[1])
     fine = problem.run(coarse, FINE)
-    matrix = None if fine is None else _ras_matrix(fine[0])
+    matrix = None if fine is None else from_sitk(fine[0])
     if (
         fine is None
         or matrix is None
@@ -131,15 +130,6 @@ def _center(weights: NDArray) -> NDArray:
     axes = range(weights.ndim)
     profiles = (weights.sum(axis=tuple(a for a in axes if a != axis), dtype=np.float64) for axis in axes)
     return np.array([(profile * np.arange(profile.size)).sum() / total for profile in profiles])
-
-
-def _ras_matrix(transform: Any) -> NDArray[np.float64]:
-    """Return SimpleITK's rigid transform as a matrix in RAS."""
-    lps = np.eye(4)
-    rotation, center = np.array(transform.GetMatrix()).reshape(3, 3), np.array(transform.GetCenter())
-    lps[:3, :3] = rotation
-    lps[:3, 3] = np.array(transform.GetTranslation()) + center - rotation @ center
-    return FLIP @ lps @ FLIP
 
 
 def _overlap(

@@ -16,12 +16,12 @@ def one_itk_thread(function: Callable[P, R]) -> Callable[P, R]:
     Parameters
     ----------
     function : callable
-        Function to wrap.
+        Any that registers with SimpleITK.
 
     Returns
     -------
     callable
-        The function, wrapped.
+        With the same signature and result.
     """
 
     @wraps(function)

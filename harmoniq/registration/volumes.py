@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from harmoniq.data.images import load_image, save_image
+from harmoniq.data.images import Image, load_image, save_image
 
 
 def write_brain_mask(in_file: str | Path, out: Path, *, freesurfer_mask: Path | None = None) -> None:
@@ -13,11 +14,11 @@ def write_brain_mask(in_file: str | Path, out: Path, *, freesurfer_mask: Path | 
     Parameters
     ----------
     in_file : path
-        Second inversion or uniform image.
+        As `harmoniq.registration.mask.brain_mask` takes it: second inversion, first echo or uniform image.
     out : path
         The mask, uint8.
     freesurfer_mask : path, optional
-        ``brainmask.mgz`` in the same scanner space; where it is not zero, there is brain.
+        ``brainmask.mgz`` in the same scanner space; where it is above 0, there is brain. It is taken instead.
 
     Raises
     ------
@@ -34,7 +35,8 @@ def write_brain_mask(in_file: str | Path, out: Path, *, freesurfer_mask: Path | 
     save_image(mask.astype(np.uint8), image.affine, out, dtype=np.uint8)
 
 
-def _on_grid(source, target) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _on_grid(source: Image, target: Image) -> NDArray[np.bool_]:
+    """Return where a mask is above 0, on another grid."""
     from scipy.ndimage import affine_transform
 
     voxels = np.linalg.inv(source.affine) @ target.affine
