@@ -36,7 +36,7 @@ def read_labels(
     Returns
     -------
     indices : numpy.ndarray of int, shape (n,)
-        Key of each vertex.
+        Key of each vertex; in an ``.annot`` the place in its color table, -1 for none.
     names : dict
         Key to name.
 
@@ -81,11 +81,14 @@ def write_labels(labels: npt.ArrayLike, names: dict[int, str], path: str | Path,
 
     Parameters
     ----------
-    labels : array of int, shape (n,)
+    labels : array_like of int, shape (n,)
+        One per vertex.
     names : dict
-        Label to name; the colors are spread over the hues by the label's place.
+        Label to name; the colors are spread over the hues by the label's place, and labels at or below 0 are clear.
     path : path
+        Ends in ``.label.gii``.
     hemisphere : {'L', 'R'}
+        Becomes the metadata ``AnatomicalStructurePrimary``.
     name : str
         Of the array, shown by viewers.
 

@@ -72,12 +72,12 @@ class Atlas:
     notes: tuple[str, ...] = ()
 
     def on_fsaverage5(self) -> "Atlas":
-        """Return the labels of fsaverage5's 10,242 vertices, which are the first of fsaverage's.
+        """Cut an atlas on fsaverage down to fsaverage5, whose vertices are the first of fsaverage's.
 
         Returns
         -------
         Atlas
-            The labels of fsaverage5's 10,242 vertices, which are the first of fsaverage's.
+            With 10,242 labels per hemisphere; its version says so.
         """
         first = {side: values[:FSAVERAGE5_VERTICES] for side, values in self.labels.items()}
         version = f"{self.version}, first {FSAVERAGE5_VERTICES} vertices"
@@ -129,19 +129,20 @@ def find_atlas(
 
 
 def label_folders(home: str | Path | None, subjects_dir: str | Path | None) -> Iterator[Path]:
-    """Return the places of fsaverage's labels: FreeSurfer's, the subjects directory's, the atlas package's.
+    """Yield the folders that may hold fsaverage's labels, whether or not they exist.
 
     Parameters
     ----------
-    home : str or Path or None
-        FREESURFER_HOME; None: the environment's.
-    subjects_dir : str or Path or None
-        Folder of FreeSurfer subjects.
+    home : path or None
+        FreeSurfer's folder; None: there is no FreeSurfer.
+    subjects_dir : path or None
+        A FreeSurfer subjects directory that may hold fsaverage.
 
     Yields
     ------
     Path
-        The places of fsaverage's labels: FreeSurfer's, the subjects directory's, the atlas package's.
+        FreeSurfer's, then that of `subjects_dir`, then that of the package of the ``atlas`` extra, as far as there are
+        these.
     """
     if home:
         yield Path(home) / "subjects" / "fsaverage" / "label"
@@ -169,7 +170,7 @@ def _load(folder: Path, merged: bool) -> Atlas:
         kinds.append("labels.gii" if use_gifti else "annot")
     notes = [KEPT_APART]
     if kinds[1] == "annot":
-        labels["R"] = split_right(labels["R"], labels["L"], *icosphere(), *icosphere())
+        labels["R"] = split_right(labels["R"], labels["L"], *icosphere(), icosphere()[0])
         kinds[1] = "annot, BA3 and BA33 split by connected component"
         notes = [SHARED_COLOR]
     if merged:
@@ -181,20 +182,19 @@ def _load(folder: Path, merged: bool) -> Atlas:
 
 
 def brodmann_numbers(keys: npt.NDArray[np.integer], names: Mapping[int, str]) -> npt.NDArray[np.int16]:
-    """Return the Brodmann number of each vertex from the keys and names of a PALS-B12 file; -1 is the medial wall.
+    """Turn the keys of a PALS-B12 file into numbers of Brodmann areas.
 
     Parameters
     ----------
-    keys : array
-        (n,) keys of the vertices.
+    keys : ndarray of int, shape (n,)
+        Of the vertices, as `harmoniq.surface.annotation.read_labels` returns them.
     names : mapping of int to str
-        Names.
+        Key to name: ``Brodmann.4``, ``MEDIAL.WALL``.
 
     Returns
     -------
-    array
-        The Brodmann number of each vertex from the keys and names of a PALS-B12 file; -1 is the medial
-        wall.
+    ndarray of int16, shape (n,)
+        Number of the area, 0 unassigned, -1 medial wall.
     """
     numbers = np.zeros(keys.shape, dtype=np.int16)
     for key in np.unique(keys):
@@ -208,17 +208,17 @@ def brodmann_numbers(keys: npt.NDArray[np.integer], names: Mapping[int, str]) ->
 
 
 def merge_right(right: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
-    """Return the right side's labels with BA33 read as BA3, as FreeSurfer's lookup of the shared color does.
+    """Read the right BA33 as BA3, as FreeSurfer's lookup of the shared color does.
 
     Parameters
     ----------
-    right : array
-        (n,) labels of the right side.
+    right : ndarray of int16, shape (n,)
+        Brodmann numbers of the right side.
 
     Returns
     -------
-    array
-        The right side's labels with BA33 read as BA3, as FreeSurfer's lookup of the shared color does.
+    ndarray of int16, shape (n,)
+        A copy without 33.
     """
     return np.where(right == 33, np.int16(3), right)
 
@@ -229,7 +229,6 @@ def split_right(
     sphere: npt.NDArray[np.float64],
     faces: npt.NDArray[np.int64],
     left_sphere: npt.NDArray[np.float64],
-    left_faces: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.int16]:
     """Tell the right BA3 and BA33 apart: each connected component goes to the nearer of the two mirrored left areas.
 
@@ -237,13 +236,15 @@ def split_right(
     ----------
     right, left : array of int16, shape (n,) and (m,)
         Brodmann numbers; on the right 3 and 33 may be mixed up.
-    sphere, faces, left_sphere, left_faces : array
-        The registered spheres of both sides.
+    sphere, left_sphere : ndarray, shape (n, 3) and (m, 3)
+        The registered spheres of both sides, mm.
+    faces : ndarray of int, shape (f, 3)
+        Of the right surface.
 
     Returns
     -------
-    array
-        (n,) labels, the two areas apart.
+    ndarray of int16, shape (n,)
+        Labels of the right side, the two areas apart; as given where the left side lacks one of them.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components

@@ -18,7 +18,8 @@ def write_dscalar(maps: Mapping[str, Mapping[str, npt.ArrayLike]], path: str | P
     Parameters
     ----------
     maps : mapping
-        Name of the map to hemisphere (``L``, ``R``) to one value per vertex; NaN is no value.
+        Name of the map to hemisphere (``L``, ``R``) to one value per vertex; NaN is no value. All maps have the same
+        vertices.
     path : path
         Ends in ``.dscalar.nii``.
 

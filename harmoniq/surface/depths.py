@@ -11,7 +11,7 @@ _LIMIT_MM = 10.0
 
 
 def parse_depth(text: str) -> Depth:
-    """Return the kind and value of a depth.
+    """Read a depth.
 
     Parameters
     ----------
@@ -20,8 +20,10 @@ def parse_depth(text: str) -> Depth:
 
     Returns
     -------
-    Depth
-        The kind and value of a depth.
+    kind : {'projfrac', 'projdist', 'midpoint'}
+        As `harmoniq.surface.geometry.points_at` takes it.
+    value : float
+        Fraction of the thickness, or mm.
 
     Raises
     ------
@@ -40,17 +42,22 @@ def parse_depth(text: str) -> Depth:
 
 
 def depth_label(depth: Depth) -> str:
-    """Return a depth as letters and digits, for names of files: ``projfrac025``, ``projdistIn1000um``.
+    """Write a depth in letters and digits, for names of files.
 
     Parameters
     ----------
-    depth : Depth
-        Depth of the samples.
+    depth : tuple (str, float)
+        As `parse_depth` returns it.
 
     Returns
     -------
     str
-        A depth as letters and digits, for names of files: ``projfrac025``, ``projdistIn1000um``.
+        Fractions in hundredths, distances in micrometers into or out of the white surface.
+
+    Examples
+    --------
+    >>> depth_label(("projfrac", 0.25)), depth_label(("projdist", -1.0))
+    ('projfrac025', 'projdistIn1000um')
     """
     kind, value = depth
     if kind == "projdist":

@@ -53,19 +53,19 @@ class FreeSurfer:
         return self.home / "subjects" / "fsaverage"
 
     def environment(self, subjects_dir: Path, threads: int = 1) -> dict[str, str]:
-        """Return the variables that FreeSurfer's programs want.
+        """Return the environment in which FreeSurfer's programs run.
 
         Parameters
         ----------
-        subjects_dir : Path
-            Folder of FreeSurfer subjects.
+        subjects_dir : path
+            Becomes ``SUBJECTS_DIR``.
         threads : int, optional
-            Number of threads.
+            Becomes ``OMP_NUM_THREADS``.
 
         Returns
         -------
         dict of str to str
-            The variables that FreeSurfer's programs want.
+            This process's variables, and those that ``SetUpFreeSurfer.sh`` would set.
         """
         folders = [self.home / "bin", self.home / "tktools", self.home / "mni" / "bin"]
         path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", "")])
@@ -90,35 +90,39 @@ class FreeSurfer:
 
 
 def freesurfer_version(text: str) -> str | None:
-    """Return the version in a build stamp: ``...-v6.0.0-2beb96c`` or ``...-7.3.2-20220804-...``; None without one.
+    """Find the version in a build stamp.
 
     Parameters
     ----------
     text : str
-        Text.
+        Content of ``build-stamp.txt``, such as ``...-v6.0.0-2beb96c`` or ``...-7.3.2-20220804-...``.
 
     Returns
     -------
     str or None
-        The version in a build stamp: ``...-v6.0.0-2beb96c`` or ``...-7.3.2-20220804-...``; None without
-        one.
+        Two or three numbers with dots; None where there is none.
+
+    Examples
+    --------
+    >>> freesurfer_version("freesurfer-linux-centos7_x86_64-7.3.2-20220804-6354275")
+    '7.3.2'
     """
     found = re.search(r"-v?(\d+\.\d+(?:\.\d+)?)(?=[-_\s]|$)", text)
     return found[1] if found else None
 
 
 def installed_version(home: Path) -> str | None:
-    """Return the version of the FreeSurfer in `home`; None where it does not say.
+    """Read the version of an installed FreeSurfer.
 
     Parameters
     ----------
-    home : Path
-        FREESURFER_HOME; None: the environment's.
+    home : path
+        FreeSurfer's folder.
 
     Returns
     -------
     str or None
-        The version of the FreeSurfer in `home`; None where it does not say.
+        For example ``7.3.2``; None where ``build-stamp.txt`` is absent or names none.
     """
     stamp = home / "build-stamp.txt"
     return freesurfer_version(stamp.read_text(errors="replace").strip()) if stamp.is_file() else None
@@ -135,7 +139,7 @@ def find_freesurfer(license_file: str | Path | None = None) -> FreeSurfer:
     Returns
     -------
     FreeSurfer
-        The FreeSurfer of the environment, when everything is there that recon-all needs.
+        That of ``FREESURFER_HOME``.
 
     Raises
     ------
@@ -175,19 +179,22 @@ def find_freesurfer(license_file: str | Path | None = None) -> FreeSurfer:
 
 
 def find_license(home: Path, given: str | Path | None) -> tuple[Path | None, str]:
-    """Return the license file: the one given, ``FS_LICENSE``, or one in FreeSurfer's folder; else None and why.
+    """Look for the user's license file.
 
     Parameters
     ----------
-    home : Path
-        FREESURFER_HOME; None: the environment's.
-    given : str or Path or None
-        What was given; None: nothing.
+    home : path
+        FreeSurfer's folder.
+    given : path or None
+        The file of ``--fs-license-file``, which goes before ``FS_LICENSE``, and that before the files
+        ``license.txt`` and ``.license`` of `home`.
 
     Returns
     -------
-    tuple (Path or None, str)
-        The license file: the one given, ``FS_LICENSE``, or one in FreeSurfer's folder; else None and why.
+    file : Path or None
+        None where there is none, or it is empty.
+    trouble : str
+        Why; empty where there is a file.
     """
     named = os.environ.get("FS_LICENSE")
     wanted = [Path(given)] if given is not None else [Path(named)] if named else []
@@ -205,24 +212,25 @@ def find_license(home: Path, given: str | Path | None) -> tuple[Path | None, str
 def run_freesurfer(
     command: Sequence[str], freesurfer: FreeSurfer, *, subjects_dir: Path, log: Path, threads: int = 1
 ) -> str:
-    """Run one of FreeSurfer's programs to its end; return what it said.
+    """Run one of FreeSurfer's programs to its end.
 
     Parameters
     ----------
     command : sequence of str
         Name of the program, and arguments; no shell reads them.
     freesurfer : FreeSurfer
+        Whose program it is.
     subjects_dir : path
-        Folder of FreeSurfer subjects.
+        Folder of FreeSurfer subjects, in which it runs.
     log : path
         Gets the command and what it writes to both of its streams, after what is there already.
-    threads : int
-        Number of threads.
+    threads : int, optional
+        For OpenMP.
 
     Returns
     -------
     str
-        What it said.
+        What it wrote to both of its streams.
 
     Raises
     ------
@@ -250,23 +258,23 @@ def run_freesurfer(
 
 
 def explain_failure(program: str, code: int, said: str, log: Path) -> InputError:
-    """Return the sentence for a program that failed.
+    """Say in one sentence why a program failed; the caller raises it.
 
     Parameters
     ----------
     program : str
-        Name of the program.
+        Its name.
     code : int
-        Exit code.
+        Exit code, not 0; negative or over 128 for a signal.
     said : str
-        What it printed.
-    log : Path
-        Log file.
+        What it wrote to its streams.
+    log : path
+        Where that stands too.
 
     Returns
     -------
     InputError
-        The sentence for a program that failed.
+        Names the license, the signal, or the last error that it wrote, and the log.
     """
     # The license stands in the line of the error, or in the one after it.
     refused = re.search(r"ERROR: ([^\n]*license[^\n]*|[^\n]*\n[^\n]*license[^\n]*)", said, re.IGNORECASE)

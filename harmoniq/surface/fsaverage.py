@@ -13,36 +13,35 @@ DENSITIES = {5: "10k", 6: "41k", 7: "164k"}
 
 
 def fsaverage_level(vertices: int) -> int:
-    """Return the coarsest fsaverage that has at least as many vertices as a subject: 5, 6 or 7.
+    """Choose the coarsest fsaverage that has at least as many vertices as a subject.
 
     Parameters
     ----------
     vertices : int
-        Number of vertices of the surface.
+        How many a hemisphere of the subject has.
 
     Returns
     -------
     int
-        The coarsest fsaverage that has at least as many vertices as a subject: 5, 6 or 7.
+        5, 6 or 7: the level of the icosahedron; 7 for subjects that have more vertices than any.
     """
     return next((level for level in DENSITIES if 10 * 4**level + 2 >= vertices), max(DENSITIES))
 
 
 def subject_level(subject_dir: str | Path) -> int:
-    """Return the level of fsaverage for a FreeSurfer subject, by the number in the head of its files of thickness.
+    """Choose the level of fsaverage for a FreeSurfer subject, by the number in the head of its files of thickness.
 
     Files that are absent or damaged count as those of a full reconstruction: reading them will say what is wrong.
 
     Parameters
     ----------
-    subject_dir : str or Path
-        FreeSurfer subject.
+    subject_dir : path
+        The subject's folder.
 
     Returns
     -------
     int
-        The level of fsaverage for a FreeSurfer subject, by the number in the head of its files of
-        thickness.
+        As `fsaverage_level`, for the hemisphere that has more vertices.
     """
     counts = []
     for hemisphere in ("lh", "rh"):
@@ -69,17 +68,17 @@ class ToFsaverage:
     onto: npt.NDArray[np.intp]
 
     def apply(self, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Return the values at fsaverage's vertices: each the mean of those that were brought to it; NaN for none.
+        """Bring values to fsaverage's vertices.
 
         Parameters
         ----------
-        values : array, shape (n,)
-            NaN is no value, and enters no mean.
+        values : array_like, shape (n,)
+            At the subject's vertices; NaN is no value, and enters no mean.
 
         Returns
         -------
-        array
-            The values at fsaverage's vertices: each the mean of those that were brought to it; NaN for none.
+        ndarray of float64, shape (m,)
+            Each the mean of the values that were brought to the vertex; NaN where there is none.
         """
         given = np.asarray(values, dtype=np.float64)
         first, more = given[self.forward], given[self.left_over]
@@ -95,7 +94,7 @@ def to_fsaverage(sphere: npt.ArrayLike, level: int) -> ToFsaverage:
 
     Parameters
     ----------
-    sphere : array, shape (n, 3)
+    sphere : array_like, shape (n, 3)
         The subject's ``sphere.reg``.
     level : int
         Of fsaverage: 7 has 163,842 vertices, 5 has 10,242.
@@ -103,7 +102,7 @@ def to_fsaverage(sphere: npt.ArrayLike, level: int) -> ToFsaverage:
     Returns
     -------
     ToFsaverage
-        See `ToFsaverage`.
+        To be applied to any values of this hemisphere.
     """
     from scipy.spatial import cKDTree
 

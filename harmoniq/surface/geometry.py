@@ -12,13 +12,13 @@ DepthKind = Literal["projfrac", "projdist", "midpoint"]
 
 
 def vertex_normals(vertices: npt.ArrayLike, faces: npt.ArrayLike) -> Points:
-    """Return the outward unit normal of each vertex, as FreeSurfer computes it.
+    """Compute the outward unit normal of each vertex, as FreeSurfer does.
 
     Parameters
     ----------
-    vertices : array, shape (n, 3)
-        (n, 3) coordinates, mm.
-    faces : array of int, shape (m, 3)
+    vertices : array_like, shape (n, 3)
+        In mm.
+    faces : array_like of int, shape (m, 3)
         Of a closed surface, all turning the same way.
 
     Returns
@@ -51,19 +51,19 @@ def _unit(vectors: Points) -> Points:
 
 
 def vertex_areas(vertices: npt.ArrayLike, faces: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return the area that belongs to each vertex, mm^2, shape (n,): a third of each face around it.
+    """Compute the area that belongs to each vertex.
 
     Parameters
     ----------
-    vertices : array
-        (n, 3) coordinates, mm.
-    faces : array
-        (f, 3) vertices of each triangle.
+    vertices : array_like, shape (n, 3)
+        In mm.
+    faces : array_like of int, shape (m, 3)
+        Vertices of each triangle.
 
     Returns
     -------
-    array
-        The area that belongs to each vertex, mm^2, shape (n,): a third of each face around it.
+    ndarray of float64, shape (n,)
+        A third of each face around the vertex, in mm^2.
     """
     points, triangles = np.asarray(vertices, dtype=np.float64), np.asarray(faces)
     a, b, c = (points[triangles[:, k]] for k in range(3))
@@ -76,11 +76,12 @@ def vertex_areas(vertices: npt.ArrayLike, faces: npt.ArrayLike) -> npt.NDArray[n
 def points_at(
     hemisphere: Hemisphere, *, kind: DepthKind = "projfrac", value: float = 0.5, normals: Points | None = None
 ) -> Points:
-    """Return one point per vertex at a depth of the cortex.
+    """Place one point per vertex at a depth of the cortex.
 
     Parameters
     ----------
     hemisphere : Hemisphere
+        White and pial surface, and thickness.
     kind : {'projfrac', 'projdist', 'midpoint'}
         ``projfrac``: white + value x thickness x normal of the white surface; ``projdist``: white + value mm x normal;
         ``midpoint``: white + value x (pial - white), along the line to the pial vertex.
@@ -109,19 +110,19 @@ def points_at(
 
 
 def transform(points: npt.ArrayLike, matrix: npt.ArrayLike) -> Points:
-    """Apply a 4 x 4 matrix to points of shape (n, 3).
+    """Apply an affine matrix to points.
 
     Parameters
     ----------
-    points : array
-        (n, 3) points, mm.
-    matrix : array
-        (4, 4) affine.
+    points : array_like, shape (n, 3)
+        In the space that `matrix` starts from.
+    matrix : array_like, shape (4, 4)
+        Its last row is not looked at.
 
     Returns
     -------
-    array
-        See `array`.
+    ndarray of float64, shape (n, 3)
+        In the space that `matrix` leads to.
     """
     affine = np.asarray(matrix, dtype=np.float64)
     return np.asarray(points, dtype=np.float64) @ affine[:3, :3].T + affine[:3, 3]

@@ -65,10 +65,11 @@ def write_surface(
     vertices : array, shape (n, 3)
         RAS, mm.
     faces : array of int, shape (m, 3)
-        (f, 3) vertices of each triangle.
+        Vertices of each triangle.
     path : path
         Ends in ``.surf.gii``.
     hemisphere : {'L', 'R'}
+        Becomes the metadata ``AnatomicalStructurePrimary``.
     kind : {'white', 'pial', 'midthickness'}
         Becomes the metadata ``AnatomicalStructureSecondary``.
 
@@ -93,17 +94,17 @@ def write_surface(
 
 
 def read_shape(path: str | Path) -> npt.NDArray[np.float32]:
-    """Read the values of a shape file, shape (n,).
+    """Read the values of a shape file.
 
     Parameters
     ----------
-    path : str or Path
-        File.
+    path : path
+        GIFTI file, such as ``.shape.gii``.
 
     Returns
     -------
-    array
-        (n,) values.
+    ndarray of float32, shape (n,)
+        One value per vertex; NaN where there is none.
 
     Raises
     ------

@@ -8,36 +8,35 @@ from harmoniq.data.errors import InputError
 
 
 def running_file(folder: Path) -> Path | None:
-    """Return a subject's file ``scripts/IsRunning.*``; None where there is none.
+    """Find the file by which recon-all says that it is at work on a subject.
 
     Parameters
     ----------
-    folder : Path
-        Folder.
+    folder : path
+        The subject's.
 
     Returns
     -------
     Path or None
-        A subject's file ``scripts/IsRunning.*``; None where there is none.
+        The first of ``scripts/IsRunning*`` by name; None where there is none.
     """
     return next(iter(sorted((folder / "scripts").glob("IsRunning*"))), None)
 
 
 def stale_process(file: Path) -> str | None:
-    """Return what shows that the recon-all of an ``IsRunning`` file is gone, in words; None where nothing shows it.
+    """Tell whether the recon-all of an ``IsRunning`` file is gone.
 
     Only the machine on which it ran can tell: the file names host and process.
 
     Parameters
     ----------
-    file : Path
-        File.
+    file : path
+        ``scripts/IsRunning.*`` of a subject.
 
     Returns
     -------
     str or None
-        What shows that the recon-all of an ``IsRunning`` file is gone, in words; None where nothing shows
-        it.
+        What shows that it is gone, in words; None where it runs, or nothing shows that it does not.
     """
     facts = dict(
         line.split(maxsplit=1) for line in file.read_text(errors="replace").splitlines() if len(line.split()) >= 2
@@ -66,17 +65,17 @@ def _is_recon_all(number: int) -> bool:
 
 
 def clear_stale(folder: Path) -> str | None:
-    """Remove the ``IsRunning`` files of a recon-all that is gone; return what showed it.
+    """Remove the ``IsRunning`` files of a recon-all that is gone.
 
     Parameters
     ----------
-    folder : Path
-        Folder.
+    folder : path
+        The subject's.
 
     Returns
     -------
     str or None
-        What showed it.
+        What showed that it is gone; None where there was no such file.
 
     Raises
     ------
@@ -93,17 +92,17 @@ def clear_stale(folder: Path) -> str | None:
 
 
 def still_running(file: Path) -> InputError:
-    """Return the sentence for a subject that is being made, or whose recon-all was killed.
+    """Say in one sentence that a subject is being made, or that its recon-all was killed; the caller raises it.
 
     Parameters
     ----------
-    file : Path
-        File.
+    file : path
+        ``scripts/IsRunning.*`` of the subject.
 
     Returns
     -------
     InputError
-        The sentence for a subject that is being made, or whose recon-all was killed.
+        Names the file and what to do with it.
     """
     said = stale_process(file)
     if said is not None:

@@ -12,7 +12,7 @@ from harmoniq.surface.icosphere import RADIUS, icosphere
 def map_labels(
     labels: Mapping[str, npt.NDArray[np.integer]], sphere: npt.ArrayLike, hemisphere: str
 ) -> npt.NDArray[np.int16]:
-    """Return the Brodmann area of each vertex: that of the nearest vertex of fsaverage's sphere.
+    """Give each vertex of a subject the label of the nearest vertex of fsaverage's sphere.
 
     This is what ``mri_surf2surf --sval-annot`` does from fsaverage to a subject (its method ``nnf``).
 
@@ -20,14 +20,15 @@ def map_labels(
     ----------
     labels : mapping
         ``Atlas.labels``: 163,842 numbers for ``L`` and for ``R`` (or those of a coarser fsaverage).
-    sphere : array, shape (n, 3)
-        The subject's ``sphere.reg``.
+    sphere : array_like, shape (n, 3)
+        The subject's ``sphere.reg``, of radius 100 mm around the origin.
     hemisphere : {'L', 'R'}
+        Whose labels are wanted.
 
     Returns
     -------
-    numpy.ndarray of int16, shape (n,)
-        Brodmann number, 0 unassigned, -1 medial wall.
+    ndarray of int16, shape (n,)
+        Number of the region, 0 unassigned, -1 medial wall.
 
     Raises
     ------

@@ -50,6 +50,7 @@ def subject_labels(
     Parameters
     ----------
     subject : FreeSurferSubject
+        As it was read.
     atlas : str
         ``auto``: the subject's own ``label/?h.PALS_B12_Brodmann.annot``, else PALS-B12 wherever `find_atlas` has it. A
         folder: PALS-B12 there. A pattern of a file, with ``?h`` for ``lh`` and ``rh`` or ``hemi-?``: any ``.annot`` or
@@ -97,7 +98,7 @@ def _own_pals(subject: FreeSurferSubject, files: Mapping[str, Path], merged: boo
         labels["R"], note = merge_right(labels["R"]), MERGED
     elif {3, 33} - set(np.unique(labels["R"]).tolist()):
         right, left = subject.hemispheres["R"], subject.hemispheres["L"]
-        labels["R"] = split_right(labels["R"], labels["L"], right.sphere, right.faces, left.sphere, left.faces)
+        labels["R"] = split_right(labels["R"], labels["L"], right.sphere, right.faces, left.sphere)
         note = SHARED_COLOR
     version = f"PALS-B12 Brodmann, {how} annotation{', BA33 merged into BA3' if merged else ''}"
     return Atlas(labels, files["L"].parent, version, BRODMANN_REGIONS, (note,))

@@ -33,17 +33,17 @@ MASK_MARGIN = 2.0
 
 
 def state_file(folder: Path) -> Path:
-    """Return where the stages that are done are written down: recon-all wants the subject's folder to itself.
+    """Name the file in which the stages that are done are written down.
 
     Parameters
     ----------
-    folder : Path
-        Folder.
+    folder : path
+        The subject's.
 
     Returns
     -------
     Path
-        Where the stages that are done are written down: recon-all wants the subject's folder to itself.
+        In ``logs`` beside it, since recon-all wants the subject's folder to itself.
     """
     return folder.parent / "logs" / f"{folder.name}-recon-all.json"
 
@@ -71,34 +71,34 @@ class ReconOptions:
 
 
 def is_submillimeter(affine: npt.ArrayLike) -> bool:
-    """Tell whether voxels are so small that ``hires = "auto"`` keeps them; `affine` is 4 x 4, in mm.
+    """Tell whether voxels are so small that ``hires = "auto"`` keeps them.
 
     Parameters
     ----------
-    affine : array
-        (4, 4) voxels to mm.
+    affine : array_like, shape (4, 4)
+        From voxels to mm.
 
     Returns
     -------
     bool
-        Whether voxels are so small that ``hires = "auto"`` keeps them; `affine` is 4 x 4, in mm.
+        Whether the shortest edge is below 0.95 mm.
     """
     sizes = np.linalg.norm(np.asarray(affine, dtype=np.float64)[:3, :3], axis=0)
     return bool(sizes.min() < SUBMILLIMETER)
 
 
 def stages(version: int) -> tuple[str, ...]:
-    """Return recon-all's stages in their order; from version 8 on the second is not split.
+    """List recon-all's stages.
 
     Parameters
     ----------
     version : int
-        Version.
+        FreeSurfer's major version.
 
     Returns
     -------
     tuple of str
-        Recon-all's stages in their order; from version 8 on the second is not split.
+        In their order, without the dash; from version 8 on the second is not split.
     """
     second = ("autorecon2-volonly", "autorecon2-perhemi") if version < 8 else ("autorecon2",)
     return ("autorecon1", *second, "autorecon3")
@@ -114,16 +114,16 @@ def stage_command(
     pial_image: Path | None = None,
     expert: Path | None = None,
 ) -> list[str]:
-    """Return the command line of one stage.
+    """Make the command line of one stage.
 
     Parameters
     ----------
     stage : str
         One of `stages`.
     subject, subjects_dir : str, path
-        FreeSurfer subject; folder of FreeSurfer subjects.
+        The subject's name, and the folder that it is in.
     options : ReconOptions
-        The command line's options as text.
+        How recon-all is called.
     image : path
         T1-weighted; given with the first stage alone.
     pial_image : path, optional
@@ -134,7 +134,7 @@ def stage_command(
     Returns
     -------
     list of str
-        The command line of one stage.
+        The program's name and its arguments.
     """
     words = ["recon-all", "-s", subject, "-sd", str(subjects_dir), f"-{stage}", "-openmp", str(options.threads)]
     if stage == "autorecon1":
@@ -159,18 +159,20 @@ def reconstruct(
     mask: Path | None = None,
     pial_image: Path | None = None,
 ) -> Path:
-    """Run recon-all, or what of it is not done yet; return the subject's folder.
+    """Run recon-all, or what of it is not done yet.
 
     Parameters
     ----------
     freesurfer : FreeSurfer
+        Whose recon-all is run.
     subjects_dir : path
         Made when absent; ``fsaverage`` is linked into it.
     subject : str
+        Name of the subject's folder.
     image : path
         The uniform image of MP2RAGE without its background.
     options : ReconOptions
-        The command line's options as text.
+        How recon-all is called.
     mask : path, optional
         Of the brain, on any grid of the image's space; needed with ``options.mask``.
     pial_image : path, optional
@@ -184,7 +186,8 @@ def reconstruct(
     Raises
     ------
     InputError
-        When recon-all is at work on the subject already, was begun with another image or other options, or fails.
+        When recon-all is at work on the subject already, was begun with another image, other options, another version
+        or by somebody else, or fails; and as `prepare_fsaverage` and `inject_mask`.
     """
     folder = subjects_dir / subject
     wanted = _identity(freesurfer, image, options)
@@ -254,13 +257,13 @@ def is_reconstructed(folder: Path) -> bool:
 
     Parameters
     ----------
-    folder : Path
-        Folder.
+    folder : path
+        The subject's.
 
     Returns
     -------
     bool
-        Whether `reconstruct` has come to its end with a subject.
+        False for a subject that somebody else made, too.
     """
     state = state_file(folder)
     return state.is_file() and "autorecon3" in json.loads(state.read_text(encoding="utf-8"))["done"]
@@ -274,14 +277,14 @@ def inject_mask(folder: Path, mask: Path, margin: float = MASK_MARGIN) -> None:
     folder : path
         The subject's, after ``-autorecon1 -noskullstrip``.
     mask : path
-        On any grid, in the scanner's space.
-    margin : float
-        The mask is grown by this, mm.
+        On any grid, in the scanner's space; 0 outside the brain.
+    margin : float, optional
+        The mask is grown by this, in mm.
 
     Raises
     ------
     InputError
-        When the mask leaves nothing of the image.
+        When the mask cannot be read, or leaves nothing of the image.
     """
     import nibabel as nib
     from scipy.ndimage import affine_transform, distance_transform_edt
@@ -302,7 +305,7 @@ def inject_mask(folder: Path, mask: Path, margin: float = MASK_MARGIN) -> None:
 
 
 def prepare_fsaverage(freesurfer: FreeSurfer, subjects_dir: Path) -> Path:
-    """Link FreeSurfer's fsaverage into a subjects directory, whoever comes first; return its path.
+    """Link FreeSurfer's fsaverage into a subjects directory, whoever comes first.
 
     A link is made in one step, so that jobs that start together cannot disturb one another as copies do, and nothing
     can be written through it by mistake where FreeSurfer's folder is read-only. A dead link is replaced.
@@ -310,14 +313,14 @@ def prepare_fsaverage(freesurfer: FreeSurfer, subjects_dir: Path) -> Path:
     Parameters
     ----------
     freesurfer : FreeSurfer
-        FreeSurfer's installation.
-    subjects_dir : Path
-        Folder of FreeSurfer subjects.
+        Whose average subject is wanted.
+    subjects_dir : path
+        Made when absent; an fsaverage that is in it is left as it is.
 
     Returns
     -------
     Path
-        Its path.
+        ``fsaverage`` in `subjects_dir`.
 
     Raises
     ------

@@ -27,13 +27,14 @@ def sample_depths(
     Parameters
     ----------
     hemisphere : Hemisphere
+        Surfaces with n vertices.
     maps : sequence of (Image, 4 x 4 matrix)
         The matrix goes from the surfaces' coordinates (tkRAS) to the map's scanner space:
         ``surface_to_map @ subject.tkr_to_scanner``.
     depths : sequence of (kind, value)
         As in ``points_at``: ``("projfrac", 0.5)``, ``("projdist", -0.5)``.
-    interpolation : Interpolation, optional
-        Trilinear or nearest.
+    interpolation : {'trilinear', 'nearest'}, optional
+        As ``sample_volume`` takes it.
 
     Returns
     -------

@@ -93,7 +93,7 @@ class FreeSurferSubject:
         Returns
         -------
         FreeSurferSubject
-            The object.
+            All surfaces in memory, coordinates as float64.
 
         Raises
         ------
@@ -115,33 +115,33 @@ class FreeSurferSubject:
 
 
 def surface_files(subject_dir: str | Path) -> list[str]:
-    """Return the files of a FreeSurfer subject on which samples depend, as far as they exist.
+    """List the files of a FreeSurfer subject on which samples depend.
 
     Parameters
     ----------
-    subject_dir : str or Path
-        FreeSurfer subject.
+    subject_dir : path
+        The subject's folder.
 
     Returns
     -------
     list of str
-        The files of a FreeSurfer subject on which samples depend, as far as they exist.
+        Paths of those of `SURFACE_FILES` that exist.
     """
     return [str(path) for name in SURFACE_FILES if (path := Path(subject_dir) / name).exists()]
 
 
 def check_finished_subject(folder: Path) -> None:
-    """Raise InputError when recon-all is still running, has failed, or has not come to its end.
+    """Refuse a subject that recon-all has not finished.
 
     Parameters
     ----------
-    folder : Path
-        Folder.
+    folder : path
+        The subject's.
 
     Raises
     ------
     InputError
-        Where recon-all has failed, is at work, or has not finished.
+        When recon-all is at work, has failed, or has not come to its end.
     """
     scripts = folder / "scripts"
     running = running_file(folder)

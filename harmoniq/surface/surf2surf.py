@@ -10,20 +10,21 @@ ANNOTATION = "PALS_B12_Brodmann"
 
 
 def annotation_command(subject: str, hemisphere: str, source: Path, target: Path) -> list[str]:
-    """Return the command line that maps an annotation of fsaverage to a subject.
+    """Make the command line that maps an annotation of fsaverage to a subject.
 
     Parameters
     ----------
     subject : str
         Its name in the subjects directory.
     hemisphere : {'lh', 'rh'}
+        Whose annotation it is.
     source, target : path
-        Of the annotations.
+        The annotations: fsaverage's, and the subject's to be written.
 
     Returns
     -------
     list of str
-        The command line that maps an annotation of fsaverage to a subject.
+        The program's name and its arguments.
     """
     return [
         "mri_surf2surf", "--srcsubject", "fsaverage", "--trgsubject", subject, "--hemi", hemisphere,
@@ -32,23 +33,23 @@ def annotation_command(subject: str, hemisphere: str, source: Path, target: Path
 
 
 def map_annotation(freesurfer: FreeSurfer, subject_dir: Path, out_dir: Path) -> list[Path]:
-    """Map fsaverage's PALS-B12 to a subject; return the annotations of lh and rh.
+    """Map fsaverage's PALS-B12 to a subject.
 
     The subject's own directory may be read-only and lack fsaverage: a subjects directory of links is made in `out_dir`.
 
     Parameters
     ----------
     freesurfer : FreeSurfer
-        FreeSurfer's installation.
-    subject_dir : Path
-        FreeSurfer subject.
-    out_dir : Path
-        Folder of the results.
+        Whose fsaverage and program are taken.
+    subject_dir : path
+        The subject's folder; not written to.
+    out_dir : path
+        Gets the annotations, the directory of links, and the log.
 
     Returns
     -------
     list of Path
-        The annotations of lh and rh.
+        ``lh.`` and ``rh.PALS_B12_Brodmann.annot`` in `out_dir`.
 
     Raises
     ------

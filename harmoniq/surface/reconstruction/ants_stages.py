@@ -29,12 +29,12 @@ def correct_bias(in_file: str, mask_file: str, out_file: str, out_mask: str) -> 
     in_file, mask_file : path
         The head and the mask of its brain, on one grid.
     out_file, out_mask : path
-        The corrected image and the mask, cropped, RAS.
+        The corrected image (its brain some 1000 at the top) and the mask (uint8), cropped, axes nearest to RAS.
 
     Returns
     -------
-    dict of str to object
-        (x, y, z, volumes) corrected images.
+    dict
+        ``voxels``: of the brain.
     """
     import ants
 
@@ -65,14 +65,14 @@ def register_template(
     brain_file, aseg_file : path
         The template's brain and its segmentation.
     out_file : path
-        The segmentation on the subject's coarse grid.
+        The segmentation on the subject's coarse grid, uint8.
     seed : int
         Of the metric's samples.
 
     Returns
     -------
     dict
-        The correlation of the two brains, after registration.
+        ``template_correlation``: of the two brains' intensities, after registration.
 
     Raises
     ------
@@ -114,8 +114,8 @@ def segment_tissues(in_file: str, mask_file: str, out_file: str) -> dict[str, An
 
     Returns
     -------
-    dict of str to object
-        What it says of its result.
+    dict
+        ``fluid_ml``, ``gray_ml`` and ``white_ml``.
 
     Raises
     ------
@@ -142,19 +142,21 @@ def segment_tissues(in_file: str, mask_file: str, out_file: str) -> dict[str, An
 
 
 def coarse(in_file: str, mask_file: str) -> tuple[NDArray[np.float32], NDArray[np.uint8], Affine]:
-    """Return image, mask and affine on the coarse grid; an image that is about as coarse stays as it is.
+    """Bring an image and its mask to the coarse grid of 1 mm.
 
     Parameters
     ----------
-    in_file : str
-        Image to read.
-    mask_file : str
-        Brain mask.
+    in_file, mask_file : path
+        Image and brain mask, on one grid; voxels within 0.1 mm of 1 mm stay as they are.
 
     Returns
     -------
-    tuple (array, array, array)
-        Image, mask and affine on the coarse grid; an image that is about as coarse stays as it is.
+    data : ndarray of float32, shape (x, y, z)
+        The image.
+    mask : ndarray of uint8, shape (x, y, z)
+        1 in the brain.
+    affine : ndarray, shape (4, 4)
+        From voxels to RAS mm.
     """
     image, brain = load_image(in_file, ndim=3), load_image(mask_file, ndim=3)
     if np.all(np.abs(image.voxel_sizes - COARSE_MM) < 0.1):

@@ -14,7 +14,7 @@ BRAIN_ML = (500.0, 2500.0)
 
 
 def write_brain(in_file: str | Path, out: Path, *, seed: int = 0) -> float:
-    """Write the mask of the brain on the image's grid, and return its volume in ml.
+    """Write the mask of the brain on the image's grid.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def write_brain(in_file: str | Path, out: Path, *, seed: int = 0) -> float:
     Returns
     -------
     float
-        Its volume in ml.
+        The brain's volume in ml.
 
     Raises
     ------
@@ -70,9 +70,9 @@ def calm_head(in_file: str | Path, out: Path, *, rough_mask: str | Path | None =
     Parameters
     ----------
     in_file : path
-        Image to read.
+        Image of the head.
     out : path
-        ``.nii``.
+        The image, float32, on the same grid.
     rough_mask : path, optional
         Voxels outside become 0: a uniform image whose background was not suppressed is noise there.
 

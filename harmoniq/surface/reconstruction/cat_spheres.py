@@ -24,8 +24,8 @@ def map_to_sphere(layers_file: str, out_file: str) -> dict[str, Any]:
 
     Returns
     -------
-    dict of str to object
-        What it says of its result.
+    dict
+        ``sphere_folds``: faces of the sphere that lie with their inside out.
     """
     import cat_surf
 
@@ -52,13 +52,14 @@ def register_sphere(layers_file: str, sphere_file: str, hemisphere: str, out_fil
     layers_file, sphere_file : path
         Surfaces and sphere of a hemisphere.
     hemisphere : {'lh', 'rh'}
+        Whose they are.
     out_file : path
         Mesh with ``registered``, radius 100 mm.
 
     Returns
     -------
     dict
-        Folded faces, and the correlation of the subject's sulcal depth with fsaverage's.
+        ``registered_folds``, and ``sulc_correlation``: of the subject's sulcal depth with fsaverage's.
     """
     import cat_surf
 

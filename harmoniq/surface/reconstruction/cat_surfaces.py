@@ -38,8 +38,8 @@ def central_surface(label_file: str, out_file: str, faces: int) -> dict[str, Any
 
     Returns
     -------
-    dict of str to object
-        What it says of its result.
+    dict
+        ``vertices``, and ``central_euler``: the Euler number, 2 for a sphere.
     """
     import cat_surf
 
@@ -77,7 +77,8 @@ def white_and_pial(label_file: str, central_file: str, out_file: str) -> dict[st
     Returns
     -------
     dict
-        Euler numbers, and pairs of triangles that still intersect.
+        ``white_euler`` and ``pial_euler``, and the intersections that are left: ``white_self_intersections`` and
+        ``pial_self_intersections``.
     """
     import cat_surf
 

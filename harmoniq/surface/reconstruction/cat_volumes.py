@@ -12,15 +12,13 @@ def denoise(in_file: str, out_file: str) -> dict[str, Any]:
 
     Parameters
     ----------
-    in_file : str
-        Image to read.
-    out_file : str
-        Image to write.
+    in_file, out_file : path
+        Corrected image; the denoised one, float32, on its grid.
 
     Returns
     -------
-    dict of str to object
-        What it says of its result.
+    dict
+        ``noise``: standard deviation of what was taken out, in the image's unit.
     """
     import cat_surf
 

@@ -16,7 +16,7 @@ _PATCH = 300
 
 
 def cortex_vertices(mesh: dict[str, NDArray], aseg_file: Path) -> NDArray[np.bool_]:
-    """Return which vertices belong to the cortex.
+    """Tell cortex from the cut through the midline.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ def cortex_vertices(mesh: dict[str, NDArray], aseg_file: Path) -> NDArray[np.boo
 
     Returns
     -------
-    numpy.ndarray of bool, shape (n,)
-        Two pieces at most: cortex, and one or more walls, without small patches of either.
+    ndarray of bool, shape (n,)
+        True in the cortex; pieces of either value with fewer than 300 vertices have taken the value around them.
     """
     from scipy.ndimage import distance_transform_edt
 

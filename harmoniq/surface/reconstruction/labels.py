@@ -29,7 +29,15 @@ DEEP_MM = 4.0
 
 @dataclass(frozen=True)
 class Means:
-    """Intensity of fluid (one number), gray and white matter (per voxel)."""
+    """What pure tissue measures.
+
+    Parameters
+    ----------
+    csf : float
+        Intensity of fluid.
+    gray, white : ndarray of float32, shape (x, y, z)
+        Intensity of gray and of white matter around each voxel.
+    """
 
     csf: float
     gray: Volume
@@ -39,7 +47,7 @@ class Means:
 def write_hemisphere_labels(
     in_file: str | Path, mask_file: str | Path, tissues_file: str | Path, aseg_file: str | Path, folder: Path
 ) -> dict[str, Any]:
-    """Write ``lh_label.nii`` and ``rh_label.nii`` on the fine grid, and return the means and volumes found.
+    """Write ``lh_label.nii`` and ``rh_label.nii`` on the fine grid.
 
     Parameters
     ----------
@@ -52,13 +60,13 @@ def write_hemisphere_labels(
 
     Returns
     -------
-    dict of str to object
-        The means and volumes found.
+    dict
+        ``fluid_intensity``, ``gray_intensity`` and ``white_intensity``; ``lh_white_ml`` and ``rh_white_ml``.
 
     Raises
     ------
     InputError
-        When a hemisphere has next to no white matter.
+        When a class of tissue or a hemisphere is empty, or has next to no white matter.
     """
     image = load_image(in_file, ndim=3)
     tissues, aseg = load_image(tissues_file, ndim=3), load_image(aseg_file, ndim=3)
@@ -89,24 +97,25 @@ def write_hemisphere_labels(
 
 
 def tissue_means(data: Volume, tissues: NDArray[np.int8], codes: NDArray[np.uint8], sizes: NDArray) -> Means:
-    """Return what pure tissue measures at each voxel.
+    """Measure pure tissue around each voxel.
 
     Gray matter is that of the cortex: deep nuclei are brighter. White matter is taken one voxel inside its class.
 
     Parameters
     ----------
-    data : array, shape (x, y, z)
-    tissues : array of int
-        1, 2, 3; negative where it is not certain.
-    codes : array of uint8
-        Segmentation of the template.
-    sizes : array, shape (3,)
-        Of a voxel, mm.
+    data : ndarray of float32, shape (x, y, z)
+        Intensities.
+    tissues : ndarray of int8, shape (x, y, z)
+        1 fluid, 2 gray, 3 white matter, 0 outside; negative where it is not certain.
+    codes : ndarray of uint8, shape (x, y, z)
+        The template's segmentation, FreeSurfer's codes.
+    sizes : ndarray, shape (3,)
+        Edges of a voxel, in mm.
 
     Returns
     -------
     Means
-        What pure tissue measures at each voxel.
+        In the unit of `data`.
 
     Raises
     ------
@@ -136,21 +145,21 @@ def _local(data: Volume, mask: Mask, sigma: NDArray) -> Volume:
 
 
 def hemispheres(mask: Mask, codes: NDArray[np.uint8], sizes: NDArray) -> NDArray[np.uint8]:
-    """Return 1 in the left and 2 in the right cerebrum, by the nearest structure of the template.
+    """Part the cerebrum into its sides, by the nearest structure of the template.
 
     Parameters
     ----------
-    mask : array of bool
-        (x, y, z) voxels that count.
-    codes : array
-        (x, y, z) labels.
-    sizes : array
-        (3,) edges of a voxel, mm.
+    mask : ndarray of bool, shape (x, y, z)
+        The brain.
+    codes : ndarray of uint8, shape (x, y, z)
+        The template's segmentation, FreeSurfer's codes.
+    sizes : ndarray, shape (3,)
+        Edges of a voxel, in mm.
 
     Returns
     -------
-    array
-        1 in the left and 2 in the right cerebrum, by the nearest structure of the template.
+    ndarray of uint8, shape (x, y, z)
+        1 left, 2 right; 0 outside the brain, nearer to the hindbrain, and more than 4.5 mm from both sides.
     """
     from scipy.ndimage import distance_transform_edt
 
@@ -163,19 +172,19 @@ def hemispheres(mask: Mask, codes: NDArray[np.uint8], sizes: NDArray) -> NDArray
 
 
 def filled_region(codes: NDArray[np.uint8], sizes: NDArray) -> Mask:
-    """Return what is white matter whatever it measures: ventricles, deep nuclei, callosum, and deep white matter.
+    """Tell what is taken for white matter whatever it measures.
 
     Parameters
     ----------
-    codes : array
-        (x, y, z) labels.
-    sizes : array
-        (3,) edges of a voxel, mm.
+    codes : ndarray of uint8, shape (x, y, z)
+        The template's segmentation, FreeSurfer's codes.
+    sizes : ndarray, shape (3,)
+        Edges of a voxel, in mm.
 
     Returns
     -------
-    array of bool
-        What is white matter whatever it measures: ventricles, deep nuclei, callosum, and deep white matter.
+    ndarray of bool, shape (x, y, z)
+        Ventricles, deep nuclei and callosum, and what lies more than 4 mm inside these and white matter.
     """
     from scipy.ndimage import distance_transform_edt
 
@@ -186,25 +195,24 @@ def filled_region(codes: NDArray[np.uint8], sizes: NDArray) -> Mask:
 
 
 def partial_volume(data: Volume, csf: float, gray: Volume, white: Volume) -> Volume:
-    """Return 1 for fluid to 2 for gray to 3 for white matter, linear in intensity between the means.
+    """Turn intensities into a label from 1 for fluid over 2 for gray to 3 for white matter.
 
-    The step from gray to white passes 2.5 at `WHITE_FRACTION`.
+    It is linear from fluid to gray, and from gray to white matter in two pieces that meet at 2.5, `WHITE_FRACTION` of
+    the way.
 
     Parameters
     ----------
-    data : array
-        Values.
+    data : ndarray of float32, shape (x, y, z)
+        Intensities.
     csf : float
         Intensity of fluid.
-    gray : array
-        (x, y, z) share of gray matter, 0 to 1.
-    white : array
-        (x, y, z) share of white matter, 0 to 1.
+    gray, white : ndarray of float32, shape (x, y, z)
+        Intensity of pure gray and of pure white matter around each voxel.
 
     Returns
     -------
-    array
-        1 for fluid to 2 for gray to 3 for white matter, linear in intensity between the means.
+    ndarray of float32, shape (x, y, z)
+        From 1 to 3.
     """
     low = 1.0 + (data - csf) / np.maximum(gray - csf, 1e-3)
     part = np.clip((data - gray) / np.maximum(white - gray, 1e-3), 0.0, 1.0)
@@ -234,17 +242,17 @@ def _fine_label(
 
 
 def close_white(label: Volume) -> Volume:
-    """Return the label with one piece of white matter, without holes: islands become gray, holes white matter.
+    """Make the white matter of a label one piece without holes: islands become gray, holes white matter.
 
     Parameters
     ----------
-    label : array
-        What to call it.
+    label : ndarray of float32, shape (x, y, z)
+        From 1 to 3; white matter is above 2.5.
 
     Returns
     -------
-    array
-        The label with one piece of white matter, without holes: islands become gray, holes white matter.
+    ndarray of float32, shape (x, y, z)
+        A copy.
     """
     from scipy import ndimage
 

@@ -17,10 +17,10 @@ def write_mesh(path: str | Path, **arrays: ArrayLike) -> Path:
 
     Parameters
     ----------
-    path : str or Path
-        File.
-    **arrays : array
-        Arrays to write.
+    path : path
+        Ends in ``.npz``.
+    **arrays : array_like
+        Points (n, 3), faces (m, 3) or values (n,) by name.
 
     Returns
     -------
@@ -36,17 +36,17 @@ def write_mesh(path: str | Path, **arrays: ArrayLike) -> Path:
 
 
 def read_mesh(path: str | Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a mesh file by name.
+    """Read the arrays of a mesh file.
 
     Parameters
     ----------
-    path : str or Path
-        File.
+    path : path
+        As `write_mesh` wrote it.
 
     Returns
     -------
-    dict of str to array
-        The arrays of a mesh file by name.
+    dict of str to ndarray
+        By name.
     """
     with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}

@@ -19,12 +19,12 @@ _TAIL = 400
 
 
 def run_stage(stage: str, folder: Path, **parameters: Any) -> dict[str, Any]:
-    """Run a stage of `harmoniq.surface.reconstruction.worker` and return what it says of its result.
+    """Run a stage of `harmoniq.surface.reconstruction.worker` in a process of its own.
 
     Parameters
     ----------
     stage : str
-        Name of the stage.
+        One of `harmoniq.surface.reconstruction.worker.STAGES`.
     folder : path
         Where it works, and where its log ``STAGE.log`` goes.
     **parameters
@@ -33,7 +33,7 @@ def run_stage(stage: str, folder: Path, **parameters: Any) -> dict[str, Any]:
     Returns
     -------
     dict of str to object
-        What it says of its result.
+        What the stage returned.
 
     Raises
     ------
@@ -58,21 +58,21 @@ def run_stage(stage: str, folder: Path, **parameters: Any) -> dict[str, Any]:
 
 
 def run_logged(command: list[str], log: Path, folder: Path) -> int:
-    """Run a command with one thread, its output in a log; return its exit code.
+    """Run a command with one thread, its output in a log.
 
     Parameters
     ----------
     command : list of str
-        The command, as it was given.
-    log : Path
-        Log file.
-    folder : Path
-        Folder.
+        Program and arguments; no shell reads them.
+    log : path
+        Takes both of its streams; overwritten.
+    folder : path
+        In which it runs.
 
     Returns
     -------
     int
-        Its exit code.
+        Its exit code; negative for the signal that ended it.
     """
     environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONHASHSEED": "0"}
     with log.open("wb") as stream:
@@ -83,21 +83,21 @@ def run_logged(command: list[str], log: Path, folder: Path) -> int:
 
 
 def failure(stage: str, code: int, log: Path) -> str:
-    """Return why a process failed: its signal, or the end of its log.
+    """Say why a process failed.
 
     Parameters
     ----------
     stage : str
-        Stage of the engine.
+        What it is called in the sentence.
     code : int
-        Exit code.
-    log : Path
-        Log file.
+        Exit code; negative for the signal that ended it.
+    log : path
+        What it wrote.
 
     Returns
     -------
     str
-        Why a process failed: its signal, or the end of its log.
+        Names the signal, or the end of the log, and the log.
     """
     if code < 0:
         name = signal.Signals(-code).name

@@ -16,23 +16,24 @@ _BELOW_MM = 0.5
 
 
 def layer_quality(mesh: dict[str, NDArray], cortex: NDArray[np.bool_], label_file: Path) -> dict[str, Any]:
-    """Return where the surfaces lie in the tissue.
+    """Measure where the surfaces lie in the tissue.
 
     Parameters
     ----------
     mesh : dict
         ``white``, ``pial`` (RAS mm), ``faces``, ``thickness`` (mm).
-    cortex : array of bool, shape (n,)
-        (n,) vertices of the cortex.
+    cortex : ndarray of bool, shape (n,)
+        Which vertices are cortex.
     label_file : path
         The hemisphere's partial-volume label.
 
     Returns
     -------
     dict
-        Numbers of vertices, thickness, the share (%) of cortical points half-way through the thickness that lie in gray
-        matter and of those 0.5 mm beneath the white surface in white matter, and the mean distance (mm) at which the
-        label's own boundaries lie from the surfaces.
+        ``vertices`` and ``cortical_vertices``; ``thickness_mean`` and ``thickness_sd`` of the cortex (mm);
+        ``mid_cortex_in_gray_percent`` of the cortical points half-way through the thickness,
+        ``below_white_in_white_percent`` of those 0.5 mm beneath the white surface; ``white_distance_mm``, the mean
+        distance, 2 mm at most, of the label's own boundary of white matter from the white surface.
     """
     image = load_image(label_file, ndim=3)
     white, normals = mesh["white"], vertex_normals(mesh["white"], mesh["faces"])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 import harmoniq
 from harmoniq.data.files import atomic_path, write_json, write_text
-from harmoniq.surface.geometry import transform
+from harmoniq.surface.geometry import transform, vertex_areas
 from harmoniq.surface.reconstruction.cortex_label import cortex_vertices
 from harmoniq.surface.reconstruction.installed import STAMP, engine_version
 from harmoniq.surface.reconstruction.meshes import read_mesh
@@ -32,24 +32,25 @@ def write_subject(
     registered: dict[str, Path],
     facts: dict[str, Any],
 ) -> dict[str, Any]:
-    """Write the subject and return the quality figures, which also go into ``scripts/harmoniq-catsurf.json``.
+    """Write the subject: ``mri``, ``surf``, ``label`` and ``scripts``.
 
     Parameters
     ----------
     folder : path
         The subject's folder.
     head, corrected, mask, aseg : path
-        Images, as `subject_volumes.write_volumes` takes them.
+        Images, as `harmoniq.surface.reconstruction.subject_volumes.write_volumes` takes them.
     labels, layers, spheres, registered : dict
-        Of ``lh`` and ``rh``: partial-volume label, and the meshes of the stages.
+        Files by ``lh`` and ``rh``: partial-volume label, and the meshes of the stages ``layers``, ``sphere`` and
+        ``register``.
     facts : dict
-        What the stages said: ``lh`` and ``rh`` for a hemisphere, the rest for both.
+        What the stages said: ``lh`` and ``rh`` for a hemisphere, the rest for both; ``white_intensity`` is needed.
 
     Returns
     -------
     dict
         ``lh`` and ``rh`` with Euler numbers, self-intersections, folds, thickness and the share of points in their
-        tissue; and what concerns both.
+        tissue; ``engine``; and what concerns both. It is also in ``scripts/harmoniq-catsurf.json``.
     """
     white = float(facts["white_intensity"])
     affine = write_volumes(folder / "mri", head=head, corrected=corrected, mask=mask, aseg=aseg, white=white)
@@ -104,18 +105,11 @@ def _write_surfaces(
             write_geometry(str(temporary), np.asarray(points, dtype=np.float32), faces, _CREATED, info)
     measures = {
         "thickness": mesh["thickness"], "curv": own["curv"], "sulc": own["sulc"],
-        "area": _areas(white, faces), "area.pial": _areas(pial, faces),
+        "area": vertex_areas(white, faces), "area.pial": vertex_areas(pial, faces),
     }  # fmt: skip
     for name, values in measures.items():
         with atomic_path(folder / f"{hemisphere}.{name}") as temporary:
             write_morph_data(str(temporary), np.asarray(values, dtype=np.float32), len(faces))
-
-
-def _areas(points: NDArray, faces: NDArray) -> NDArray:
-    """Return a third of the area of the faces around each vertex, mm2."""
-    a, b, c = (points[faces[:, k]] for k in range(3))
-    thirds = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6.0
-    return np.bincount(faces.ravel(), weights=np.repeat(thirds, 3), minlength=len(points))
 
 
 def _volume_info(affine: NDArray) -> dict[str, Any]:

@@ -15,19 +15,19 @@ _WHITE = 110.0
 
 
 def conformed_affine(shape: tuple[int, ...], affine: Affine) -> Affine:
-    """Return vox2ras of FreeSurfer's conformed space around the middle of an image: 256^3, 1 mm, LIA.
+    """Lay FreeSurfer's conformed space around the middle of an image: 256^3 voxels of 1 mm, LIA.
 
     Parameters
     ----------
     shape : tuple of int
-        Size of the grid, voxels.
-    affine : array
-        (4, 4) voxels to mm.
+        Of the image, in voxels.
+    affine : ndarray, shape (4, 4)
+        Of the image, from voxels to RAS mm.
 
     Returns
     -------
-    array
-        Vox2ras of FreeSurfer's conformed space around the middle of an image: 256^3, 1 mm, LIA.
+    ndarray, shape (4, 4)
+        From its voxels to RAS mm (vox2ras).
     """
     middle = affine[:3, :3] @ (np.array(shape[:3]) / 2.0) + affine[:3, 3]
     out = np.array([[-1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
@@ -38,7 +38,7 @@ def conformed_affine(shape: tuple[int, ...], affine: Affine) -> Affine:
 
 
 def write_volumes(folder: Path, *, head: Path, corrected: Path, mask: Path, aseg: Path, white: float) -> Affine:
-    """Write orig, T1, brainmask and aseg as ``.mgz``, and return the conformed affine.
+    """Write orig, T1, brainmask and aseg as ``.mgz`` (uint8) in the conformed space.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ def write_volumes(folder: Path, *, head: Path, corrected: Path, mask: Path, aseg
 
     Returns
     -------
-    array
-        The conformed affine.
+    ndarray, shape (4, 4)
+        Of that space, as `conformed_affine`.
     """
     image = load_image(head, ndim=3)
     affine = conformed_affine(image.shape, image.affine)

@@ -13,17 +13,17 @@ SMALLEST_FIELD_MM = 110.0
 
 
 def unsuitable(path: str | Path) -> str | None:
-    """Return why no surfaces can be made of an image, None where they can.
+    """Tell by an image's header whether surfaces can be made of it.
 
     Parameters
     ----------
-    path : str or Path
-        File.
+    path : path
+        The uniform image of MP2RAGE, or another of the head.
 
     Returns
     -------
     str or None
-        Why no surfaces can be made of an image, None where they can.
+        Why they cannot: voxels over 1.6 mm, or a field of view under 110 mm; None where they can.
 
     Raises
     ------

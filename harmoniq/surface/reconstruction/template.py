@@ -25,26 +25,34 @@ _REMEDY = "pip install 'harmoniq[surfaces]', or set FREESURFER_HOME"
 
 @dataclass(frozen=True)
 class Template:
-    """fsaverage's skull-stripped brain and its segmentation, on one grid."""
+    """fsaverage's volumes, on one grid.
+
+    Parameters
+    ----------
+    brain : path
+        ``brain.mgz``, without its skull.
+    aseg : path
+        ``aseg.mgz``, its segmentation.
+    """
 
     brain: Path
     aseg: Path
 
 
 def find_template(freesurfer_home: str | Path | None = None) -> Template:
-    """Return fsaverage's volumes: those of the package of the extra ``surfaces``, or of FreeSurfer.
+    """Find fsaverage's volumes: those of the package of the extra ``surfaces``, or of FreeSurfer.
 
     The package comes first, so that two machines give the same surfaces.
 
     Parameters
     ----------
-    freesurfer_home : str or Path or None, optional
-        FREESURFER_HOME; None: the environment's.
+    freesurfer_home : path, optional
+        FreeSurfer's folder; by default the environment's ``FREESURFER_HOME``.
 
     Returns
     -------
     Template
-        Fsaverage's volumes: those of the package of the extra ``surfaces``, or of FreeSurfer.
+        Files that exist.
 
     Raises
     ------

@@ -23,13 +23,13 @@ def main(job_file: str) -> int:
 
     Parameters
     ----------
-    job_file : str
-        JSON with the job.
+    job_file : path
+        JSON with ``stage`` (one of `STAGES`), its ``parameters``, and the ``result`` to write.
 
     Returns
     -------
     int
-        Exit code: 0 done, 1 something failed, 2 wrong input.
+        Exit code: 0 done, 2 for what the user can mend. Whatever else fails is raised.
     """
     from harmoniq.data.errors import InputError
     from harmoniq.data.files import write_json
