@@ -3,8 +3,6 @@
 import re
 from typing import Final
 
-from harmoniq.data.names import BUNDLES
-
 #: Names of the bundles that have a left and a right one, without the side, in any spelling:
 #: AFQ in MATLAB ("Left Thalamic Radiation", "Left IFOF"), pyAFQ 1.x (ATR_L), pyAFQ 3.4 ("Left Anterior Thalamic"),
 #: RecoBundles and TractSeg (AF_L, AF_left).
@@ -56,7 +54,7 @@ _KNOWN: Final = _known()
 
 
 def canonical_bundle(name: str) -> str | None:
-    """Return the study's name of a bundle, or None for one that is not among the 18.
+    """Translate the name of a bundle into the study's.
 
     Parameters
     ----------
@@ -66,7 +64,7 @@ def canonical_bundle(name: str) -> str | None:
     Returns
     -------
     str or None
-        The study's name of a bundle, or None for one that is not among the 18.
+        One of `harmoniq.data.names.BUNDLES`; None for a bundle that is not among the 18.
 
     Examples
     --------
@@ -77,17 +75,17 @@ def canonical_bundle(name: str) -> str | None:
 
 
 def description(bundle: str) -> str:
-    """Return the ``desc`` entity of a bundle, as pyAFQ 3 names its files.
+    """Translate the study's name of a bundle into the ``desc`` entity of pyAFQ 3's files.
 
     Parameters
     ----------
     bundle : str
-        Name of the bundle.
+        One of `harmoniq.data.names.BUNDLES`.
 
     Returns
     -------
     str
-        The ``desc`` entity of a bundle, as pyAFQ 3 names its files.
+        Letters only.
 
     Examples
     --------
@@ -97,20 +95,3 @@ def description(bundle: str) -> str:
     name, _, side = bundle.partition("_")
     title = PYAFQ_NAMES[name].replace(" ", "").replace("-", "")
     return {"L": "Left", "R": "Right", "": ""}[side] + title
-
-
-def in_order(names: object) -> list[str]:
-    """Return those of the 18 bundles that are among `names`, in the study's order.
-
-    Parameters
-    ----------
-    names : object
-        Names.
-
-    Returns
-    -------
-    list of str
-        Those of the 18 bundles that are among `names`, in the study's order.
-    """
-    present = set(names)  # type: ignore[call-overload]
-    return [bundle for bundle in BUNDLES if bundle in present]

@@ -21,12 +21,12 @@ MNI305_TO_MNI152: Final = np.array(
 
 
 def read_centrelines() -> dict[str, NDArray[np.float64]]:
-    """Return the control points (n, 3) of each bundle in fsaverage's space (MNI305), RAS mm, in BUNDLES' order.
+    """Read the course of each of the 18 bundles.
 
     Returns
     -------
-    dict of str to array
-        The control points (n, 3) of each bundle in fsaverage's space (MNI305), RAS mm, in BUNDLES' order.
+    dict of str to ndarray, shape (n, 3)
+        Bundle, in the study's order, to its control points in fsaverage's space (MNI305), RAS mm.
     """
     import pandas
 

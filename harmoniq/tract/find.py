@@ -37,7 +37,8 @@ def find_bundles(derivatives_dir: str | Path, sub: str, ses: str | None = None) 
     Raises
     ------
     InputError
-        When the folder is absent, or two files claim to be the same bundle.
+        When the folder is absent, two files claim to be the same bundle, or bundles of several sessions are there and
+        none is named.
     """
     root = Path(derivatives_dir)
     if not root.is_dir():

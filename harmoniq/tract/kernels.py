@@ -7,21 +7,18 @@ from harmoniq.data.kernels import compiled
 
 @compiled
 def resample_all(points, starts, nodes, out):  # type: ignore[no-untyped-def]
-    """Write `nodes` points at equal distances along each streamline, its ends included.
-
-    `points` (n, 3) holds all streamlines one after the other, `starts` (streamlines + 1) where each begins; `out` is
-    (streamlines, nodes, 3).
+    """Write points at equal distances along each streamline, its ends included.
 
     Parameters
     ----------
-    points : array or number
-        (n, 3) points, voxels.
-    starts : array or number
-        First index of each block.
-    nodes : array or number
-        Nodes per bundle.
-    out : array or number
-        Where the result goes.
+    points : ndarray, shape (n, 3)
+        Of all streamlines, one after the other, in mm.
+    starts : ndarray of int, shape (n_streamlines + 1,)
+        Where each begins in `points`, and `n`.
+    nodes : int
+        How many points, two or more.
+    out : ndarray, shape (n_streamlines, nodes, 3)
+        Takes the points, in mm.
     """
     for line in range(len(starts) - 1):
         first, last = starts[line], starts[line + 1] - 1
@@ -54,23 +51,22 @@ def resample_all(points, starts, nodes, out):  # type: ignore[no-untyped-def]
 
 @compiled
 def sample_points(points, to_voxel, volume, values, voxels):  # type: ignore[no-untyped-def]
-    """Write the trilinear samples of a volume at points (n, 3), and the number of the voxel that each lies in.
+    """Write the trilinear samples of a volume at points, and the number of the voxel that each lies in.
 
-    `to_voxel` (4, 4) leads from points to voxel indices. Outside the volume the sample is NaN and the voxel -1; in the
-    outer half voxel the edge's values hold, as in `harmoniq.data.sampling.sample_volume`.
+    In the outer half voxel the edge's values hold, as in `harmoniq.data.sampling.sample_volume`.
 
     Parameters
     ----------
-    points : array or number
-        (n, 3) points, voxels.
-    to_voxel : array or number
-        (4, 4) mm to voxels.
-    volume : array or number
-        (x, y, z) values.
-    values : array or number
-        Values, one per participant, 1/s.
-    voxels : array or number
-        (n, 3) voxel coordinates.
+    points : ndarray, shape (n, 3)
+        In mm, of any space.
+    to_voxel : ndarray, shape (4, 4)
+        From that space to the volume's voxel indices.
+    volume : ndarray, shape (x, y, z)
+        Values; NaN spoils the samples that touch it.
+    values : ndarray, shape (n,)
+        Takes the samples, in the volume's unit; NaN outside the volume.
+    voxels : ndarray of int, shape (n,)
+        Takes the place of the nearest voxel in C order; -1 outside the volume.
     """
     nx, ny, nz = volume.shape
     for n in range(len(points)):

@@ -24,13 +24,13 @@ def run_one_way(name: str, streamlines: Sequence[Streamline]) -> tuple[list[Stre
     ----------
     name : str
         One of the 18 bundles.
-    streamlines : sequence of array, shape (n, 3)
-        RAS mm, in a head that is turned by less than a right angle.
+    streamlines : sequence of ndarray, shape (n, 3)
+        RAS mm, in a head that is turned by less than a right angle; one or more.
 
     Returns
     -------
-    streamlines : list of array
-        In their order.
+    streamlines : list of ndarray
+        The same, in their order, some turned round.
     against : int
         How many ran against most of the others.
     """

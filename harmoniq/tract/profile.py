@@ -60,19 +60,19 @@ class Profile:
 
 
 def resample(streamline: npt.ArrayLike, nodes: int = NODES) -> Points:
-    """Return `nodes` points at equal distances along a streamline, the ends included; shape (nodes, 3).
+    """Place points at equal distances along a streamline, its ends included.
 
     Parameters
     ----------
-    streamline : array
-        (k, 3) points, mm.
+    streamline : array_like, shape (k, 3)
+        In mm, of two points or more.
     nodes : int, optional
-        Nodes per bundle.
+        How many points.
 
     Returns
     -------
-    array
-        `nodes` points at equal distances along a streamline, the ends included; shape (nodes, 3).
+    ndarray of float64, shape (nodes, 3)
+        In mm, linear between the given points.
     """
     points = np.asarray(streamline, dtype=np.float64)
     way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
@@ -81,19 +81,19 @@ def resample(streamline: npt.ArrayLike, nodes: int = NODES) -> Points:
 
 
 def resample_lines(streamlines: Sequence[npt.ArrayLike], nodes: int = NODES) -> Points:
-    """Return `resample` of every streamline; shape (n, nodes, 3).
+    """Resample every streamline as `resample` does, many at once.
 
     Parameters
     ----------
-    streamlines : sequence of array
-        Streamlines, each (k, 3), mm.
+    streamlines : sequence of array_like, shape (k, 3)
+        In mm; k may differ.
     nodes : int, optional
-        Nodes per bundle.
+        How many points on each.
 
     Returns
     -------
-    array
-        `resample` of every streamline; shape (n, nodes, 3).
+    ndarray of float64, shape (n, nodes, 3)
+        In mm.
     """
     from harmoniq.tract.kernels import resample_all
 
@@ -109,15 +109,15 @@ def orient(lines: Points, iterations: int = 10) -> Points:
 
     Parameters
     ----------
-    lines : numpy.ndarray, shape (n, nodes, 3)
-        Streamlines, each (k, 3), mm.
+    lines : ndarray, shape (n, nodes, 3)
+        As `resample_lines` returns them.
     iterations : int, optional
-        How often.
+        How often the centroid is made anew at most; it begins as the first streamline.
 
     Returns
     -------
-    numpy.ndarray, shape (n, nodes, 3)
-        The centroid runs the way most streamlines did.
+    ndarray, shape (n, nodes, 3)
+        In their order. The centroid runs the way most streamlines did.
     """
     # Which way a streamline runs shows in a few of its nodes; all of them would take most of the time.
     few = lines[:, np.linspace(0, lines.shape[1] - 1, min(_ORIENTED_BY, lines.shape[1])).round().astype(int)]
@@ -172,19 +172,19 @@ def gaussian_weights(lines: Points) -> npt.NDArray[np.float64]:
 
 
 def central_nodes(nodes: int = NODES, central: float = CENTRAL) -> npt.NDArray[np.bool_]:
-    """Return a mask of the central nodes: of 100 nodes 0.70 keeps 15 to 84.
+    """Mark the central part of a bundle.
 
     Parameters
     ----------
     nodes : int, optional
-        Nodes per bundle.
+        How many nodes the bundle has.
     central : float, optional
-        Central part of the nodes that counts, 0 to 1.
+        Share of the nodes to keep, above 0 to 1; as much is left out at either end.
 
     Returns
     -------
-    array of bool
-        A mask of the central nodes: of 100 nodes 0.70 keeps 15 to 84.
+    ndarray of bool, shape (nodes,)
+        Of 100 nodes 0.70 keeps 15 to 84, counted from 0.
 
     Raises
     ------
@@ -209,7 +209,7 @@ def bundle_profile(
     world_to_map: npt.ArrayLike | None = None,
     valid_range: tuple[float, float] | None = None,
 ) -> Profile:
-    """Return the profile of a map along a bundle.
+    """Compute the profile of a map along a bundle.
 
     Parameters
     ----------
@@ -226,12 +226,12 @@ def bundle_profile(
     world_to_map : array, shape (4, 4), optional
         From the streamlines' space to the map's; identity by default.
     valid_range : tuple of float, optional
-        Lowest and highest plausible value; samples outside are left out and the weights renormalised.
+        Lowest and highest plausible value; samples outside are left out and the weights renormalized.
 
     Returns
     -------
     Profile
-        The profile of a map along a bundle.
+        In the map's unit, one value for each node.
 
     Raises
     ------
@@ -250,23 +250,19 @@ MapToSample = tuple[npt.NDArray[np.floating], npt.ArrayLike, "npt.ArrayLike | No
 def bundle_profiles(
     streamlines: Sequence[npt.ArrayLike], maps: Sequence[MapToSample], *, nodes: int = NODES, central: float = CENTRAL
 ) -> list[Profile]:
-    """Return the profiles of several maps, each (volume, affine, world_to_map, valid_range), along one bundle.
+    """Compute the profiles of several maps along one bundle, whose nodes and weights are made once.
 
     Parameters
     ----------
-    streamlines : sequence of array
-        Streamlines, each (k, 3), mm.
-    maps : sequence of MapToSample
-        Maps to sample.
-    nodes : int, optional
-        Nodes per bundle.
-    central : float, optional
-        Central part of the nodes that counts, 0 to 1.
+    streamlines, nodes, central
+        As `bundle_profile` takes them.
+    maps : sequence of (volume, affine, world_to_map, valid_range)
+        Each as `bundle_profile` takes it; the last two may be None.
 
     Returns
     -------
     list of Profile
-        The profiles of several maps, each (volume, affine, world_to_map, valid_range), along one bundle.
+        One for each map.
 
     Raises
     ------

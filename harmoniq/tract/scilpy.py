@@ -56,12 +56,12 @@ class Scilpy:
 
 
 def find_scilpy() -> Scilpy:
-    """Return where SCILPY's commands are.
+    """Find SCILPY's commands: in the folder that ``HARMONIQ_SCILPY`` names, else on the ``PATH``.
 
     Returns
     -------
     Scilpy
-        Where SCILPY's commands are.
+        Folder and version.
 
     Raises
     ------
@@ -89,12 +89,12 @@ def scilpy_profile(
     central: float,
     valid_range: tuple[float, float],
 ) -> tuple[Profile, list[str]]:
-    """Return SCILPY's profile of a map along one bundle: means over labeled voxels, weighted by streamline density.
+    """Profile a map along one bundle by SCILPY: means over labeled voxels, weighted by streamline density.
 
     Parameters
     ----------
     scilpy : Scilpy
-        Values of SCILPY.
+        As `find_scilpy` found it.
     streamlines : sequence of array, shape (n, 3)
         In the map's space, RAS mm.
     image : Image
@@ -114,7 +114,7 @@ def scilpy_profile(
         Its samples are voxels, where those of the embedded engine are points of streamlines. Without a value where
         SCILPY has nothing to work on.
     notes : list of str
-        Streamlines that leave the map, which SCILPY refuses.
+        Streamlines that leave the map, which SCILPY refuses, and why there is no value.
 
     Raises
     ------

@@ -106,16 +106,16 @@ def _notes(file: Path, total: int, usable: list[Streamline]) -> list[str]:
 
 
 def save_streamlines(lines: Sequence[npt.ArrayLike], space: Image, path: Path) -> Path:
-    """Write streamlines, RAS mm, as .trk whose header is that of an image of their space.
+    """Write streamlines as ``.trk``, whole or not at all.
 
     Parameters
     ----------
-    lines : sequence of array
-        Streamlines, each (k, 3), mm.
+    lines : sequence of array_like, shape (k, 3)
+        RAS mm.
     space : Image
-        Image whose grid and affine count.
-    path : Path
-        File.
+        An image of their space, whose grid the header describes.
+    path : path
+        Ends in ``.trk``.
 
     Returns
     -------
@@ -137,19 +137,19 @@ def save_streamlines(lines: Sequence[npt.ArrayLike], space: Image, path: Path) -
 
 
 def move(streamlines: list[Streamline], matrix: npt.ArrayLike | None) -> list[Streamline]:
-    """Return streamlines (each (n, 3), RAS mm) moved by a 4 x 4 matrix, or as they are without one.
+    """Move streamlines to another space.
 
     Parameters
     ----------
-    streamlines : list of Streamline
-        Streamlines, each (k, 3), mm.
-    matrix : array or None
-        (4, 4) affine.
+    streamlines : list of ndarray, shape (k, 3)
+        RAS mm.
+    matrix : array_like, shape (4, 4), or None
+        From their space to the other, mm.
 
     Returns
     -------
-    list of Streamline
-        Streamlines (each (n, 3), RAS mm) moved by a 4 x 4 matrix, or as they are without one.
+    list of ndarray of float32, shape (k, 3)
+        In the other space; the very streamlines where there is no matrix.
     """
     if matrix is None:
         return streamlines
@@ -158,19 +158,19 @@ def move(streamlines: list[Streamline], matrix: npt.ArrayLike | None) -> list[St
 
 
 def inside_grid(points: npt.NDArray[np.floating], image: Image) -> npt.NDArray[np.bool_]:
-    """Say of points (n, 3), RAS mm, which lie in an image's field of view; shape (n,).
+    """Tell which points lie in an image's field of view.
 
     Parameters
     ----------
-    points : array
-        (n, 3) points, voxels.
+    points : ndarray, shape (n, 3)
+        In the image's space, RAS mm.
     image : Image
-        Image.
+        Only its grid counts.
 
     Returns
     -------
-    array of bool
-        Of points (n, 3), RAS mm, which lie in an image's field of view; shape (n,).
+    ndarray of bool, shape (n,)
+        The outer half of the outer voxels belongs to it.
     """
     inverse = np.linalg.inv(image.affine)
     voxels = points @ inverse[:3, :3].T + inverse[:3, 3]
@@ -178,7 +178,7 @@ def inside_grid(points: npt.NDArray[np.floating], image: Image) -> npt.NDArray[n
 
 
 def outside(name: str, streamlines: list[Streamline], image: Image | None, sampled: int) -> list[str]:
-    """Return what is to be said of a bundle that lies outside an image or outside the map.
+    """Say it where a bundle lies outside an image or outside the map.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def outside(name: str, streamlines: list[Streamline], image: Image | None, sampl
     Returns
     -------
     list of str
-        What is to be said of a bundle that lies outside an image or outside the map.
+        One note, or none.
     """
     if image is not None:
         share = inside_grid(np.concatenate(streamlines), image).mean()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harmoniq.data.names import BUNDLE_TITLES, BUNDLES
-from harmoniq.tract.bundles import canonical_bundle, in_order
+from harmoniq.tract.bundles import canonical_bundle
 
 
 @pytest.mark.parametrize("bundle", BUNDLES)
@@ -59,7 +59,3 @@ def test_names_of_the_installed_pyafq():
 )  # fmt: skip
 def test_other_spellings_and_other_bundles(name, bundle):
     assert canonical_bundle(name) == bundle
-
-
-def test_order():
-    assert in_order(["SLF_R", "UNC_L", "FA", "ARC_L"]) == ["FA", "ARC_L", "SLF_R"]
