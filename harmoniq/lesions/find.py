@@ -25,7 +25,17 @@ _NOT: Final = re.compile(r"space-(?:mni|icbm|template|fsaverage)|desc-excluded|d
 
 @dataclass(frozen=True)
 class LesionFile:
-    """A file with lesions, and how it is read; a smaller `rank` is preferred."""
+    """A file with lesions.
+
+    Parameters
+    ----------
+    path : path
+        The volume.
+    kind : {'mask', 'probability', 'samseg'}
+        How it is read (`harmoniq.lesions.mask.read_lesions`).
+    rank : int
+        A smaller one is preferred.
+    """
 
     path: Path
     kind: LesionKind
@@ -33,7 +43,7 @@ class LesionFile:
 
 
 def find_lesion_files(folder: str | Path, sub: str, ses: str | None = None) -> list[LesionFile]:
-    """Return a participant's lesion masks in derivatives, the preferred ones alone.
+    """Find a participant's lesion masks in derivatives, the preferred ones alone.
 
     Parameters
     ----------

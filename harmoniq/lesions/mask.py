@@ -24,7 +24,15 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Lesions:
-    """Lesions on their own grid: `inside` (x, y, z), and `affine` from voxels to RAS mm."""
+    """Lesions on their own grid.
+
+    Parameters
+    ----------
+    inside : ndarray of bool, shape (x, y, z)
+        True in lesions.
+    affine : ndarray, shape (4, 4)
+        From voxels to RAS mm.
+    """
 
     inside: Mask
     affine: NDArray[np.float64]
@@ -52,7 +60,8 @@ def read_lesions(
     path : path
         Volume of three dimensions.
     kind : {'mask', 'probability', 'samseg'}
-        0 and one other value; 0 to 1, lesion from `threshold` on; labels, of which 99 is a lesion.
+        0 and one other value; 0 to 1, lesion from `threshold` on; labels, of which 99, and FreeSurfer's 25 and 57, are
+        lesions.
     threshold : float
         Of probability maps.
     allow_empty : bool
@@ -61,7 +70,7 @@ def read_lesions(
     Returns
     -------
     Lesions
-        See `Lesions`.
+        On the file's grid.
 
     Raises
     ------
@@ -140,17 +149,17 @@ def dilate(inside: Mask, voxel_sizes: NDArray, distance: float) -> Mask:
 
     Parameters
     ----------
-    inside : array of bool
-        Voxels of the brain.
-    voxel_sizes : array
-        (3,) edges of a voxel, mm.
+    inside : ndarray of bool, shape (x, y, z)
+        Lesions.
+    voxel_sizes : ndarray, shape (3,)
+        Edges of a voxel, in mm.
     distance : float
-        Mm.
+        In mm; 0 or less adds nothing.
 
     Returns
     -------
-    array of bool
-        See `array of bool`.
+    ndarray of bool, shape (x, y, z)
+        A copy.
     """
     from scipy.ndimage import distance_transform_edt
 
@@ -169,22 +178,21 @@ def dilate(inside: Mask, voxel_sizes: NDArray, distance: float) -> Mask:
 
 
 def share_in_brain(lesions: Lesions, brain: Image, to_mask: NDArray) -> float:
-    """Return which part of the lesions lies in a brain mask; `to_mask` leads from the brain's space to the mask's.
+    """Measure which part of the lesions lies in a brain mask.
 
     Parameters
     ----------
     lesions : Lesions
-        Lesion mask on the grid of the map.
+        On their own grid.
     brain : Image
-        Brain mask.
-    to_mask : array
-        (4, 4) voxels of the map to voxels of the mask.
+        Above 0 in the brain.
+    to_mask : ndarray, shape (4, 4)
+        From points of the brain's space to those of the lesions', RAS mm.
 
     Returns
     -------
     float
-        Which part of the lesions lies in a brain mask; `to_mask` leads from the brain's space to the
-        mask's.
+        From 0 to 1; 1 without lesions.
     """
     to_brain = np.linalg.inv(lesions.affine) @ to_mask @ brain.affine
     back = np.linalg.inv(to_brain)
@@ -196,7 +204,7 @@ def share_in_brain(lesions: Lesions, brain: Image, to_mask: NDArray) -> float:
 
 
 def without_lesions(image: Image, mask: str | Path | None) -> Image:
-    """Return a map whose lesion voxels are NaN: samples that touch one are then left out.
+    """Make the lesion voxels of a map NaN, so that samples that touch one are left out.
 
     Parameters
     ----------
@@ -208,12 +216,12 @@ def without_lesions(image: Image, mask: str | Path | None) -> Image:
     Returns
     -------
     Image
-        A map whose lesion voxels are NaN: samples that touch one are then left out.
+        A copy of the map; the map itself without a mask.
 
     Raises
     ------
     InputError
-        When the mask has another grid.
+        When the mask cannot be read or has another grid.
     """
     if mask is None:
         return image

@@ -49,7 +49,7 @@ def place_mask(
     Returns
     -------
     LesionMask
-        See `LesionMask`.
+        File, how it is read, and its space.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def _same(grid: tuple[tuple[int, ...], NDArray[np.float64]], other: Path) -> boo
 
 
 def spatial_reference(mask: Path, bids_dir: Path | None = None) -> Path | None:
-    """Return the image that a mask's sidecar names as its space, None where it names none that is there.
+    """Find the image that a mask's sidecar names as its space.
 
     Parameters
     ----------
@@ -127,12 +127,12 @@ def spatial_reference(mask: Path, bids_dir: Path | None = None) -> Path | None:
     Returns
     -------
     Path or None
-        The image that a mask's sidecar names as its space, None where it names none that is there.
+        None where it names none that is there.
 
     Raises
     ------
     InputError
-        When it is an image of another participant.
+        When it is an image of another participant, or the sidecar cannot be read.
     """
     sidecar = mask.with_name(mask.name.removesuffix(".gz").rsplit(".", 1)[0] + ".json")
     content: Any = read_json(sidecar) if sidecar.is_file() else {}

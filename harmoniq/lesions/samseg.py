@@ -17,7 +17,7 @@ _ELSE = "bring lesion masks with --derivatives"
 
 
 def find_samseg(license_file: str | Path | None = None) -> FreeSurfer:
-    """Return the FreeSurfer of the environment, when it can run SAMSEG.
+    """Find a FreeSurfer that can run SAMSEG.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def find_samseg(license_file: str | Path | None = None) -> FreeSurfer:
     Returns
     -------
     FreeSurfer
-        The FreeSurfer of the environment, when it can run SAMSEG.
+        That of ``FREESURFER_HOME``.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def find_samseg(license_file: str | Path | None = None) -> FreeSurfer:
 
 
 def samseg_arguments(t1: str | Path, flair: str | Path | None, out_dir: str | Path, *, threads: int = 1) -> list[str]:
-    """Return the arguments of ``run_samseg`` for lesions.
+    """Make the arguments of ``run_samseg`` for lesions.
 
     Parameters
     ----------
@@ -66,13 +66,13 @@ def samseg_arguments(t1: str | Path, flair: str | Path | None, out_dir: str | Pa
         On the grid of `t1`. Lesions are then wanted at least as bright in it as cortex.
     out_dir : path
         Gets ``seg.mgz`` and more.
-    threads : int
-        Number of threads.
+    threads : int, optional
+        Of SAMSEG.
 
     Returns
     -------
     list of str
-        The arguments of ``run_samseg`` for lesions.
+        Without the program's name.
     """
     images = [str(t1), *([str(flair)] if flair is not None else [])]
     pattern = ["0", *(["1"] if flair is not None else [])]
@@ -83,25 +83,19 @@ def samseg_arguments(t1: str | Path, flair: str | Path | None, out_dir: str | Pa
 
 
 def segment_lesions(freesurfer: FreeSurfer, t1: Path, flair: Path | None, out_dir: Path, *, threads: int = 1) -> Path:
-    """Run SAMSEG; return ``seg.mgz``, on the grid of `t1`.
+    """Run SAMSEG for lesions.
 
     Parameters
     ----------
     freesurfer : FreeSurfer
-        FreeSurfer's installation.
-    t1 : Path
-        T1-weighted image.
-    flair : Path or None
-        FLAIR image; None: none.
-    out_dir : Path
-        Folder of the results.
-    threads : int, optional
-        Number of threads.
+        As `find_samseg` found it.
+    t1, flair, out_dir, threads
+        As `samseg_arguments` takes them; the folder also gets ``run_samseg.log``.
 
     Returns
     -------
     Path
-        ``seg.mgz``, on the grid of `t1`.
+        ``seg.mgz``: labels on the grid of `t1`.
 
     Raises
     ------

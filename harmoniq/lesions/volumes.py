@@ -46,14 +46,16 @@ def write_excluded(
     threshold : float
         Of probability maps.
     map_transform, mask_transform : path, optional
-        ITK texts, from points of MP2RAGE to those of the map's space, and to those of the mask's; identity by default.
+        ITK texts, from points of MP2RAGE to those of the map's space, and to those of the lesion mask's; identity by
+        default.
     brain_mask : path, optional
         In MP2RAGE space: for the check that the lesions lie in this brain.
 
     Returns
     -------
     dict
-        What was done, for sidecars and the report: file, space, lesions, volumes in ml.
+        For sidecars and the report: ``LesionMask``, ``LesionMaskSpace``, ``LesionMaskReference``, ``Lesions`` (how
+        many), ``LesionVolume`` and ``ExcludedVolume`` (ml), ``Dilation`` (mm).
 
     Raises
     ------

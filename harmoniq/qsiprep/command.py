@@ -58,12 +58,12 @@ def is_combined(version: str) -> bool:
     Parameters
     ----------
     version : str
-        Version.
+        Of QSIPrep, for example ``0.18.0``.
 
     Returns
     -------
     bool
-        Whether a version of QSIPrep reconstructs by itself, without QSIRecon.
+        True up to 0.21.
 
     Raises
     ------
@@ -79,19 +79,25 @@ def is_combined(version: str) -> bool:
 
 
 def qsiprep_arguments(version: str, job: Job) -> list[str]:
-    """Return the arguments of QSIPrep.
+    """Make the arguments of QSIPrep.
 
     Parameters
     ----------
     version : str
         For example ``0.18.0`` or ``26.1.1``.
     job : Job
+        What is to be done.
 
     Returns
     -------
     list of str
         Of 0.18 with the reconstruction. A session is not named to it: it knows no such option, and its dataset is
         staged with one session alone.
+
+    Raises
+    ------
+    InputError
+        As `is_combined`.
     """
     common = [
         str(job.bids_dir), str(job.out_dir), "participant", "--participant-label", job.participant,
@@ -109,17 +115,17 @@ def qsiprep_arguments(version: str, job: Job) -> list[str]:
 
 
 def qsirecon_arguments(job: Job) -> list[str]:
-    """Return the arguments of QSIRecon; the job's ``bids_dir`` is then QSIPrep's output.
+    """Make the arguments of QSIRecon.
 
     Parameters
     ----------
     job : Job
-        The job.
+        What is to be done; its ``bids_dir`` is QSIPrep's output.
 
     Returns
     -------
     list of str
-        The arguments of QSIRecon; the job's ``bids_dir`` is then QSIPrep's output.
+        Of version 26; no session is named.
     """
     license_file = ["--fs-license-file", str(job.license_file)] if job.license_file is not None else []
     return [

@@ -69,7 +69,7 @@ def place_bundles(
     Returns
     -------
     Placement
-        See `Placement`.
+        The transform, and how it was found.
 
     Raises
     ------

@@ -29,7 +29,7 @@ def run_qsiprep(job: Job, qsiprep: Runtime, qsirecon: Runtime | None, *, log_dir
     Raises
     ------
     InputError
-        When a program fails: its log is named as the file.
+        When a program fails (its log is named as the file), or QSIRecon is wanted and absent.
     """
     for folder in (job.out_dir, job.work_dir):
         folder.mkdir(parents=True, exist_ok=True)

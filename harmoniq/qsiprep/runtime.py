@@ -35,7 +35,7 @@ class Runtime:
     version: str
 
     def command(self, arguments: list[str], mounts: Mapping[Path, str], writable: set[Path]) -> list[str]:
-        """Return the whole command.
+        """Make the whole command line.
 
         Parameters
         ----------
@@ -49,7 +49,8 @@ class Runtime:
         Returns
         -------
         list of str
-            The whole command.
+            The container's program, its options and the image, then the arguments with paths inside; without a
+            container the tool and the arguments as they are.
         """
         if self.kind == "native":
             return [self.program, *arguments]
@@ -81,7 +82,7 @@ def _inside(text: str, mounts: Mapping[Path, str]) -> str:
 
 
 def find_runtime(tool: str, kind: str, image: str, version: str) -> Runtime:
-    """Return how a tool can be run here.
+    """Find out how a tool can be run here.
 
     Parameters
     ----------
@@ -92,12 +93,13 @@ def find_runtime(tool: str, kind: str, image: str, version: str) -> Runtime:
     image : str
         File of an Apptainer image, or name of a Docker image.
     version : str
-        Of the tool; by default read from the image's name, for example ``qsiprep-0.18.0.sif``.
+        Of QSIPrep; where it is empty it is read from the image's name, for example ``qsiprep-0.18.0.sif``, as that of
+        QSIRecon always is (``unknown`` where the name has none).
 
     Returns
     -------
     Runtime
-        How a tool can be run here.
+        What is there: program, image and version.
 
     Raises
     ------

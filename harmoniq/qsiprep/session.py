@@ -36,13 +36,15 @@ def process_session(
 
     Returns
     -------
-    tuple (mapping of str to Path, BundleSpace)
-        Files by bundle, and the space they are in.
+    bundles : mapping of str to Path
+        Tractogram of each bundle.
+    space : BundleSpace
+        That they are in.
 
     Raises
     ------
     InputError
-        When a program fails, or leaves no bundle; its log is named.
+        When the session has no diffusion images, or a program fails or leaves no bundle; its log is named.
     """
     done, logs = job.out_dir / DONE, job.out_dir / "logs"
     stage_dataset(bids_dir, job.participant, job.session, t1w, job.bids_dir)

@@ -24,17 +24,22 @@ _ENDINGS = (".mat", ".txt", ".tfm")
 
 
 def space_matrix(space: BundleSpace) -> NDArray[np.float64] | None:
-    """Return the matrix from points of the bundles to those of the T1-weighted image, None without a transform.
+    """Read the transform that leads out of the bundles' space.
 
     Parameters
     ----------
     space : BundleSpace
-        Space the bundles are in.
+        From `find_space`.
 
     Returns
     -------
-    array or None
-        The matrix from points of the bundles to those of the T1-weighted image, None without a transform.
+    ndarray, shape (4, 4), or None
+        From points of the bundles to those of the T1-weighted image, RAS mm; None without a transform.
+
+    Raises
+    ------
+    InputError
+        When its file cannot be read.
     """
     if space.transform is None:
         return None
@@ -57,7 +62,7 @@ def find_space(bundles: Mapping[str, Path], folders: Sequence[Path], sub: str, s
     Returns
     -------
     BundleSpace
-        See `BundleSpace`.
+        AC-PC where a file's name or folder says so, with the transform and the anatomy as far as they are found.
     """
     subject = f"sub-{sub.removeprefix('sub-')}"
     session = None if ses is None else f"ses-{ses.removeprefix('ses-')}"
@@ -101,21 +106,21 @@ def _anatomy_files(root: Path, subject: str, session: str | None) -> list[Path]:
 
 
 def share_inside(points: NDArray, mask: Image, *, margin_mm: float = 4.0) -> float:
-    """Return which part of points (n, 3), in the mask's space, lies in the mask or within a margin of it.
+    """Measure which part of points lies in a mask or near it.
 
     Parameters
     ----------
-    points : array
-        (n, 3) points, mm.
+    points : ndarray, shape (n, 3)
+        In the mask's space, RAS mm.
     mask : Image
-        Brain mask.
+        Above 0 in the brain.
     margin_mm : float, optional
-        Tolerance, mm.
+        Points this near to the mask count, mm.
 
     Returns
     -------
     float
-        Which part of points (n, 3), in the mask's space, lies in the mask or within a margin of it.
+        From 0 to 1; 0 without points.
     """
     from scipy.ndimage import distance_transform_edt
 
