@@ -15,7 +15,15 @@ from harmoniq.simulation.template import DISTANCE_UNIT_MM, LABELS_PER_SIDE, Temp
 
 @dataclass(frozen=True)
 class Lesion:
-    """A focal white-matter lesion: a ball in the subject's RAS mm."""
+    """A focal white-matter lesion: a ball.
+
+    Parameters
+    ----------
+    center_subject_mm : tuple of float
+        In the subject's scanner RAS mm.
+    radius_mm : float
+        In mm.
+    """
 
     center_subject_mm: tuple[float, float, float]
     radius_mm: float
@@ -28,9 +36,9 @@ class SubjectSurfaces:
     Parameters
     ----------
     white, pial : (10242, 3) array
-        (n, 3) white surface, mm; (n, 3) pial surface, mm.
+        Vertices, in mm.
     faces : (20480, 3) array
-        (f, 3) vertices of each triangle.
+        Vertices of each triangle.
     area : (10242,) uint8 array
         Index into BRODMANN_AREAS; 41 is other cortex, 255 the medial wall.
     """
@@ -48,11 +56,11 @@ class Anatomy:
     Parameters
     ----------
     template : Template
-        Name of the template.
+        The head that all subjects are made of.
     deformation : Deformation
         From the subject to the template.
     lesions : tuple of Lesion
-        Lesion mask on the grid of the map.
+        In the subject's RAS mm.
     """
 
     template: Template
@@ -60,12 +68,12 @@ class Anatomy:
     lesions: tuple[Lesion, ...] = ()
 
     def surfaces(self) -> Mapping[str, SubjectSurfaces]:
-        """Return 'L' and 'R' to the subject's cortical surfaces.
+        """Bring the template's cortical surfaces to the subject.
 
         Returns
         -------
         mapping of str to SubjectSurfaces
-            'L' and 'R' to the subject's cortical surfaces.
+            ``L`` and ``R`` to the surfaces.
         """
         return {
             side: SubjectSurfaces(
@@ -75,12 +83,12 @@ class Anatomy:
         }
 
     def centrelines(self) -> Mapping[str, NDArray[np.float64]]:
-        """Return each bundle's center line (n, 3) in the subject's RAS mm.
+        """Bring the center lines of the template's bundles to the subject.
 
         Returns
         -------
-        mapping of str to array
-            Each bundle's center line (n, 3) in the subject's RAS mm.
+        mapping of str to ndarray, shape (n, 3)
+            Bundle to points in the subject's RAS mm.
         """
         return {tube.name: self.deformation.push(tube.points) for tube in self.template.tubes}
 
@@ -97,12 +105,13 @@ def place_lesions(
     Parameters
     ----------
     template : Template
-        Name of the template.
+        In whose white matter places are chosen.
     deformation : Deformation
         The subject's.
     n : int
         Number of lesions.
     rng : numpy.random.Generator
+        Draws places and radii.
     juxtacortical_share : float
         Expected share of lesions 1 to 3 mm beneath the cortex; nine tenths of the others lie within 8 mm of a
         ventricle.

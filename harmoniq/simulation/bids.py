@@ -50,21 +50,21 @@ TRUTH_COLUMNS: dict[str, Any] = {
 
 
 def dataset_description(name: str, *, derivative: bool, seed: int) -> dict[str, Any]:
-    """Return the content of ``dataset_description.json``.
+    """Make the content of ``dataset_description.json``.
 
     Parameters
     ----------
     name : str
-        Name.
+        Title of the dataset.
     derivative : bool
-        Whether it is a derivative dataset.
+        Whether it is a derivative dataset rather than a raw one.
     seed : int
-        Of all that is random.
+        Of the run; it stands in ``GeneratedBy``.
 
     Returns
     -------
     dict of str to object
-        The content of ``dataset_description.json``.
+        As BIDS 1.10 wants it.
     """
     return {
         "Name": name,
@@ -117,60 +117,60 @@ def write_dataset_files(
 
 
 def raw_path(root: Path, participant: str, folder: str, ending: str) -> Path:
-    """Return where a raw file goes, for example ``sub-A/anat/sub-A_UNIT1.nii.gz``.
+    """Name a raw file.
 
     Parameters
     ----------
-    root : Path
+    root : path
         Dataset's folder.
     participant : str
-        Participant's label, without `sub-`.
+        Label with its ``sub-``.
     folder : str
-        Folder.
+        ``anat``, ``dwi`` or ``fmap``.
     ending : str
-        How the name ends.
+        What follows the label in the file's name.
 
     Returns
     -------
     Path
-        Where a raw file goes, for example ``sub-A/anat/sub-A_UNIT1.nii.gz``.
+        For example ``sub-A/anat/sub-A_UNIT1.nii.gz``.
     """
     return root / participant / folder / f"{participant}_{ending}"
 
 
 def truth_map_path(root: Path, participant: str, ending: str) -> Path:
-    """Return where a true map or transform goes, for example ``sourcedata/truth/maps/sub-A_R1map.nii.gz``.
+    """Name the file of a true map or transform.
 
     Parameters
     ----------
-    root : Path
+    root : path
         Dataset's folder.
     participant : str
-        Participant's label, without `sub-`.
+        Label with its ``sub-``.
     ending : str
-        How the name ends.
+        What follows the label in the file's name.
 
     Returns
     -------
     Path
-        Where a true map or transform goes, for example ``sourcedata/truth/maps/sub-A_R1map.nii.gz``.
+        For example ``sourcedata/truth/maps/sub-A_R1map.nii.gz``.
     """
     return root / MAPS_DIR / f"{participant}_{ending}"
 
 
 def lesion_mask_path(root: Path, participant: str) -> Path:
-    """Return where a patient's lesion mask goes.
+    """Name the file of a patient's lesion mask.
 
     Parameters
     ----------
-    root : Path
+    root : path
         Dataset's folder.
     participant : str
-        Participant's label, without `sub-`.
+        Label with its ``sub-``.
 
     Returns
     -------
     Path
-        Where a patient's lesion mask goes.
+        For example ``derivatives/lesions/sub-A/anat/sub-A_label-lesion_mask.nii.gz``.
     """
     return root / LESIONS_DIR / participant / "anat" / f"{participant}_label-lesion_mask.nii.gz"

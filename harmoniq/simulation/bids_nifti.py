@@ -19,7 +19,7 @@ class NiftiStream:
     Parameters
     ----------
     file : BinaryIO
-        Open file to write to.
+        Open for writing; it is not closed.
     dtype : dtype
         Type of the stored numbers.
     """
@@ -36,7 +36,7 @@ class NiftiStream:
         Parameters
         ----------
         raw : bytes
-            Bytes of the image.
+            Of the header or of volumes, not compressed.
         """
         self._file.write(self._deflate.compress(raw))
 
@@ -45,8 +45,8 @@ class NiftiStream:
 
         Parameters
         ----------
-        volume : array
-            (x, y, z) values.
+        volume : ndarray, shape (z, y, x) or (n, z, y, x)
+            Cast to the stored type.
         """
         self.write(np.ascontiguousarray(volume, dtype=self._dtype).tobytes())
 
@@ -85,7 +85,7 @@ def open_nifti(
     Yields
     ------
     NiftiStream
-        One after the other.
+        Behind the header; it takes as many volumes as `shape` says.
     """
     from nibabel.nifti1 import Nifti1Header
 
@@ -108,18 +108,14 @@ def open_nifti(
 
 
 def write_nifti(path: Path, affine: NDArray, volume: NDArray, *, slope: float = 1.0) -> Path:
-    """Write one volume with axes (z, y, x), in its own data type; see `open_nifti`.
+    """Write one volume in its own data type.
 
     Parameters
     ----------
-    path : Path
-        File.
-    affine : array
-        (4, 4) voxels to mm.
-    volume : array
-        (x, y, z) values.
-    slope : float, optional
-        Factor of the stored integers.
+    path, affine, slope
+        As `open_nifti` takes them.
+    volume : ndarray, shape (z, y, x)
+        The stored numbers.
 
     Returns
     -------

@@ -31,43 +31,43 @@ def _trains(protocol: MP2RAGEProtocol) -> Sidecar:
 
 
 def inversion_sidecar(site: SiteProtocol, inversion: int, *, phase: bool) -> Sidecar:
-    """Return the sidecar of one inversion (1 or 2) of MP2RAGE.
+    """Make the sidecar of one inversion of MP2RAGE.
 
     Parameters
     ----------
     site : SiteProtocol
-        The site's protocol.
+        Where it was measured.
     inversion : int
         1 or 2.
     phase : bool
-        Whether it is a phase image.
+        Whether it is a phase image rather than a magnitude.
 
     Returns
     -------
-    Sidecar
-        The sidecar of one inversion (1 or 2) of MP2RAGE.
+    dict of str to object
+        Times in s, angles in degrees.
     """
     return _common(site) | _train(site.mp2rage, "MP2RAGE", inversion, phase=phase)
 
 
 def saturation_sidecar(site: SiteProtocol, image: int, participant: str, *, phase: bool) -> Sidecar:
-    """Return the sidecar of one image (1 or 2) of SA2RAGE.
+    """Make the sidecar of one image of SA2RAGE.
 
     Parameters
     ----------
     site : SiteProtocol
-        The site's protocol.
+        Where it was measured.
     image : int
-        Image.
+        1 or 2.
     participant : str
-        Participant's label, without `sub-`.
+        Label with its ``sub-``.
     phase : bool
-        Whether it is a phase image.
+        Whether it is a phase image rather than a magnitude.
 
     Returns
     -------
-    Sidecar
-        The sidecar of one image (1 or 2) of SA2RAGE.
+    dict of str to object
+        Times in s, angles in degrees; intended for UNIT1.
     """
     return _common(site) | _train(site.sa2rage, "SA2RAGE", image, phase=phase) | _intended(participant)
 
@@ -85,37 +85,37 @@ def _train(protocol: MP2RAGEProtocol, name: str, image: int, *, phase: bool) -> 
 
 
 def uniform_sidecar(site: SiteProtocol) -> Sidecar:
-    """Return the sidecar of UNIT1.
+    """Make the sidecar of UNIT1.
 
     Parameters
     ----------
     site : SiteProtocol
-        The site's protocol.
+        Where it was measured.
 
     Returns
     -------
-    Sidecar
-        The sidecar of UNIT1.
+    dict of str to object
+        Times in s.
     """
     return _common(site) | {"SeriesDescription": "mp2rage_UNI", "PulseSequenceType": "MP2RAGE", **_trains(site.mp2rage)}
 
 
 def echo_sidecar(site: SiteProtocol, echo: int, *, phase: bool) -> Sidecar:
-    """Return the sidecar of one echo (from 1) of the multi-echo GRE.
+    """Make the sidecar of one echo of the multi-echo GRE.
 
     Parameters
     ----------
     site : SiteProtocol
-        The site's protocol.
+        Where it was measured; it has a multi-echo GRE.
     echo : int
         Number of the echo, from 1.
     phase : bool
-        Whether it is a phase image.
+        Whether it is a phase image rather than a magnitude.
 
     Returns
     -------
-    Sidecar
-        The sidecar of one echo (from 1) of the multi-echo GRE.
+    dict of str to object
+        Times in s, angle in degrees.
     """
     assert site.megre is not None
     content = _common(site) | {
@@ -129,17 +129,17 @@ def echo_sidecar(site: SiteProtocol, echo: int, *, phase: bool) -> Sidecar:
 
 
 def flair_sidecar(site: SiteProtocol) -> Sidecar:
-    """Return the sidecar of FLAIR.
+    """Make the sidecar of FLAIR.
 
     Parameters
     ----------
     site : SiteProtocol
-        The site's protocol.
+        Where it was measured.
 
     Returns
     -------
-    Sidecar
-        The sidecar of FLAIR.
+    dict of str to object
+        Times in s, angle in degrees.
     """
     flair = site.flair
     return _common(site) | {
@@ -153,19 +153,19 @@ def flair_sidecar(site: SiteProtocol) -> Sidecar:
 
 
 def transmit_sidecar(site: SiteProtocol, participant: str) -> Sidecar:
-    """Return the sidecar of the B1+ map, in percent of the nominal flip angle.
+    """Make the sidecar of the B1+ map.
 
     Parameters
     ----------
     site : SiteProtocol
-        The site's protocol.
+        Where it was measured.
     participant : str
-        Participant's label, without `sub-`.
+        Label with its ``sub-``.
 
     Returns
     -------
-    Sidecar
-        The sidecar of the B1+ map, in percent of the nominal flip angle.
+    dict of str to object
+        It says that the map is in percent of the nominal flip angle; intended for UNIT1.
     """
     content = {
         "SeriesDescription": "b1map",
@@ -180,19 +180,19 @@ def _intended(participant: str) -> Sidecar:
 
 
 def diffusion_sidecar(site: SiteProtocol, lines: int) -> Sidecar:
-    """Return the sidecar of the diffusion images; `lines` is their number of phase-encoding lines.
+    """Make the sidecar of the diffusion images.
 
     Parameters
     ----------
     site : SiteProtocol
-        The site's protocol.
+        Where they were measured; it has diffusion.
     lines : int
-        Number of phase-encoding lines.
+        Number of phase-encoding lines, for the readout's time.
 
     Returns
     -------
-    Sidecar
-        The sidecar of the diffusion images; `lines` is their number of phase-encoding lines.
+    dict of str to object
+        Times in s, angle in degrees.
     """
     assert site.dwi is not None
     dwi: DWIProtocol = site.dwi

@@ -31,13 +31,13 @@ def acquire_mp2rage(head: Head, site: SiteProtocol, root: Path, *, flair: bool) 
     Parameters
     ----------
     head : Head
-        The simulated head.
+        Who is scanned.
     site : SiteProtocol
-        The site's protocol.
-    root : Path
+        Where.
+    root : path
         Dataset's folder.
     flair : bool
-        Whether to make a FLAIR.
+        Whether to scan FLAIR as well.
     """
     from harmoniq.simulation.flair_images import FLAIRScan
     from harmoniq.simulation.mp2rage_images import MP2RAGEScan
@@ -95,19 +95,19 @@ def _write_lesions(head: Head, share: NDArray[np.float32], grid: Grid, root: Pat
 
 
 def lesion_share(head: Head, grid: Grid) -> NDArray[np.float32]:
-    """Return the share of each voxel (x, y, z) that lesions fill; only boxes around the lesions are painted.
+    """Compute how much of each voxel lesions fill; only boxes around the lesions are painted.
 
     Parameters
     ----------
     head : Head
-        The simulated head.
+        With its lesions.
     grid : Grid
-        The image's grid.
+        In the head's coordinates.
 
     Returns
     -------
-    array
-        The share of each voxel (x, y, z) that lesions fill; only boxes around the lesions are painted.
+    ndarray of float32, shape (x, y, z)
+        From 0 to 1.
     """
     from harmoniq.simulation.rasterize import tissue_fractions
 
@@ -134,10 +134,10 @@ def acquire_megre(head: Head, site: SiteProtocol, root: Path) -> None:
     Parameters
     ----------
     head : Head
-        The simulated head.
+        Who is scanned.
     site : SiteProtocol
-        The site's protocol.
-    root : Path
+        Where; it has a multi-echo GRE.
+    root : path
         Dataset's folder.
     """
     from harmoniq.simulation.megre_images import MEGREScan
@@ -167,10 +167,10 @@ def acquire_b1(head: Head, site: SiteProtocol, root: Path) -> None:
     Parameters
     ----------
     head : Head
-        The simulated head.
+        Who is scanned.
     site : SiteProtocol
-        The site's protocol.
-    root : Path
+        Where.
+    root : path
         Dataset's folder.
     """
     from harmoniq.simulation.fields import sample_fields
@@ -194,10 +194,10 @@ def acquire_sa2rage(head: Head, site: SiteProtocol, root: Path) -> None:
     Parameters
     ----------
     head : Head
-        The simulated head.
+        Who is scanned.
     site : SiteProtocol
-        The site's protocol.
-    root : Path
+        Where.
+    root : path
         Dataset's folder.
     """
     from harmoniq.simulation.mp2rage_images import scan_mp2rage
@@ -214,15 +214,15 @@ def acquire_sa2rage(head: Head, site: SiteProtocol, root: Path) -> None:
 
 
 def acquire_dwi(head: Head, site: SiteProtocol, root: Path) -> None:
-    """Scan diffusion volume by volume.
+    """Scan diffusion volume by volume; write the images with FSL's ``bval`` and ``bvec``.
 
     Parameters
     ----------
     head : Head
-        The simulated head.
+        Who is scanned.
     site : SiteProtocol
-        The site's protocol.
-    root : Path
+        Where; it has diffusion.
+    root : path
         Dataset's folder.
     """
     from harmoniq.simulation.dwi_directions import fsl_directions, gradient_table

@@ -37,10 +37,11 @@ class Head:
     anatomy : Anatomy
         Its coordinates are the scanner's during MP2RAGE, FLAIR, B1+ and diffusion.
     values : TissueValues
-        Values, one per participant, 1/s.
+        R1, R2* and proton density of its tissues.
     center, radii : (3,) array
         Of the ellipsoid around the head, in mm.
     fields : HeadFields
+        B1+, receive field, coil phase and the main field's error.
     motion : (4, 4) array
         From the head's place during MP2RAGE to that during the multi-echo GRE, in scanner coordinates (RAS, mm).
     """
@@ -55,86 +56,84 @@ class Head:
     motion: NDArray[np.float64]
 
     def noise_seed(self, image: str) -> int:
-        """Return the seed of one image's noise.
+        """Derive the seed of one image's noise.
 
         Parameters
         ----------
         image : str
-            Name of the image, part of the random stream's name.
+            Name of the sequence, for example ``mp2rage``.
 
         Returns
         -------
         int
-            The seed of one image's noise.
+            Of 63 bits; it depends on the run's seed, the participant and the name alone.
         """
         return derived_seed(self.seed, self.label, image)
 
     def generator(self, purpose: str) -> np.random.Generator:
-        """Return the random numbers for one purpose.
+        """Make the generator of random numbers for one purpose.
 
         Parameters
         ----------
         purpose : str
-            What the random numbers are for.
+            What the numbers are for, for example ``streamlines``.
 
         Returns
         -------
-        random.Generator
-            The random numbers for one purpose.
+        numpy.random.Generator
+            New at each call; it depends on the run's seed, the participant and the purpose alone.
         """
         return generator(self.seed, self.label, purpose)
 
     def grid(self, image: str, voxel_size: ArrayLike, *, flip_x: bool = False) -> Grid:
-        """Return a slightly oblique grid around the head, in the scanner's coordinates during MP2RAGE.
+        """Lay a slightly oblique grid around the head where it lies during MP2RAGE.
 
         Parameters
         ----------
         image : str
-            Name of the image, part of the random stream's name.
-        voxel_size : array
-            Edge of a voxel, mm.
+            Name of the sequence, by which the turn is drawn: up to 4 degrees about each axis.
+        voxel_size : array_like, shape (3,)
+            In mm; one number for all three.
         flip_x : bool, optional
-            Whether the first axis is mirrored.
+            Store right to left (LAS).
 
         Returns
         -------
         Grid
-            A slightly oblique grid around the head, in the scanner's coordinates during MP2RAGE.
+            In the scanner's coordinates.
         """
         degrees = self.generator(f"grid {image}").uniform(-4, 4, 3)
         return oblique_grid(self.center, self.radii, voxel_size, degrees, flip_x=flip_x)
 
     def moved_grid(self, image: str, voxel_size: ArrayLike) -> Grid:
-        """Return a grid around the head where it lies during the multi-echo GRE.
+        """Lay a grid around the head where it lies during the multi-echo GRE, stored right to left (LAS).
 
         Parameters
         ----------
-        image : str
-            Name of the image, part of the random stream's name.
-        voxel_size : array
-            Edge of a voxel, mm.
+        image, voxel_size
+            As `grid` takes them.
 
         Returns
         -------
         Grid
-            A grid around the head where it lies during the multi-echo GRE.
+            In the scanner's coordinates, in which the head has moved.
         """
         center = (self.motion @ [*self.center, 1.0])[:3]
         degrees = self.generator(f"grid {image}").uniform(-4, 4, 3)
         return oblique_grid(center, self.radii, voxel_size, degrees, flip_x=True)
 
     def slabs(self, grid: Grid) -> Iterator[ParameterSlab]:
-        """Yield the tissue's parameters in a grid of the head's coordinates; sinuses and ear canals are empty.
+        """Yield the tissue's parameters slab by slab; sinuses and ear canals are empty.
 
         Parameters
         ----------
         grid : Grid
-            The image's grid.
+            In the head's coordinates.
 
         Yields
         ------
         ParameterSlab
-            The tissue's parameters in a grid of the head's coordinates; sinuses and ear canals are empty.
+            R1, R2* and proton density at the sub-voxels of 8 planes.
         """
         factors = np.array(sub_voxels(grid))
         for slab in parameter_slabs(self.anatomy, self.values, grid.affine, grid.shape, sub_voxels(grid)):
@@ -144,17 +143,17 @@ class Head:
 
 
 def sub_voxels(grid: Grid) -> tuple[int, int, int]:
-    """Return into how many parts each edge of a voxel is split: parts of half the smallest edge, 0.5 mm at least.
+    """Choose into how many parts each edge of a voxel is split.
 
     Parameters
     ----------
     grid : Grid
-        The image's grid.
+        Of the image.
 
     Returns
     -------
     tuple (int, int, int)
-        Into how many parts each edge of a voxel is split: parts of half the smallest edge, 0.5 mm at least.
+        For parts of about half the smallest edge, or 0.5 mm where that is more.
     """
     part = max(_FINEST_MM, grid.voxel_size.min() / 2)
     x, y, z = (max(1, int(edge / part + 0.5 + 1e-9)) for edge in grid.voxel_size)
@@ -192,9 +191,9 @@ def make_head(
     label : str
         Of the participant; with `seed` it decides the head's shape, place, lesions and fields.
     template : Template
-        Name of the template.
+        That is deformed.
     protocol : SiteProtocol
-        The sequence's protocol.
+        The site's; its field strength counts.
     regional : mapping
         As `harmoniq.simulation.truth.tissue_arrays` makes it.
     patient : bool
@@ -202,14 +201,14 @@ def make_head(
     b1_inhomogeneity : float
         As in `harmoniq.simulation.fields.draw_fields`.
     seed : int
-        Of all that is random.
+        Of the run.
     lesions : int, optional
-        Of a patient; by default drawn.
+        How many a patient has; by default drawn, 5 to 80 with the median 20.
 
     Returns
     -------
     Head
-        See `Head`.
+        Ready to be scanned.
     """
     deformation = random_deformation(generator(seed, label, "shape"))
     rng = generator(seed, label, "lesions")
@@ -229,17 +228,17 @@ def make_head(
 
 
 def tissue_values(regional: Mapping[tuple[str, str], NDArray[np.float64]]) -> TissueValues:
-    """Return the values that are painted: the participant's R1 and R2*, and typical proton densities.
+    """Make the values that are painted: the participant's R1 and R2*, and typical proton densities.
 
     Parameters
     ----------
-    regional : mapping of tuple (str to str), array
-        True values by metric and tissue, 1/s.
+    regional : mapping
+        ``(metric, tissue)`` to true values in 1/s, as `harmoniq.simulation.truth.tissue_arrays` makes it.
 
     Returns
     -------
     TissueValues
-        The values that are painted: the participant's R1 and R2*, and typical proton densities.
+        Tissues outside the regions have typical values.
     """
     r1, r2star = (
         property_values(name, cgm=regional[metric, "cGM"], swm=regional[metric, "sWM"], bundles=regional[metric, "WM"])

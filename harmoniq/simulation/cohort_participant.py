@@ -36,9 +36,9 @@ class ParticipantJob:
     label : str
         With its ``sub-``.
     plan : SimulationPlan
-        What to simulate.
+        Of the whole dataset.
     protocol : SiteProtocol
-        The sequence's protocol.
+        Of the participant's site.
     patient, megre : bool
         Whether there are lesions, and whether multi-echo GRE is measured.
     values : mapping
@@ -68,11 +68,12 @@ def simulate_participant(job: ParticipantJob) -> str:
     Parameters
     ----------
     job : ParticipantJob
+        Who, and what of them.
 
     Returns
     -------
     str
-        The label.
+        The participant's label.
 
     Raises
     ------

@@ -27,9 +27,9 @@ class Hemisphere:
     Parameters
     ----------
     white, pial, sphere, inflated : (10242, 3) array
-        (n, 3) white surface, mm; (n, 3) pial surface, mm; sphere; inflated surface.
+        Vertices of each surface, in mm.
     faces : (20480, 3) array
-        (f, 3) vertices of each triangle.
+        Vertices of each triangle, the same in all of them.
     area : (10242,) uint8 array
         Index into `BRODMANN_AREAS`, `UNASSIGNED` or `MEDIAL_WALL`.
     """
@@ -43,7 +43,7 @@ class Hemisphere:
 
 
 def load_cortex(labels: Mapping[str, ArrayLike]) -> dict[str, Hemisphere]:
-    """Return both sides of the template's cortex.
+    """Make the template's cortex.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def load_cortex(labels: Mapping[str, ArrayLike]) -> dict[str, Hemisphere]:
     Returns
     -------
     dict of str to Hemisphere
-        Both sides of the template's cortex.
+        ``L`` and ``R``.
 
     Raises
     ------
@@ -87,22 +87,21 @@ def thicken(
 
     Parameters
     ----------
-    white : array
-        (n, 3) white surface, mm.
-    pial : array
-        (n, 3) pial surface, mm.
-    faces : array
-        (f, 3) vertices of each triangle.
-    cortex : array of bool
-        (n,) vertices of the cortex.
+    white, pial : (n, 3) array
+        Vertices, in mm.
+    faces : (m, 3) array
+        Vertices of each triangle.
+    cortex : (n,) array of bool
+        Which vertices are cortex; others only follow their neighbors.
     minimum_mm : float, optional
-        Thickness that there is at least, mm.
+        Thickness that is wanted, in mm.
     iterations : int, optional
-        How often.
+        Rounds at most; it ends where no vertex lacks 0.02 mm.
 
     Returns
     -------
-    white, pial : (n, 3) array, mm
+    white, pial : (n, 3) array
+        In mm; about as thick as wanted.
     """
     white, pial = white.copy(), pial.copy()
     for _ in range(iterations):

@@ -19,14 +19,15 @@ class Deformation:
     Parameters
     ----------
     matrix : (3, 3) array
-        (rows, columns) matrix.
-    offset : (3,) array, mm
-        Offset of the cell.
-    amplitude : (m, 3) array, mm
-        S0, in the signal's unit.
-    wave : (m, 3) array, rad/mm
-    phase : (m,) array, rad
-        (x, y, z, echoes) phases, radians.
+        Turns and scales.
+    offset : (3,) array
+        Shift, in mm.
+    amplitude : (m, 3) array
+        Displacement by each plane wave at its crest, in mm.
+    wave : (m, 3) array
+        Wave vectors, in rad/mm.
+    phase : (m,) array
+        Of the waves, in rad.
 
     Raises
     ------
@@ -54,37 +55,37 @@ class Deformation:
             raise InputError("the deformation folds or nearly so", key="amplitude", remedy="use smaller amplitudes")
 
     def pull(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Return where points of the subject (..., 3), mm, lie in the template.
+        """Move points of the subject to the template.
 
         Parameters
         ----------
-        points : array
-            (n, 3) points, mm.
+        points : array_like, shape (..., 3)
+            In the subject's RAS mm.
 
         Returns
         -------
-        array
-            Where points of the subject (..., 3), mm, lie in the template.
+        ndarray, shape (..., 3)
+            In the template's RAS mm.
         """
         x = np.asarray(points, dtype=np.float64)
         return x @ self.matrix.T + self.offset + np.sin(x @ self.wave.T + self.phase) @ self.amplitude
 
     def push(self, points: ArrayLike, tolerance_mm: float = 1e-5, max_iterations: int = 200) -> NDArray[np.float64]:
-        """Return where points of the template (..., 3), mm, lie in the subject: the inverse of `pull`.
+        """Move points of the template to the subject: the inverse of `pull`, by fixed-point iteration.
 
         Parameters
         ----------
-        points : array
-            (n, 3) points, mm.
+        points : array_like, shape (..., 3)
+            In the template's RAS mm.
         tolerance_mm : float, optional
-            When to stop, mm.
+            It ends where no coordinate moves by more, in mm.
         max_iterations : int, optional
-            How often at most.
+            Rounds at most.
 
         Returns
         -------
-        array
-            Where points of the template (..., 3), mm, lie in the subject: the inverse of `pull`.
+        ndarray, shape (..., 3)
+            In the subject's RAS mm.
 
         Raises
         ------
@@ -103,17 +104,17 @@ class Deformation:
         raise InputError("the deformation could not be inverted", remedy="use smaller amplitudes")
 
     def jacobian(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Return the gradient of `pull`, d template_i / d subject_j, (..., 3, 3).
+        """Compute the gradient of `pull`.
 
         Parameters
         ----------
-        points : array
-            (n, 3) points, mm.
+        points : array_like, shape (..., 3)
+            In the subject's RAS mm.
 
         Returns
         -------
-        array
-            The gradient of `pull`, d template_i / d subject_j, (..., 3, 3).
+        ndarray, shape (..., 3, 3)
+            d template_i / d subject_j.
         """
         x = np.asarray(points, dtype=np.float64)
         cosines = np.cos(x @ self.wave.T + self.phase)
@@ -121,12 +122,12 @@ class Deformation:
 
 
 def identity_deformation() -> Deformation:
-    """Return the deformation under which the subject is the template.
+    """Make the deformation under which the subject is the template.
 
     Returns
     -------
     Deformation
-        The deformation under which the subject is the template.
+        Without waves.
     """
     return Deformation(np.eye(3), np.zeros(3), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0))
 
@@ -140,6 +141,7 @@ def random_deformation(rng: np.random.Generator, amplitude_mm: float = 3.0, mode
     Parameters
     ----------
     rng : numpy.random.Generator
+        Draws all of it.
     amplitude_mm : float
         Largest sum of the waves' displacements, mm.
     modes : int
@@ -148,7 +150,7 @@ def random_deformation(rng: np.random.Generator, amplitude_mm: float = 3.0, mode
     Returns
     -------
     Deformation
-        See `Deformation`.
+        The subject's.
     """
     from scipy.spatial.transform import Rotation
 

@@ -36,12 +36,12 @@ PARTICIPANT_DESCRIPTIONS: Final[dict[str, dict[str, object]]] = {
 
 @cache
 def demographic_defaults() -> dict[str, Any]:
-    """Return the published demographics, as they stand in ``simulation/data/effects_demographics.toml``.
+    """Read the published demographics.
 
     Returns
     -------
     dict of str to object
-        The published demographics, as they stand in ``simulation/data/effects_demographics.toml``.
+        As they stand in ``simulation/data/effects_demographics.toml``; shared between calls.
     """
     text = (files("harmoniq.simulation") / "data" / "effects_demographics.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
@@ -50,7 +50,7 @@ def demographic_defaults() -> dict[str, Any]:
 def simulate_participants(
     *, sites: int = 3, subjects_per_site: int | None = None, patients: int | None = None, seed: int
 ) -> pd.DataFrame:
-    """Return the participants of a cohort that follows Table 1 of Chen et al. 2026.
+    """Draw the participants of a cohort that follows Table 1 of Chen et al. 2026.
 
     Parameters
     ----------
@@ -91,18 +91,17 @@ def simulate_participants(
 
 
 def measures_r2star(participants: pd.DataFrame) -> np.ndarray:
-    """Return who has R2*, a boolean mask of shape (participants,); everybody where the column ``megre`` is absent.
+    """Tell who has R2*.
 
     Parameters
     ----------
-    participants : DataFrame
-        Participants.tsv.
+    participants : pandas.DataFrame
+        The column ``megre`` says it, as a boolean or its text.
 
     Returns
     -------
-    array
-        Who has R2*, a boolean mask of shape (participants,); everybody where the column ``megre`` is
-        absent.
+    ndarray of bool, shape (participants,)
+        True for everybody where the column is absent.
     """
     if "megre" not in participants:
         return np.ones(len(participants), dtype=bool)
@@ -110,7 +109,7 @@ def measures_r2star(participants: pd.DataFrame) -> np.ndarray:
 
 
 def edss_residual(participants: pd.DataFrame) -> tuple[np.ndarray, float]:
-    """Return the EDSS beyond what phenotype and disease duration explain, and its SD over patients.
+    """Compute the EDSS beyond what phenotype and disease duration explain.
 
     Parameters
     ----------

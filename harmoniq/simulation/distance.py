@@ -9,55 +9,63 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Grid:
-    """An axis-aligned, isotropic grid: node (i, j, k) lies at ``origin + spacing * (i, j, k)``, RAS mm."""
+    """An axis-aligned, isotropic grid: node (i, j, k) lies at ``origin + spacing * (i, j, k)``.
+
+    Parameters
+    ----------
+    origin : tuple of float
+        Of the first node, RAS mm.
+    spacing : float
+        Between nodes, in mm.
+    shape : tuple of int
+        Nodes along each axis.
+    """
 
     origin: tuple[float, float, float]
     spacing: float
     shape: tuple[int, int, int]
 
     def axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return the coordinates of the nodes along x, y and z.
+        """List the coordinates of the nodes along x, y and z.
 
         Returns
         -------
-        tuple (array, array, array)
-            The coordinates of the nodes along x, y and z.
+        tuple (ndarray, ndarray, ndarray)
+            In RAS mm, each as long as the grid's axis.
         """
         x, y, z = (o + self.spacing * np.arange(n, dtype=np.float64) for o, n in zip(self.origin, self.shape))
         return x, y, z
 
     def indices(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the fractional indices of points (..., 3).
+        """Compute where points lie between the nodes.
 
         Parameters
         ----------
-        points : array
-            (n, 3) points, mm.
+        points : ndarray, shape (..., 3)
+            In RAS mm.
 
         Returns
         -------
-        array
-            The fractional indices of points (..., 3).
+        ndarray, shape (..., 3)
+            Fractional indices.
         """
         return (np.asarray(points) - np.array(self.origin)) / self.spacing
 
 
 def grid_over(low: NDArray[np.float64], high: NDArray[np.float64], spacing: float) -> Grid:
-    """Return the grid of a spacing that covers a box given by two corners, mm.
+    """Lay a grid over a box.
 
     Parameters
     ----------
-    low : array
-        (3,) lower corner, mm.
-    high : array
-        (3,) upper corner, mm.
+    low, high : ndarray, shape (3,)
+        Corners of the box, RAS mm.
     spacing : float
-        Edge of a cell, mm.
+        Between nodes, in mm.
 
     Returns
     -------
     Grid
-        The grid of a spacing that covers a box given by two corners, mm.
+        Its first node lies at `low`, its last ones at `high` or just beyond.
     """
     shape = tuple(int(n) for n in np.ceil((np.asarray(high) - np.asarray(low)) / spacing) + 1)
     return Grid(tuple(float(v) for v in low), float(spacing), shape)  # type: ignore[arg-type]
@@ -182,16 +190,16 @@ def _crossings(vertices, faces, origin, spacing, winding):  # type: ignore[no-un
 
 
 def inside_mesh(vertices: NDArray[np.float64], faces: NDArray[np.int64], grid: Grid) -> NDArray[np.bool_]:
-    """Return which nodes of a grid lie inside a closed mesh, by the winding number along columns.
+    """Tell which nodes of a grid lie inside a closed mesh, by the winding number along columns.
 
     Parameters
     ----------
-    vertices : (n, 3) array, mm
-        (n, 3) coordinates, mm.
-    faces : (m, 3) array, oriented outward
-        (f, 3) vertices of each triangle.
+    vertices : (n, 3) array
+        In RAS mm.
+    faces : (m, 3) array
+        Vertices of each triangle, anticlockwise seen from outside.
     grid : Grid
-        The image's grid.
+        Whose nodes are asked about.
 
     Returns
     -------
@@ -207,14 +215,14 @@ def inside_mesh(vertices: NDArray[np.float64], faces: NDArray[np.int64], grid: G
 def nearest_on_grid(
     vertices: NDArray[np.float64], faces: NDArray[np.int64], grid: Grid, band_mm: float
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Return the unsigned distance of every node to a mesh and the mesh's vertex that is nearest to the foot point.
+    """Compute the unsigned distance of every node to a mesh, and the vertex that is nearest to the foot point.
 
     Parameters
     ----------
-    vertices, faces : arrays
-        The mesh, mm.
+    vertices, faces : (n, 3) and (m, 3) arrays
+        The mesh, in RAS mm; it need not be closed.
     grid : Grid
-        The image's grid.
+        Whose nodes are asked about.
     band_mm : float
         Nodes farther than this get `band_mm` and vertex -1.
 
@@ -234,25 +242,23 @@ def nearest_on_grid(
 def distance_to_surface(
     points: NDArray[np.float64], vertices: NDArray[np.float64], faces: NDArray[np.int64], candidates: int = 24
 ) -> NDArray[np.float64]:
-    """Return the distance of points (n, 3) to a mesh's faces, mm.
+    """Compute the distance of points to a mesh's faces.
 
     The faces whose centroids are nearest to a point are tried; with triangles of similar size that is exact.
 
     Parameters
     ----------
-    points : array
-        (n, 3) points, mm.
-    vertices : array
-        (n, 3) coordinates, mm.
-    faces : array
-        (f, 3) vertices of each triangle.
+    points : (n, 3) array
+        In mm.
+    vertices, faces : (k, 3) and (m, 3) arrays
+        The mesh, in mm.
     candidates : int, optional
-        Nearest candidates that are tried.
+        How many faces are tried for each point.
 
     Returns
     -------
-    array
-        The distance of points (n, 3) to a mesh's faces, mm.
+    (n,) array
+        Unsigned, in mm.
     """
     from scipy.spatial import cKDTree
 

@@ -12,6 +12,7 @@ def spread_directions(count: int, rng: np.random.Generator, steps: int = 300) ->
     Parameters
     ----------
     count : int
+        How many.
     rng : numpy.random.Generator
         For where they start.
     steps : int
@@ -45,21 +46,23 @@ def spread_directions(count: int, rng: np.random.Generator, steps: int = 300) ->
 
 
 def gradient_table(protocol: DWIProtocol, rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return b-values (s/mm²), shape (n,), and directions in scanner coordinates, shape (n, 3), zero at b = 0.
+    """Make a gradient table.
 
     Shells are mixed in a random order; the volumes without diffusion weighting come first and at regular intervals.
 
     Parameters
     ----------
     protocol : DWIProtocol
-        The sequence's protocol.
-    rng : random.Generator
-        Random numbers.
+        b-values and how many volumes each has.
+    rng : numpy.random.Generator
+        Draws the directions' start and the order.
 
     Returns
     -------
-    tuple (array, array)
-        B-values (s/mm²), shape (n,), and directions in scanner coordinates, shape (n, 3), zero at b = 0.
+    b_values : ndarray, shape (n,)
+        In s/mm².
+    directions : ndarray, shape (n, 3)
+        Unit vectors in scanner coordinates (RAS); zero at b = 0.
     """
     b_values: list[float] = []
     directions: list[NDArray] = []
@@ -87,8 +90,9 @@ def fsl_directions(directions: NDArray, affine: NDArray) -> NDArray[np.float64]:
     Parameters
     ----------
     directions : ndarray, shape (n, 3)
+        In scanner coordinates (RAS).
     affine : ndarray, shape (4, 4)
-        (4, 4) voxels to mm.
+        Of the image, from voxels to RAS mm.
 
     Returns
     -------

@@ -56,15 +56,15 @@ class DWIScan:
     Parameters
     ----------
     tissue : DiffusionTissue
-        CGM, sWM or WM.
+        Fractions and directions on the grid.
     fields : HeadFields
-        B1+, receive field and off-resonance on the grid.
+        Around the head; the receive field alone counts.
     grid : Grid
         In the head's coordinates.
     seed : int
         Of the noise.
     snr : float
-        See `SNR`.
+        Signal of white matter at b = 0 over the noise's standard deviation per channel.
     """
 
     def __init__(self, tissue: DiffusionTissue, fields: HeadFields, grid: Grid, *, seed: int, snr: float = SNR) -> None:

@@ -13,21 +13,21 @@ _LESION_AS_GRAY = 0.6
 
 
 def diffusion_tissue(anatomy: Anatomy, grid: Grid) -> DiffusionTissue:
-    """Return the fractions of a diffusion grid in the head's coordinates.
+    """Compute what diffusion sees on a grid.
 
     Where two bundles cross, white matter is shared equally between them.
 
     Parameters
     ----------
     anatomy : Anatomy
-        Geometry of the head.
+        Of the head.
     grid : Grid
-        The image's grid.
+        In the head's coordinates.
 
     Returns
     -------
     DiffusionTissue
-        The fractions of a diffusion grid in the head's coordinates.
+        Up to two bundles in each voxel.
     """
     parts = tissue_fractions(anatomy, grid.affine, grid.shape)
     index, direction = fibre_map(anatomy, grid.affine, grid.shape)

@@ -22,35 +22,35 @@ _CURVATURE_YEARS: Final = 30.0
 
 @cache
 def effect_defaults() -> dict[str, Any]:
-    """Return the hyper-parameters of the truth, as they stand in ``simulation/data/effects.toml``.
+    """Read the hyper-parameters of the truth.
 
     Returns
     -------
     dict of str to object
-        The hyper-parameters of the truth, as they stand in ``simulation/data/effects.toml``.
+        As they stand in ``simulation/data/effects.toml``; shared between calls.
     """
     text = (files("harmoniq.simulation") / "data" / "effects.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 
 def tissue_regions(tissue: str) -> tuple[str, ...]:
-    """Return the regions of a tissue, in the study's order.
+    """List the regions of a tissue.
 
     Parameters
     ----------
-    tissue : str
-        CGM, sWM or WM.
+    tissue : {'cGM', 'sWM', 'WM'}
+        Cortex, the white matter beneath it, or bundles.
 
     Returns
     -------
     tuple of str
-        The regions of a tissue, in the study's order.
+        41 areas or 18 bundles, in the study's order.
     """
     return BUNDLES if tissue == "WM" else BRODMANN_AREAS
 
 
 def planted_effects(seed: int, *, sites: int = 3) -> pd.DataFrame:
-    """Return what is planted, one row per metric, tissue and region.
+    """Draw what is planted, one row per metric, tissue and region.
 
     Parameters
     ----------

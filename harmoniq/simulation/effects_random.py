@@ -8,7 +8,7 @@ from harmoniq.data.errors import InputError
 
 
 def named_generator(seed: int, *names: str) -> np.random.Generator:
-    """Return the random generator of a seed and some names.
+    """Make the random generator of a seed and some names.
 
     Parameters
     ----------
@@ -32,17 +32,17 @@ def named_generator(seed: int, *names: str) -> np.random.Generator:
 
 
 def checked_seed(seed: int) -> int:
-    """Return the seed as an integer.
+    """Check a seed.
 
     Parameters
     ----------
     seed : int
-        Of all that is random.
+        Python's or NumPy's.
 
     Returns
     -------
     int
-        The seed as an integer.
+        As Python's integer.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def checked_seed(seed: int) -> int:
 
 
 def spread_ranks(count: int, generator: np.random.Generator) -> np.ndarray:
-    """Return the mid-ranks (0.5, 1.5, ...) / count in random order, shape (count,).
+    """Put the mid-ranks (0.5, 1.5, ...) / count into random order.
 
     Quantiles at these points have nearly the distribution's mean and spread at every seed, where independent draws
     over 18 bundles would miss them by a quarter.
@@ -64,30 +64,30 @@ def spread_ranks(count: int, generator: np.random.Generator) -> np.ndarray:
     ----------
     count : int
         How many.
-    generator : random.Generator
-        Random numbers.
+    generator : numpy.random.Generator
+        Draws the order.
 
     Returns
     -------
-    array
-        The mid-ranks (0.5, 1.5, ...) / count in random order, shape (count,).
+    ndarray, shape (count,)
+        In (0, 1).
     """
     return (generator.permutation(count) + 0.5) / count
 
 
 def stratified_uniform(count: int, generator: np.random.Generator) -> np.ndarray:
-    """Return uniform numbers in [0, 1), one from each of `count` equal strata, in random order, shape (count,).
+    """Draw uniform numbers, one from each of some equal strata, in random order.
 
     Parameters
     ----------
     count : int
         How many.
-    generator : random.Generator
-        Random numbers.
+    generator : numpy.random.Generator
+        Draws order and numbers.
 
     Returns
     -------
-    array
-        Uniform numbers in [0, 1), one from each of `count` equal strata, in random order, shape (count,).
+    ndarray, shape (count,)
+        In [0, 1).
     """
     return (generator.permutation(count) + generator.random(count)) / max(count, 1)

@@ -11,16 +11,16 @@ from harmoniq.simulation.tubes import Tube
 def fibre_map(
     anatomy: Anatomy, affine: ArrayLike, shape: tuple[int, int, int]
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Return the bundles at the voxels' centers and their directions.
+    """Find the bundles at the voxels' centers, and their directions.
 
     Parameters
     ----------
     anatomy : Anatomy
-        Geometry of the head.
+        Of the head.
     affine : (4, 4) array
         Voxel indices to the subject's RAS mm.
     shape : tuple of int
-        Size of the grid, voxels.
+        Of the grid, in voxels.
 
     Returns
     -------

@@ -63,6 +63,7 @@ def draw_fields(
     Parameters
     ----------
     rng : numpy.random.Generator
+        Draws how this head differs from others.
     center, radii : array_like, shape (3,)
         Of the ellipsoid around the head, in mm.
     air_spaces : array_like, shape (n, 4)
@@ -75,7 +76,7 @@ def draw_fields(
     Returns
     -------
     HeadFields
-        See `HeadFields`.
+        In the coordinates of `center`.
     """
     transmit = np.zeros(10)
     transmit[0] = 1.1 + rng.normal(0, 0.02)
@@ -104,23 +105,19 @@ def draw_fields(
 
 @njit(inline="always")
 def quadratic(u, v, w, c):
-    """Return a polynomial of second degree with the coefficients of `HeadFields`.
+    """Evaluate a polynomial of second degree with the coefficients of `HeadFields`.
 
     Parameters
     ----------
-    u : array or number
-        Coordinate in the tube's frame.
-    v : array or number
-        Coordinate in the tube's frame.
-    w : array or number
-        Coordinate in the tube's frame.
-    c : array or number
-        Coefficients.
+    u, v, w : float
+        Position relative to the head: 0 at its center, 1 at its surface.
+    c : ndarray, shape (10,)
+        Coefficients of 1, u, v, w, u², v², w², uv, uw, vw.
 
     Returns
     -------
     float
-        Value of the polynomial.
+        In the coefficients' unit.
     """
     linear = c[0] + c[1] * u + c[2] * v + c[3] * w
     return linear + c[4] * u * u + c[5] * v * v + c[6] * w * w + c[7] * u * v + c[8] * u * w + c[9] * v * w
@@ -128,24 +125,18 @@ def quadratic(u, v, w, c):
 
 @njit(inline="always")
 def main_field(x, y, z, center, radii, main, dipoles):
-    """Return the main field's error in rad/s and its gradient in rad/s/mm at one point of the head.
+    """Compute the main field's error and its gradient at one point of the head.
 
     Parameters
     ----------
-    x : array or number
-        Coordinate, mm.
-    y : array or number
-        Coordinate, mm.
-    z : array or number
-        Coordinate, mm.
-    center : array or number
-        Center, mm.
-    radii : array or number
-        (k,) radii, mm.
-    main : array or number
-        Main field's axis.
-    dipoles : array or number
-        (k, 7) centers, moments and radii.
+    x, y, z : float
+        In the head's coordinates, mm.
+    center, radii : ndarray, shape (3,)
+        Of the ellipsoid around the head, in mm.
+    main : ndarray, shape (10,)
+        Coefficients of `quadratic`, rad/s.
+    dipoles : ndarray, shape (n, 5)
+        As in `HeadFields`; along z, the main field's axis. Inside its radius a dipole counts as 0.
 
     Returns
     -------
@@ -191,6 +182,7 @@ def sample_fields(fields: HeadFields, points: ArrayLike) -> dict[str, NDArray[np
     Parameters
     ----------
     fields : HeadFields
+        Around one head.
     points : array_like, shape (..., 3)
         In the head's coordinates, mm.
 

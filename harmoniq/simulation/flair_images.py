@@ -31,9 +31,9 @@ class FLAIRScan:
     Parameters
     ----------
     protocol : FLAIRProtocol
-        The sequence's protocol.
+        Times of the sequence.
     fields : HeadFields
-        B1+, receive field and off-resonance on the grid.
+        Around the head; the receive field alone counts.
     grid : Grid
         In the head's coordinates.
     seed : int
@@ -41,7 +41,7 @@ class FLAIRScan:
     lesions : array, optional
         Share of each voxel (x, y, z) that lesions fill.
     snr : float
-        See `SNR`.
+        Signal of white matter over the noise's standard deviation per channel.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class FLAIRScan:
         Parameters
         ----------
         slab : ParameterSlab
-            Slab of true parameters.
+            Of the scan's grid; `image` is filled between its planes.
         """
         f, p = self.fields, self.protocol
         _scan(
@@ -79,23 +79,25 @@ class FLAIRScan:
 
 
 def flair_signal(r1: float, density: float, r2star: float, protocol: FLAIRProtocol) -> float:
-    """Return the signal's magnitude for R1 and R2* (1/s) and a proton density relative to water.
+    """Compute the signal's magnitude.
 
     Parameters
     ----------
-    r1 : float
-        R1, 1/s.
+    r1, r2star : float
+        In 1/s.
     density : float
-        Proton density, 0 to 1.
-    r2star : float
-        R2*, 1/s.
+        Proton density relative to water.
     protocol : FLAIRProtocol
-        The sequence's protocol.
+        Times of the sequence.
 
     Returns
     -------
     float
-        The signal's magnitude for R1 and R2* (1/s) and a proton density relative to water.
+        Relative to the equilibrium magnetization of water.
+
+    Notes
+    -----
+    Hajnal et al. 1992, doi:10.1097/00004728-199211000-00001.
     """
     recovered = 1 - 2 * np.exp(-protocol.inversion_time * r1) + np.exp(-protocol.repetition_time * r1)
     return float(density * abs(recovered) * np.exp(-protocol.echo_time * R2_OF_R2STAR * r2star))

@@ -36,7 +36,7 @@ def write_freesurfer_subject(
     Parameters
     ----------
     anatomy : Anatomy
-        Geometry of the head.
+        Of the head.
     subjects_dir : path
         Folder of FreeSurfer subjects.
     label : str

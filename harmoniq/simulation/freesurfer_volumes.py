@@ -51,17 +51,17 @@ _INTENSITY: Final = {
 
 
 def conformed_affine(c_ras: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return vox2ras of FreeSurfer's conformed space: 256^3, 1 mm, LIA, with its center at `c_ras` (mm).
+    """Make vox2ras of FreeSurfer's conformed space: 256^3 voxels of 1 mm, LIA.
 
     Parameters
     ----------
-    c_ras : array
-        (3,) center, mm.
+    c_ras : ndarray, shape (3,)
+        Where its center lies, RAS mm.
 
     Returns
     -------
-    array
-        Vox2ras of FreeSurfer's conformed space: 256^3, 1 mm, LIA, with its center at `c_ras` (mm).
+    ndarray, shape (4, 4)
+        From voxels to RAS mm.
     """
     affine = np.array([[-1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
     affine[:3, 3] = np.asarray(c_ras) - affine[:3, :3] @ np.full(3, SIZE / 2)
@@ -71,12 +71,12 @@ def conformed_affine(c_ras: NDArray[np.float64]) -> NDArray[np.float64]:
 def conformed_volumes(
     anatomy: Anatomy, affine: NDArray[np.float64], parcels: tuple[NDArray[np.int64], NDArray[np.int64]], t1: Any = None
 ) -> dict[str, NDArray[Any]]:
-    """Return the arrays of the files of ``mri/``, by name without suffix.
+    """Make the volumes of ``mri/``.
 
     Parameters
     ----------
     anatomy : Anatomy
-        Geometry of the head.
+        Of the head.
     affine : (4, 4) array
         The conformed vox2ras.
     parcels : tuple of (10242,) arrays
@@ -87,7 +87,7 @@ def conformed_volumes(
     Returns
     -------
     dict of str to array
-        The arrays of the files of ``mri/``, by name without suffix.
+        ``orig``, ``T1``, ``brainmask``, ``brain``, ``wm``, ``ribbon``, ``aseg`` and ``aparc+aseg``, each 256^3.
     """
     template = anatomy.template
     bundles = np.full(len(template.bundle_sets), _INTENSITY["deep_wm"])
@@ -123,16 +123,16 @@ def conformed_volumes(
 
 
 def save_volumes(volumes: dict[str, NDArray[Any]], affine: NDArray[np.float64], folder: Path) -> None:
-    """Write arrays as .mgz files in the conformed space.
+    """Write volumes as ``.mgz``.
 
     Parameters
     ----------
     volumes : dict of str to array
-        Volumes by name.
-    affine : array
-        (4, 4) voxels to mm.
-    folder : Path
-        Folder.
+        By the file's name without its suffix.
+    affine : ndarray, shape (4, 4)
+        The conformed vox2ras.
+    folder : path
+        Made where it is absent.
     """
     from nibabel.freesurfer import MGHImage
 

@@ -56,7 +56,7 @@ _VENTRICLE: Final = (
 
 
 def deep_structures(grid: Grid, depth: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return the deep nuclei and ventricles as tissue classes on a grid; 0 elsewhere.
+    """Paint the deep nuclei and ventricles.
 
     Parameters
     ----------
@@ -67,8 +67,8 @@ def deep_structures(grid: Grid, depth: NDArray[np.float32]) -> NDArray[np.uint8]
 
     Returns
     -------
-    array
-        The deep nuclei and ventricles as tissue classes on a grid; 0 elsewhere.
+    array of uint8, of the grid's shape
+        Numbers of `CLASSES`; 0 elsewhere.
     """
     x, y, z = np.meshgrid(*(axis.astype(np.float32) for axis in grid.axes()), indexing="ij", sparse=True)
     classes = np.zeros(grid.shape, np.uint8)
@@ -88,18 +88,18 @@ def deep_structures(grid: Grid, depth: NDArray[np.float32]) -> NDArray[np.uint8]
 
 
 def paint_balls(volume: NDArray[np.integer], grid: Grid, balls: NDArray[np.float64], value: int) -> None:
-    """Set nodes inside balls (x, y, z, radius; mm) to a value; unsigned 32-bit volumes take it as a bit to be added.
+    """Set the nodes inside balls to a value.
 
     Parameters
     ----------
-    volume : array
-        (x, y, z) values.
+    volume : array of the grid's shape
+        Changed in place.
     grid : Grid
-        The image's grid.
-    balls : array
-        (k, 4) centers and radii, mm.
+        Of the nodes.
+    balls : (k, 4) array
+        Centers in RAS mm, and radii in mm.
     value : int
-        Value.
+        Written to the nodes; in volumes of uint32 its bits are added to what is there.
     """
     bits = volume.dtype == np.uint32
     for x, y, z, radius in balls:
@@ -121,19 +121,24 @@ def _interpolate_chain(balls: NDArray[np.float64], step_mm: float) -> NDArray[np
 
 
 def sample_mni(name: str, grid: Grid) -> NDArray[np.float32]:
-    """Return one of nilearn's MNI152 maps ('gm', 'wm') on a grid of the template, as a probability.
+    """Sample one of the MNI152 tissue maps that nilearn ships.
 
     Parameters
     ----------
-    name : str
-        Name.
+    name : {'gm', 'wm'}
+        Gray or white matter.
     grid : Grid
-        The image's grid.
+        In the template's RAS mm (MNI305).
 
     Returns
     -------
-    array
-        One of nilearn's MNI152 maps ('gm', 'wm') on a grid of the template, as a probability.
+    array of float32, of the grid's shape
+        Probability, 0 to 1; 0 outside the map.
+
+    Raises
+    ------
+    InputError
+        When nilearn is not installed or its files have moved.
     """
     import nibabel
     from scipy.ndimage import affine_transform
@@ -150,21 +155,21 @@ def sample_mni(name: str, grid: Grid) -> NDArray[np.float32]:
 def hindbrain(
     grid: Grid, away: NDArray[np.bool_], gm: NDArray[np.float32], wm: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
-    """Return cerebellum and brainstem as tissue classes on a grid; 0 elsewhere.
+    """Find cerebellum and brainstem.
 
     Parameters
     ----------
     grid : Grid
-        The image's grid.
-    away : array of bool
+        In the template's RAS mm.
+    away : array of bool, of the grid's shape
         Nodes that lie clear of the cerebral cortex.
-    gm, wm : arrays
-        The MNI152 tissue maps on the grid.
+    gm, wm : arrays of the grid's shape
+        As `sample_mni` returns them.
 
     Returns
     -------
-    array
-        Cerebellum and brainstem as tissue classes on a grid; 0 elsewhere.
+    array of uint8, of the grid's shape
+        Numbers of `CLASSES`; 0 elsewhere.
     """
     from scipy.ndimage import binary_opening, label
 
@@ -186,19 +191,19 @@ def hindbrain(
 
 
 def head_shells(grid: Grid, brain: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return CSF, skull, muscle, scalp and air around a brain, as tissue classes.
+    """Lay fluid, skull, muscle, scalp and air around a brain, with a spine below.
 
     Parameters
     ----------
     grid : Grid
-        The image's grid.
-    brain : array of bool
-        Cerebrum, cerebellum and brainstem on the grid.
+        In the template's RAS mm; it holds the head.
+    brain : array of bool, of the grid's shape
+        Cerebrum, cerebellum and brainstem.
 
     Returns
     -------
-    array
-        CSF, skull, muscle, scalp and air around a brain, as tissue classes.
+    array of uint8, of the grid's shape
+        Numbers of `CLASSES` everywhere; the brain's own room is fluid.
     """
     from scipy.ndimage import distance_transform_edt, gaussian_filter, zoom
 

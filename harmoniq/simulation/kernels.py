@@ -1,4 +1,4 @@
-"""The compiled inner loop of the rasteriser: pull a point back to the template and look its tissue up."""
+"""The compiled inner loop of the rasterizer: pull a point back to the template and look its tissue up."""
 
 import numba
 import numpy as np
@@ -134,36 +134,34 @@ def _in_ball(x, balls, near, count):  # type: ignore[no-untyped-def]
 def paint(  # type: ignore[no-untyped-def]
     block, start, steps, fields, grids, warp, table, ramp, numbers, balls, lesion
 ):
-    """Fill `block` (p, X, Y, Z) with the table's values at the subject's points ``start + steps @ (x, y, z)``.
-
-    `fields` are white and pial distance, label, tissue and head; `grids` their origins and spacings; `warp` the
-    deformation's arrays; `ramp` its two distances and two widths; `numbers` the first bundle's and the first cortical
-    row, the deep white matter's, and air's; `balls` the lesions (x, y, z, radius) and `lesion` their factor and addend.
+    """Fill a block with the table's values at the subject's points ``start + steps @ (x, y, z)``.
 
     Parameters
     ----------
-    block : array or number
-        Sub-voxels of a block.
-    start : array or number
-        Start.
-    steps : array or number
-        Steps per axis.
-    fields : array or number
-        B1+, receive field and off-resonance on the grid.
-    grids : array or number
-        Grids, voxels.
-    warp : array or number
-        Displacement field, mm.
-    table : array or number
-        Table.
-    ramp : array or number
-        Ramp across the surface.
-    numbers : array or number
-        Random numbers.
-    balls : array or number
-        (k, 4) centers and radii, mm.
-    lesion : array or number
-        Whether the voxel is a lesion.
+    block : ndarray of float32, shape (p, X, Y, Z)
+        Takes a value of each property at each point.
+    start : ndarray, shape (3,)
+        The first point, in the subject's RAS mm.
+    steps : ndarray, shape (3, 3)
+        From indices of the block to RAS mm.
+    fields : tuple of ndarray
+        The template's white and pial distance, label, tissue and head.
+    grids : ndarray, shape (2, 4)
+        Origin and spacing in mm of the first four fields and of the head.
+    warp : tuple of ndarray
+        Matrix, offset, amplitude, wave and phase of `harmoniq.simulation.deformation.Deformation`.
+    table : ndarray of float32, shape (rows, p)
+        The properties' values of each tissue class, set of bundles, cortical label, and cortical label at the ramp's
+        inner end.
+    ramp : ndarray, shape (4,)
+        Signed distances from the white surface where the ramp begins and ends, and the widths over which superficial
+        goes over into deep white matter and into a bundle, in mm.
+    numbers : ndarray of int, shape (4,)
+        Rows of the first set of bundles, the first cortical label, deep white matter, and air.
+    balls : ndarray, shape (k, 4)
+        Centers of lesions in the subject's RAS mm, and radii in mm.
+    lesion : ndarray, shape (2, p)
+        In lesions a value is multiplied by the first row, and the second is added.
     """
     matrix, offset, amplitude, wave, phase = warp
     modes, size = amplitude.shape[0], fields[3].shape

@@ -51,15 +51,15 @@ class MEGREScan:
     Parameters
     ----------
     protocol : MEGREProtocol
-        The sequence's protocol.
+        Times and flip angle of the sequence.
     fields : HeadFields
-        B1+, receive field and off-resonance on the grid.
+        Around the head; all but B1+ count.
     grid : Grid
         In the head's coordinates: where the voxels lie in the head, not where the header says.
     seed : int
         Of the noise.
     snr : float
-        See `SNR`; the same at any voxel size.
+        Signal of white matter at the first echo over the noise's standard deviation per channel, at any voxel size.
     """
 
     def __init__(self, protocol: MEGREProtocol, fields: HeadFields, grid: Grid, *, seed: int, snr: float = SNR) -> None:
@@ -78,7 +78,7 @@ class MEGREScan:
         Parameters
         ----------
         slab : ParameterSlab
-            Slab of true parameters.
+            Of the scan's grid; `images` is filled between its planes.
         """
         f, p, out = self.fields, self.protocol, self.images
         angle = np.deg2rad(p.flip_angle)
@@ -98,27 +98,19 @@ def scan_megre(
     seed: int,
     snr: float = SNR,
 ) -> MEGREImages:
-    """Measure a head whose parameters come in slabs that cover `grid`; see `MEGREScan`.
+    """Measure a whole head.
 
     Parameters
     ----------
     slabs : iterable of ParameterSlab
-        Slabs of true parameters, one after the other.
-    protocol : MEGREProtocol
-        The sequence's protocol.
-    fields : HeadFields
-        B1+, receive field and off-resonance on the grid.
-    grid : Grid
-        The image's grid.
-    seed : int
-        Of all that is random.
-    snr : float, optional
-        Signal-to-noise ratio of white matter.
+        True parameters; together they cover `grid`.
+    protocol, fields, grid, seed, snr
+        As `MEGREScan` takes them.
 
     Returns
     -------
     MEGREImages
-        See `MEGREImages`.
+        Magnitude and phase of all echoes.
     """
     scan = MEGREScan(protocol, fields, grid, seed=seed, snr=snr)
     for slab in slabs:
@@ -127,21 +119,23 @@ def scan_megre(
 
 
 def steady_state(r1: float, protocol: MEGREProtocol) -> float:
-    """Return the transverse magnetization of a spoiled GRE at TE 0, relative to equilibrium.
-
-    Ernst and Anderson 1966, doi:10.1063/1.1719961: sin a (1 - E1) / (1 - cos a E1), with E1 = exp(-TR R1).
+    """Compute the transverse magnetization of a spoiled GRE at TE 0.
 
     Parameters
     ----------
     r1 : float
-        R1, 1/s.
+        In 1/s.
     protocol : MEGREProtocol
-        The sequence's protocol.
+        Repetition time and flip angle count.
 
     Returns
     -------
     float
-        The transverse magnetization of a spoiled GRE at TE 0, relative to equilibrium.
+        Relative to equilibrium.
+
+    Notes
+    -----
+    Ernst and Anderson 1966, doi:10.1063/1.1719961: sin a (1 - E1) / (1 - cos a E1), with E1 = exp(-TR R1).
     """
     angle, e1 = np.deg2rad(protocol.flip_angle), np.exp(-protocol.repetition_time * r1)
     return float(np.sin(angle) * (1 - e1) / (1 - np.cos(angle) * e1))

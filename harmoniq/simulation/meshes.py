@@ -21,13 +21,16 @@ def read_fsaverage5(hemisphere: str, kind: str) -> tuple[NDArray[np.float64], ND
     Parameters
     ----------
     hemisphere : {'L', 'R'}
+        Which side.
     kind : {'white', 'pial', 'sphere', 'infl'}
+        Which surface.
 
     Returns
     -------
     vertices : (10242, 3) array
         RAS mm, in the space of MNI305 (FreeSurfer's fsaverage).
     faces : (20480, 3) array
+        Vertices of each triangle, anticlockwise seen from outside.
 
     Raises
     ------
@@ -41,12 +44,12 @@ def read_fsaverage5(hemisphere: str, kind: str) -> tuple[NDArray[np.float64], ND
 
 
 def bundled_folder() -> Path:
-    """Return the folder of the templates that nilearn ships.
+    """Find the templates that nilearn ships, without importing it.
 
     Returns
     -------
     Path
-        The folder of the templates that nilearn ships.
+        The folder that holds ``fsaverage5`` and the MNI152 maps.
 
     Raises
     ------
@@ -61,19 +64,19 @@ def bundled_folder() -> Path:
 
 
 def face_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the unit normals of the faces (m, 3), outward for FreeSurfer's orientation.
+    """Compute the unit normals of a mesh's faces.
 
     Parameters
     ----------
-    vertices : array
-        (n, 3) coordinates, mm.
-    faces : array
-        (f, 3) vertices of each triangle.
+    vertices : (n, 3) array
+        In mm.
+    faces : (m, 3) array
+        Vertices of each triangle.
 
     Returns
     -------
-    array
-        The unit normals of the faces (m, 3), outward for FreeSurfer's orientation.
+    (m, 3) array
+        Outward for FreeSurfer's orientation; 0 for faces without area.
     """
     a, b, c = (vertices[faces[:, corner]] for corner in range(3))
     normals = np.cross(b - a, c - a)
@@ -81,20 +84,19 @@ def face_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDA
 
 
 def vertex_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return FreeSurfer's vertex normals (n, 3): the normalized sum of the unit face normals, not weighted by area.
+    """Compute the unit normals of a mesh's vertices, as FreeSurfer does.
 
     Parameters
     ----------
-    vertices : array
-        (n, 3) coordinates, mm.
-    faces : array
-        (f, 3) vertices of each triangle.
+    vertices : (n, 3) array
+        In mm.
+    faces : (m, 3) array
+        Vertices of each triangle.
 
     Returns
     -------
-    array
-        FreeSurfer's vertex normals (n, 3): the normalized sum of the unit face normals, not weighted by
-        area.
+    (n, 3) array
+        The normalized sum of the unit normals of the faces around a vertex, not weighted by area.
     """
     normals = face_normals(vertices, faces)
     total = np.zeros_like(vertices)
@@ -105,19 +107,19 @@ def vertex_normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> N
 
 
 def vertex_areas(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return a third of the area of the faces around each vertex (n,), mm2.
+    """Compute the area that belongs to each vertex.
 
     Parameters
     ----------
-    vertices : array
-        (n, 3) coordinates, mm.
-    faces : array
-        (f, 3) vertices of each triangle.
+    vertices : (n, 3) array
+        In mm.
+    faces : (m, 3) array
+        Vertices of each triangle.
 
     Returns
     -------
-    array
-        A third of the area of the faces around each vertex (n,), mm2.
+    (n,) array
+        A third of the area of the faces around the vertex, in mm².
     """
     a, b, c = (vertices[faces[:, corner]] for corner in range(3))
     area = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
@@ -125,19 +127,19 @@ def vertex_areas(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDA
 
 
 def neighbours_mean(faces: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of `values` (n,) or (n, c) over each vertex's neighbors on a closed mesh.
+    """Average values over each vertex's neighbors on a closed mesh.
 
     Parameters
     ----------
-    faces : array
-        (f, 3) vertices of each triangle.
-    values : array
-        Values, one per participant, 1/s.
+    faces : (m, 3) array
+        Vertices of each triangle.
+    values : (n,) or (n, c) array
+        At the vertices.
 
     Returns
     -------
-    array
-        The mean of `values` (n,) or (n, c) over each vertex's neighbors on a closed mesh.
+    array of the values' shape
+        Means; a vertex's own value does not count.
     """
     from scipy.sparse import csr_array
 
@@ -149,19 +151,19 @@ def neighbours_mean(faces: NDArray[np.int64], values: NDArray[np.float64]) -> ND
 
 
 def mean_curvature(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return a mean curvature per vertex (1/mm), positive in sulci as in FreeSurfer, from the umbrella operator.
+    """Estimate the mean curvature at each vertex by the umbrella operator.
 
     Parameters
     ----------
-    vertices : array
-        (n, 3) coordinates, mm.
-    faces : array
-        (f, 3) vertices of each triangle.
+    vertices : (n, 3) array
+        In mm.
+    faces : (m, 3) array
+        Vertices of each triangle.
 
     Returns
     -------
-    array
-        A mean curvature per vertex (1/mm), positive in sulci as in FreeSurfer, from the umbrella operator.
+    (n,) array
+        In 1/mm, positive in sulci as in FreeSurfer.
     """
     normals = vertex_normals(vertices, faces)
     towards = neighbours_mean(faces, vertices) - vertices
@@ -175,26 +177,24 @@ def mean_curvature(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> N
 def cortical_thickness(
     white: NDArray[np.float64], pial: NDArray[np.float64], faces: NDArray[np.int64], candidates: int = 24
 ) -> NDArray[np.float64]:
-    """Return FreeSurfer's thickness per vertex (n,), mm.
+    """Measure the thickness at each vertex, as FreeSurfer does.
 
     The mean of the distance from the white vertex to the pial surface and of that from the pial vertex to the white
     surface, at most 5 mm (Fischl and Dale 2000, PNAS 97:11050).
 
     Parameters
     ----------
-    white : array
-        (n, 3) white surface, mm.
-    pial : array
-        (n, 3) pial surface, mm.
-    faces : array
-        (f, 3) vertices of each triangle.
+    white, pial : (n, 3) array
+        Vertices of both surfaces, in mm.
+    faces : (m, 3) array
+        Vertices of each triangle.
     candidates : int, optional
-        Nearest candidates that are tried.
+        As `harmoniq.simulation.distance.distance_to_surface` takes it.
 
     Returns
     -------
-    array
-        FreeSurfer's thickness per vertex (n,), mm.
+    (n,) array
+        In mm.
     """
     from harmoniq.simulation.distance import distance_to_surface
 

@@ -54,17 +54,17 @@ class MP2RAGEImages:
 
 
 def empty_images(shape: tuple[int, int, int]) -> MP2RAGEImages:
-    """Return images of zeros for a grid of `shape` (x, y, z).
+    """Make images of zeros.
 
     Parameters
     ----------
     shape : tuple (int, int, int)
-        Size of the grid, voxels.
+        Of the grid: x, y, z.
 
     Returns
     -------
     MP2RAGEImages
-        Images of zeros for a grid of `shape` (x, y, z).
+        To be filled slab by slab.
     """
     kinds = (np.uint16, np.int16, np.uint16, np.int16, np.uint16, np.float32, np.float32)
     return MP2RAGEImages(*(np.zeros(shape[::-1], dtype=kind) for kind in kinds))
@@ -76,15 +76,16 @@ class MP2RAGEScan:
     Parameters
     ----------
     protocol : MP2RAGEProtocol
-        The sequence's protocol.
+        Of MP2RAGE or SA2RAGE.
     fields : HeadFields
-        B1+, receive field and off-resonance on the grid.
+        Around the head; all but the main field's error count.
     grid : Grid
         In the head's coordinates.
     seed : int
         Of the noise.
     snr : float
-        See `SNR`. It is the same at any voxel size: coarser voxels are for speed, not for quality.
+        Signal of the second image in white matter over the noise's standard deviation per channel. It is the same at
+        any voxel size: coarser voxels are for speed, not for quality.
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class MP2RAGEScan:
         Parameters
         ----------
         slab : ParameterSlab
-            Slab of true parameters.
+            Of the scan's grid; `images` is filled between its planes.
         """
         f, out = self.fields, self.images
         _scan(
@@ -125,27 +126,19 @@ def scan_mp2rage(
     seed: int,
     snr: float = SNR,
 ) -> MP2RAGEImages:
-    """Measure a head whose parameters come in slabs that cover `grid`; see `MP2RAGEScan`.
+    """Measure a whole head.
 
     Parameters
     ----------
     slabs : iterable of ParameterSlab
-        Slabs of true parameters, one after the other.
-    protocol : MP2RAGEProtocol
-        The sequence's protocol.
-    fields : HeadFields
-        B1+, receive field and off-resonance on the grid.
-    grid : Grid
-        The image's grid.
-    seed : int
-        Of all that is random.
-    snr : float, optional
-        Signal-to-noise ratio of white matter.
+        True parameters; together they cover `grid`.
+    protocol, fields, grid, seed, snr
+        As `MP2RAGEScan` takes them.
 
     Returns
     -------
     MP2RAGEImages
-        See `MP2RAGEImages`.
+        Both images, UNIT1, and the true maps.
     """
     scan = MP2RAGEScan(protocol, fields, grid, seed=seed, snr=snr)
     for slab in slabs:

@@ -17,12 +17,12 @@ _QUANTILES = 65536
 
 @cache
 def normal_table() -> NDArray[np.float32]:
-    """Return 65,536 equally likely values of a standard normal variable.
+    """Tabulate 65,536 equally likely values of a standard normal variable.
 
     Returns
     -------
-    array
-        65,536 equally likely values of a standard normal variable.
+    ndarray of float32, shape (65536,)
+        Rising; shared between calls.
     """
     from scipy.special import ndtri
 
@@ -32,19 +32,19 @@ def normal_table() -> NDArray[np.float32]:
 
 @njit(inline="always")
 def mix(seed, counter):
-    """Return 64 random bits for a seed and a counter.
+    """Hash a seed and a counter (SplitMix64, Steele et al. 2014, doi:10.1145/2660193.2660195).
 
     Parameters
     ----------
-    seed : array or number
-        Of all that is random.
-    counter : array or number
-        Position in the random stream.
+    seed : uint64
+        Of the image's noise.
+    counter : int
+        Position in the image.
 
     Returns
     -------
     uint64
-        Random bits.
+        64 random bits.
     """
     z = uint64(seed) + uint64(counter) * uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
@@ -54,16 +54,16 @@ def mix(seed, counter):
 
 @njit(inline="always")
 def pick(bits, which, table):
-    """Return the normal value that the `which`-th 16 of 64 bits stand for.
+    """Look up the normal value that 16 of 64 random bits stand for.
 
     Parameters
     ----------
-    bits : array or number
-        Random bits.
-    which : array or number
-        Which of the two numbers.
-    table : array or number
-        Table.
+    bits : uint64
+        From `mix`.
+    which : int
+        Which 16 of them, 0 to 3.
+    table : ndarray
+        As `normal_table` returns it.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def pick(bits, which, table):
 
 
 def derived_seed(seed: int, *names: str) -> int:
-    """Return a 63-bit seed for one purpose, the same on every machine.
+    """Derive a seed for one purpose.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def derived_seed(seed: int, *names: str) -> int:
     Returns
     -------
     int
-        A 63-bit seed for one purpose, the same on every machine.
+        Of 63 bits, the same on every machine.
     """
     words = [zlib.crc32(name.encode()) for name in names]
     high, low = np.random.SeedSequence([seed, *words]).generate_state(2)
@@ -94,18 +94,16 @@ def derived_seed(seed: int, *names: str) -> int:
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:
-    """Return numpy's generator for one purpose, seeded as `derived_seed` says.
+    """Make NumPy's generator for one purpose.
 
     Parameters
     ----------
-    seed : int
-        Of all that is random.
-    *names : str
-        Names.
+    seed, *names
+        As `derived_seed` takes them.
 
     Returns
     -------
-    random.Generator
-        Numpy's generator for one purpose, seeded as `derived_seed` says.
+    numpy.random.Generator
+        New at each call, seeded by `derived_seed`.
     """
     return np.random.default_rng(derived_seed(seed, *names))

@@ -13,19 +13,17 @@ PHASE_STEP = math.pi / 2048
 
 @njit(inline="always")
 def angle(y, x):
-    """Return atan2(y, x) to 2e-5 rad, a hundredth of a stored step (minimax polynomial of odd degree 11).
+    """Approximate atan2(y, x) to 2e-5 rad, a hundredth of a stored step (minimax polynomial of odd degree 11).
 
     Parameters
     ----------
-    y : array or number
-        (n,) values.
-    x : array or number
-        (n,) or (n, p) values of the predictors.
+    y, x : float
+        Imaginary and real part.
 
     Returns
     -------
     float
-        Angle, -pi to pi.
+        From -pi to pi; 0 where both are 0.
     """
     ax, ay = abs(x), abs(y)
     larger, smaller = max(ax, ay), min(ax, ay)
@@ -47,40 +45,36 @@ def angle(y, x):
 
 @njit(inline="always")
 def magnitude_step(re, im, scale):
-    """Return the stored magnitude of a complex signal.
+    """Round the magnitude of a complex signal as it is stored.
 
     Parameters
     ----------
-    re : array or number
-        Real part.
-    im : array or number
-        Imaginary part.
-    scale : array or number
-        Standard deviation of the noise.
+    re, im : float
+        Real and imaginary part.
+    scale : float
+        Stored steps per unit of the signal.
 
     Returns
     -------
     int
-        Stored magnitude, 0 to 4095.
+        From 0 to 4095, where larger ones are cut off.
     """
     return min(4095, int(math.sqrt(re * re + im * im) * scale + 0.5))
 
 
 @njit(inline="always")
 def phase_step(re, im):
-    """Return the stored phase of a complex signal, -2048 to 2047.
+    """Round the phase of a complex signal as it is stored.
 
     Parameters
     ----------
-    re : array or number
-        Real part.
-    im : array or number
-        Imaginary part.
+    re, im : float
+        Real and imaginary part.
 
     Returns
     -------
     int
-        Stored phase, -2048 to 2047.
+        From -2048 to 2047, in steps of pi/2048 rad.
     """
     step = math.floor(angle(im, re) * (2048 / np.pi) + 0.5)
     return -2048 if step > 2047 else step

@@ -101,12 +101,12 @@ class SimulationPlan:
         return PATIENTS if self.patients is None else self.patients
 
     def record(self) -> dict[str, Any]:
-        """Return what decides the dataset's content, for its record: all but where it lies.
+        """Write down what decides the dataset's content, for its record.
 
         Returns
         -------
         dict of str to object
-            What decides the dataset's content, for its record: all but where it lies.
+            All fields but the folder and the atlas's place, with the numbers of people that images are made of.
         """
         content = asdict(self)
         if not self.tables_only:
@@ -121,7 +121,7 @@ def check_folder(plan: SimulationPlan) -> None:
     Parameters
     ----------
     plan : SimulationPlan
-        What to simulate.
+        With the folder, and what is to be in it.
 
     Raises
     ------

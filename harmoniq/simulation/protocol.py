@@ -25,55 +25,83 @@ SMALLEST_VOXEL_MM = 0.4
 
 @dataclass(frozen=True)
 class MP2RAGEProtocol:
-    """MP2RAGE: its timing, echo time (s) and voxel size (mm)."""
+    """MP2RAGE at one site.
+
+    Parameters
+    ----------
+    timing : MP2RAGETiming
+        Of the sequence.
+    echo_time : float
+        In s.
+    voxel_size : tuple of float
+        In mm.
+    """
 
     timing: MP2RAGETiming
     echo_time: float
     voxel_size: VoxelSize
 
     def signals(self, t1: ArrayLike, b1: ArrayLike = 1.0) -> tuple[NDArray, NDArray]:
-        """Return the signals of both trains at T1 (s) and relative B1+, which are broadcast.
+        """Compute the signals of both trains, as `harmoniq.mp2rage.signal.inversion_signals`.
 
         Parameters
         ----------
-        t1 : array
-            T1-weighted image.
-        b1 : array, optional
-            B1+ relative to nominal; None: 1 everywhere.
+        t1 : array_like
+            In s.
+        b1 : array_like, optional
+            Flip angle relative to nominal; broadcast against `t1`.
 
         Returns
         -------
-        tuple (array, array)
-            The signals of both trains at T1 (s) and relative B1+, which are broadcast.
+        tuple (ndarray, ndarray)
+            Signed, per unit of proton density, without T2* decay.
         """
         return inversion_signals(t1, self.timing, b1)
 
 
 @dataclass(frozen=True)
 class SA2RAGEProtocol(MP2RAGEProtocol):
-    """SA2RAGE: MP2RAGE with a pulse of nominally 90 degrees that saturates in place of the inversion."""
+    """SA2RAGE: MP2RAGE with a pulse of nominally 90 degrees that saturates in place of the inversion.
+
+    Parameters
+    ----------
+    timing, echo_time, voxel_size
+        As `MP2RAGEProtocol` takes them; the inversion efficiency is not used.
+    """
 
     def signals(self, t1: ArrayLike, b1: ArrayLike = 1.0) -> tuple[NDArray, NDArray]:
-        """Return the signals of both trains at T1 (s) and relative B1+, which are broadcast.
+        """Compute the signals of both trains; B1+ also decides how far the pulse saturates.
 
         Parameters
         ----------
-        t1 : array
-            T1-weighted image.
-        b1 : array, optional
-            B1+ relative to nominal; None: 1 everywhere.
+        t1 : array_like
+            In s.
+        b1 : array_like, optional
+            Flip angle relative to nominal; broadcast against `t1`.
 
         Returns
         -------
-        tuple (array, array)
-            The signals of both trains at T1 (s) and relative B1+, which are broadcast.
+        tuple (ndarray, ndarray)
+            Signed, per unit of proton density, without T2* decay.
         """
         return inversion_signals(t1, self.timing, b1, efficiency=-np.cos(np.asarray(b1) * np.pi / 2))
 
 
 @dataclass(frozen=True)
 class MEGREProtocol:
-    """Multi-echo GRE with equally spaced echoes: times in s, flip angle in degrees, voxel size in mm."""
+    """Multi-echo GRE with equally spaced echoes.
+
+    Parameters
+    ----------
+    repetition_time : float
+        In s.
+    echo_times : tuple of float
+        In s, two or more.
+    flip_angle : float
+        In degrees.
+    voxel_size : tuple of float
+        In mm.
+    """
 
     repetition_time: float
     echo_times: tuple[float, ...]
@@ -88,7 +116,21 @@ class MEGREProtocol:
 
 @dataclass(frozen=True)
 class DWIProtocol:
-    """Multi-shell diffusion: b-values in s/mm² with the number of volumes of each (the first shell is b = 0)."""
+    """Multi-shell diffusion.
+
+    Parameters
+    ----------
+    b_values : tuple of float
+        In s/mm²; the first is 0.
+    directions : tuple of int
+        Volumes of each b-value.
+    voxel_size : tuple of float
+        In mm.
+    repetition_time, echo_time, echo_spacing : float
+        In s.
+    phase_encoding : str
+        BIDS's PhaseEncodingDirection.
+    """
 
     b_values: tuple[float, ...]
     directions: tuple[int, ...]
@@ -101,7 +143,17 @@ class DWIProtocol:
 
 @dataclass(frozen=True)
 class FLAIRProtocol:
-    """Inversion-prepared turbo spin echo; `echo_time` is the effective one, times in s."""
+    """Inversion-prepared turbo spin echo.
+
+    Parameters
+    ----------
+    voxel_size : tuple of float
+        In mm; for the record only, since FLAIR is scanned on MP2RAGE's grid.
+    repetition_time, inversion_time, echo_time : float
+        In s; the echo time is the effective one.
+    flip_angle : float
+        Of the refocusing pulses, in degrees.
+    """
 
     voxel_size: VoxelSize
     repetition_time: float = 9.0
@@ -112,7 +164,15 @@ class FLAIRProtocol:
 
 @dataclass(frozen=True)
 class Scanner:
-    """What the site's scanner writes about itself."""
+    """What the site's scanner writes about itself.
+
+    Parameters
+    ----------
+    manufacturer, model, institution : str
+        For the sidecars.
+    field_strength : float
+        In T.
+    """
 
     manufacturer: str = "Siemens"
     model: str = "Prisma"
@@ -122,7 +182,17 @@ class Scanner:
 
 @dataclass(frozen=True)
 class SiteProtocol:
-    """All sequences of one site; None where the site has none."""
+    """All sequences of one site.
+
+    Parameters
+    ----------
+    site : str
+        ``site1`` to ``siteN``.
+    scanner : Scanner
+        What its sidecars say.
+    mp2rage, megre, dwi, flair, sa2rage
+        The sequences' protocols; None where the site has none.
+    """
 
     site: str
     scanner: Scanner
@@ -140,7 +210,7 @@ _SA2RAGE = SA2RAGEProtocol(
 
 
 def site_protocols(sites: int, voxel_size: float | None = None) -> tuple[SiteProtocol, ...]:
-    """Return the protocols of ``site1`` to ``siteN``.
+    """Make the protocols of ``site1`` to ``siteN``.
 
     Parameters
     ----------
@@ -153,7 +223,7 @@ def site_protocols(sites: int, voxel_size: float | None = None) -> tuple[SitePro
     Returns
     -------
     tuple of SiteProtocol
-        The protocols of ``site1`` to ``siteN``.
+        In the sites' order.
 
     Raises
     ------

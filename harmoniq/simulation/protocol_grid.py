@@ -11,7 +11,15 @@ MARGIN_MM = 4.0
 
 @dataclass(frozen=True)
 class Grid:
-    """A grid of voxels: `affine` from indices to scanner coordinates in mm (RAS), and its `shape`."""
+    """A grid of voxels.
+
+    Parameters
+    ----------
+    affine : ndarray, shape (4, 4)
+        From voxel indices to RAS mm.
+    shape : tuple of int
+        Voxels along each axis.
+    """
 
     affine: NDArray[np.float64]
     shape: tuple[int, int, int]
@@ -23,17 +31,17 @@ class Grid:
 
 
 def rotation(degrees: ArrayLike) -> NDArray[np.float64]:
-    """Return the rotation by angles about x, then y, then z (in degrees), shape (3, 3).
+    """Make the rotation about x, then y, then z.
 
     Parameters
     ----------
-    degrees : array
-        (3,) angles of rotation.
+    degrees : array_like, shape (3,)
+        The three angles.
 
     Returns
     -------
-    array
-        The rotation by angles about x, then y, then z (in degrees), shape (3, 3).
+    ndarray, shape (3, 3)
+        To be multiplied from the left to points.
     """
     (cx, cy, cz), (sx, sy, sz) = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
@@ -43,21 +51,21 @@ def rotation(degrees: ArrayLike) -> NDArray[np.float64]:
 
 
 def rigid(degrees: ArrayLike, shift: ArrayLike, center: ArrayLike) -> NDArray[np.float64]:
-    """Return the rigid motion that turns about `center` and then shifts (mm), shape (4, 4).
+    """Make the rigid motion that turns about a center and then shifts.
 
     Parameters
     ----------
-    degrees : array
-        (3,) angles of rotation.
-    shift : array
-        (3,) shift, mm.
-    center : array
-        Center of the grid, mm.
+    degrees : array_like, shape (3,)
+        As `rotation` takes them.
+    shift : array_like, shape (3,)
+        In mm.
+    center : array_like, shape (3,)
+        That the turn leaves in place, in mm.
 
     Returns
     -------
-    array
-        The rigid motion that turns about `center` and then shifts (mm), shape (4, 4).
+    ndarray, shape (4, 4)
+        From points before to points after the motion, mm.
     """
     motion = np.eye(4)
     motion[:3, :3] = rotation(degrees)
@@ -70,15 +78,15 @@ def random_motion(rng: np.random.Generator, center: ArrayLike) -> NDArray[np.flo
 
     Parameters
     ----------
-    rng : random.Generator
-        Random numbers.
-    center : array
-        Center of the grid, mm.
+    rng : numpy.random.Generator
+        Draws axis, direction and sizes.
+    center : array_like, shape (3,)
+        Of the head, in mm.
 
     Returns
     -------
-    array
-        (4, 4) rigid transform, mm.
+    ndarray, shape (4, 4)
+        As `rigid` returns it.
     """
     axis, direction = (_unit(rng.standard_normal(3)) for _ in range(2))
     return rigid(rng.uniform(1, 3) * axis, rng.uniform(1, 3) * direction, center)

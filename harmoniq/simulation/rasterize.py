@@ -61,9 +61,9 @@ def parameter_slabs(
     Parameters
     ----------
     anatomy : Anatomy
-        Geometry of the head.
+        Of the head.
     values : TissueValues
-        Values, one per participant, 1/s.
+        R1, R2* and proton density of its tissues.
     affine : (4, 4) array
         Voxel indices to the subject's RAS mm, voxel centers.
     shape : tuple of int
@@ -76,7 +76,7 @@ def parameter_slabs(
     Yields
     ------
     ParameterSlab
-        R1, R2* and PD at the sub-positions of every voxel of a grid, slab by slab.
+        From the first planes of the third axis to the last.
 
     Raises
     ------
@@ -91,19 +91,24 @@ def parameter_slabs(
 
 
 def block_mean(array: NDArray[np.float32], supersample: int | tuple[int, int, int]) -> NDArray[np.float32]:
-    """Return the mean over the blocks of sub-positions: from (nx * f0, ny * f1, nz * f2) to (nx, ny, nz).
+    """Average over the blocks of sub-positions.
 
     Parameters
     ----------
-    array : array
-        (x, y, z) values.
+    array : ndarray, shape (nx * f0, ny * f1, nz * f2)
+        Values at sub-positions.
     supersample : int or tuple (int, int, int)
-        Sub-voxels per axis.
+        The factors f0, f1, f2; one number for all three.
 
     Returns
     -------
-    array
-        The mean over the blocks of sub-positions: from (nx * f0, ny * f1, nz * f2) to (nx, ny, nz).
+    ndarray of float32, shape (nx, ny, nz)
+        Means over voxels.
+
+    Raises
+    ------
+    InputError
+        When a factor is below one.
     """
     f0, f1, f2 = _factors(supersample)
     n0, n1, n2 = array.shape
@@ -117,25 +122,17 @@ def truth_map(
     shape: tuple[int, int, int],
     supersample: int | tuple[int, int, int] = 2,
 ) -> dict[str, NDArray[np.float32]]:
-    """Return the true maps of a grid: the box averages of R1, R2* and PD, by the names of PROPERTIES.
+    """Paint the true maps of a grid: averages over the voxels.
 
     Parameters
     ----------
-    anatomy : Anatomy
-        Geometry of the head.
-    values : TissueValues
-        Values, one per participant, 1/s.
-    affine : array
-        (4, 4) voxels to mm.
-    shape : tuple (int, int, int)
-        Size of the grid, voxels.
-    supersample : int or tuple (int, int, int), optional
-        Sub-voxels per axis.
+    anatomy, values, affine, shape, supersample
+        As `parameter_slabs` takes them.
 
     Returns
     -------
-    dict of str to array
-        The true maps of a grid: the box averages of R1, R2* and PD, by the names of PROPERTIES.
+    dict of str to ndarray of float32, shape (nx, ny, nz)
+        By the names of PROPERTIES: ``r1`` and ``r2star`` in 1/s, ``pd`` relative to water.
 
     Raises
     ------
@@ -155,18 +152,12 @@ def tissue_fractions(
     shape: tuple[int, int, int],
     supersample: int | tuple[int, int, int] = 2,
 ) -> dict[str, NDArray[np.float32]]:
-    """Return the share of each voxel that is CSF, gray matter, white matter, lesion, or in the head at all.
+    """Compute the share of each voxel that is CSF, gray matter, white matter, lesion, or in the head at all.
 
     Parameters
     ----------
-    anatomy : Anatomy
-        Geometry of the head.
-    affine : array
-        (4, 4) voxels to mm.
-    shape : tuple (int, int, int)
-        Size of the grid, voxels.
-    supersample : int or tuple (int, int, int), optional
-        Sub-voxels per axis.
+    anatomy, affine, shape, supersample
+        As `parameter_slabs` takes them.
 
     Returns
     -------
@@ -208,12 +199,12 @@ def paint_table(
     lesion_add: ArrayLike | None = None,
     hard: bool = False,
 ) -> list[NDArray[np.float32]]:
-    """Return a volume per column of a table, at the voxels' centers without partial volume.
+    """Paint the columns of a table, at the voxels' centers without partial volume.
 
     Parameters
     ----------
     anatomy : Anatomy
-        Geometry of the head.
+        Of the head.
     table : (rows, columns) array
         A row for each tissue class, set of bundles, cortical label, and cortical label at the ramp's inner end.
     affine, shape
@@ -225,8 +216,8 @@ def paint_table(
 
     Returns
     -------
-    list of array
-        A volume per column of a table, at the voxels' centers without partial volume.
+    list of ndarray of float32, of that shape
+        A volume for each column.
 
     Raises
     ------

@@ -83,7 +83,7 @@ def write_cohort_tables(
     Returns
     -------
     CohortTables
-        See `CohortTables`.
+        The files, and what stands in them.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def write_cohort_tables(
 
 
 def region_rows(values: pd.DataFrame, participants: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return the regional table of simulated values, with plausible counts and spreads within the regions.
+    """Make the regional table of simulated values, with plausible counts and spreads within the regions.
 
     Parameters
     ----------
@@ -138,37 +138,37 @@ def region_rows(values: pd.DataFrame, participants: pd.DataFrame, seed: int) -> 
 
 
 def write_participants(participants: pd.DataFrame, folder: str | Path) -> Path:
-    """Write ``participants.tsv`` and its sidecar as BIDS has them; return the path.
+    """Write ``participants.tsv`` and its sidecar as BIDS has them.
 
     Parameters
     ----------
-    participants : DataFrame
-        Participants.tsv.
-    folder : str or Path
-        Folder.
+    participants : pandas.DataFrame
+        As `harmoniq.simulation.demographics.simulate_participants` makes it.
+    folder : path
+        The dataset's.
 
     Returns
     -------
     Path
-        The path.
+        Of the table.
     """
     return write_tsv(participants, Path(folder) / "participants.tsv", columns=PARTICIPANT_DESCRIPTIONS, digits=_DIGITS)
 
 
 def write_effects(effects: pd.DataFrame, path: str | Path) -> Path:
-    """Write the planted effects and their sidecar; return the path.
+    """Write the planted effects and their sidecar.
 
     Parameters
     ----------
-    effects : DataFrame
-        Planted effects per region.
-    path : str or Path
-        File.
+    effects : pandas.DataFrame
+        As `harmoniq.simulation.effects.planted_effects` makes it.
+    path : path
+        Of the table.
 
     Returns
     -------
     Path
-        The path.
+        `path`.
     """
     return write_tsv(effects, path, columns={**EFFECT_DESCRIPTIONS, **_site_descriptions(effects)}, digits=_DIGITS)
 

@@ -52,9 +52,9 @@ class Template:
     bundle_sets : (c,) uint32 array
         Bit b of set s says that tissue ``len(CLASSES) + s`` lies in bundle b.
     head_grid : Grid
-        Grid that holds the head.
+        Of the whole head, 1 mm.
     head : uint8 array
-        Tissue classes of the whole head at 1 mm.
+        Numbers of classes on it.
     """
 
     cortex: Mapping[str, Hemisphere]
@@ -70,7 +70,7 @@ class Template:
 
 
 def load_template(labels: Mapping[str, ArrayLike], cache_dir: str | Path | None = None) -> Template:
-    """Return the template, from the cache where it has been built before (some 25 s otherwise).
+    """Load the template from the cache, or build it (some 25 s) and keep it there.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def load_template(labels: Mapping[str, ArrayLike], cache_dir: str | Path | None 
     Returns
     -------
     Template
-        The template, from the cache where it has been built before (some 25 s otherwise).
+        Equal whether it was built or loaded.
 
     Raises
     ------
@@ -115,17 +115,19 @@ def build_template(cortex: Mapping[str, Hemisphere]) -> Template:
     Parameters
     ----------
     cortex : mapping of str to Hemisphere
-        Hemispheres by side.
+        ``L`` and ``R``, as `harmoniq.simulation.cortex.load_cortex` makes them.
 
     Returns
     -------
     Template
-        See `Template`.
+        With that cortex.
 
     Raises
     ------
+    InputError
+        When nilearn's bundled maps are absent.
     RuntimeError
-        Where more combinations of bundles meet than 8 bits can tell apart.
+        When more combinations of bundles meet than 8 bits can tell apart.
     """
     points = np.concatenate([side.pial for side in cortex.values()])
     low, high = points.min(axis=0) - _MARGIN_MM, points.max(axis=0) + _MARGIN_MM

@@ -18,17 +18,17 @@ _WALL_MM: Final = 1.4
 
 
 def pyafq_name(bundle: str) -> str:
-    """Return pyAFQ's name of a bundle.
+    """Translate the study's name of a bundle into that of pyAFQ 3.4.
 
     Parameters
     ----------
     bundle : str
-        Name of the bundle.
+        From BUNDLES.
 
     Returns
     -------
     str
-        PyAFQ's name of a bundle.
+        With its side in front.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def pyafq_name(bundle: str) -> str:
 def bundle_streamlines(
     anatomy: Anatomy, bundle: str, n_streamlines: int, rng: np.random.Generator
 ) -> list[NDArray[np.float32]]:
-    """Return streamlines of a bundle in the subject's RAS mm.
+    """Draw streamlines of a bundle.
 
     They fill the inner part of the tube, keep their place in its cross-section, begin and end at points that differ by
     some mm, and run in either direction.
@@ -57,17 +57,18 @@ def bundle_streamlines(
     Parameters
     ----------
     anatomy : Anatomy
-        Geometry of the head.
+        Of the head.
     bundle : str
         From BUNDLES.
     n_streamlines : int
-        Number of streamlines.
+        How many.
     rng : numpy.random.Generator
+        Draws places, ends and ways.
 
     Returns
     -------
     list of (n, 3) float32 arrays
-        Points about 1 mm apart.
+        In the subject's RAS mm, points about 1 mm apart.
 
     Raises
     ------
@@ -118,7 +119,7 @@ def write_tractograms(
     Parameters
     ----------
     anatomy : Anatomy
-        Geometry of the head.
+        Of the head.
     out_dir : path
         The derivative dataset, for example ``BIDS/derivatives/pyafq``; its dataset_description.json is written.
     sub, ses : str

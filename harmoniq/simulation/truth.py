@@ -18,7 +18,7 @@ VALUE_COLUMNS: Final = ("participant_id", "metric", "tissue", "region", "hemisph
 def simulate_values(
     participants: pd.DataFrame, effects: pd.DataFrame, seed: int, *, hemispheres: bool = False
 ) -> pd.DataFrame:
-    """Return the regional values of participants.
+    """Draw the regional values of participants.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def simulate_values(
 
 
 def tissue_arrays(values_of_one: pd.DataFrame, *, column: str = "value") -> dict[tuple[str, str], np.ndarray]:
-    """Return one participant's values as arrays in the study's order, for the images.
+    """Put one participant's values into arrays in the study's order, for the images.
 
     Parameters
     ----------

@@ -28,9 +28,9 @@ class Tube:
     name : str
         From `BUNDLES`.
     points : (n, 3) array
-        About 1 mm apart, RAS mm.
-    radius : (n,) array, mm
-        Radius at each point.
+        About 1 mm apart, in the template's RAS mm.
+    radius : (n,) array
+        At each point, 2 to 3.5 mm.
     """
 
     name: str
@@ -39,19 +39,19 @@ class Tube:
 
 
 def resample(points: NDArray[np.float64], step_mm: float = _STEP_MM) -> NDArray[np.float64]:
-    """Return points at equal arc lengths of about `step_mm` along a cubic spline through `points`.
+    """Place points at equal arc lengths along a cubic spline through others.
 
     Parameters
     ----------
-    points : array
-        (n, 3) points, mm.
+    points : (n, 3) array
+        That the spline goes through, in mm.
     step_mm : float, optional
-        Distance of the points, mm.
+        Arc length between points, about, in mm.
 
     Returns
     -------
-    array
-        Points at equal arc lengths of about `step_mm` along a cubic spline through `points`.
+    (m, 3) array
+        Eight points or more, the ends included, in mm.
     """
     from scipy.interpolate import CubicSpline
 
@@ -63,7 +63,7 @@ def resample(points: NDArray[np.float64], step_mm: float = _STEP_MM) -> NDArray[
 
 
 def relax_tubes(depth: NDArray[np.float32], grid: Grid, iterations: int = 150) -> list[Tube]:
-    """Return the 18 tubes after they have moved to where there is room.
+    """Move the 18 tubes to where there is room.
 
     Every point is pushed up the gradient of `depth` until it lies deeper than the radius and a margin, away from
     other tubes that it would overlap, and back towards its control line; smoothing keeps the curve gentle.
@@ -73,13 +73,14 @@ def relax_tubes(depth: NDArray[np.float32], grid: Grid, iterations: int = 150) -
     depth : array of the grid's shape
         Distance to the edge of white matter, mm, negative outside.
     grid : Grid
-        The image's grid.
+        In the template's RAS mm.
     iterations : int
+        Rounds.
 
     Returns
     -------
     list of Tube
-        The 18 tubes after they have moved to where there is room.
+        In the order of BUNDLES.
     """
     from scipy.ndimage import gaussian_filter1d
 
@@ -134,21 +135,21 @@ def _repulsion(lines: list[NDArray[np.float64]], reach_mm: float) -> list[NDArra
 
 
 def sample(volume: NDArray[np.floating], grid: Grid, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a volume's trilinear values at points (n, 3), mm.
+    """Sample a volume trilinearly.
 
     Parameters
     ----------
-    volume : array
-        (x, y, z) values.
+    volume : array of the grid's shape
+        Values.
     grid : Grid
-        The image's grid.
-    points : array
-        (n, 3) points, mm.
+        Of its nodes.
+    points : (n, 3) array
+        In RAS mm.
 
     Returns
     -------
-    array
-        A volume's trilinear values at points (n, 3), mm.
+    (n,) array of float64
+        In the volume's unit; that of the edge outside the grid.
     """
     from scipy.ndimage import map_coordinates
 

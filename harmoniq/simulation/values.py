@@ -95,12 +95,12 @@ class TissueValues:
     pd: PropertyValues
 
     def properties(self) -> tuple[PropertyValues, PropertyValues, PropertyValues]:
-        """Return the three properties in the order of `PROPERTIES`.
+        """List the three properties.
 
         Returns
         -------
         tuple (PropertyValues, PropertyValues, PropertyValues)
-            The three properties in the order of `PROPERTIES`.
+            In the order of `PROPERTIES`.
         """
         r1, r2star, pd = (getattr(self, field.name) for field in fields(self))
         return r1, r2star, pd
@@ -115,7 +115,7 @@ def property_values(
     other: Mapping[str, float] | None = None,
     lesion_factor: float | None = None,
 ) -> PropertyValues:
-    """Return the values of one property, with defaults for what is not given.
+    """Make the values of one property, with defaults for what is not given.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def property_values(
     Returns
     -------
     PropertyValues
-        The values of one property, with defaults for what is not given.
+        In 1/s, or relative to water for ``pd``.
 
     Raises
     ------
@@ -155,11 +155,11 @@ def property_values(
 
 
 def default_values() -> TissueValues:
-    """Return typical values at 3 T, the same in all areas and bundles.
+    """Make typical values at 3 T.
 
     Returns
     -------
     TissueValues
-        Typical values at 3 T, the same in all areas and bundles.
+        The same in all areas and in all bundles.
     """
     return TissueValues(*(property_values(name) for name in PROPERTIES))
