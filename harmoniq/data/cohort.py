@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from harmoniq.data.errors import InputError
-from harmoniq.data.names import METRICS, TISSUES
+from harmoniq.data.names import METRICS, TISSUES, with_prefix
 
 PARTICIPANT_COLUMNS = (
     "participant_id",
@@ -201,7 +201,7 @@ def read_participants(
         out[ours] = frame[found] if found is not None else np.nan
     if out.empty:
         raise InputError("has no participants", file=file, remedy="add one row per participant")
-    out["participant_id"] = out["participant_id"].map(_with_prefix)
+    out["participant_id"] = out["participant_id"].map(with_prefix)
     repeated = out["participant_id"][out["participant_id"].duplicated()]
     if len(repeated):
         raise InputError(
@@ -298,7 +298,7 @@ def _check_regions(regions: pd.DataFrame, file: str | Path) -> pd.DataFrame:
     table = regions.copy()
     if table.empty:
         raise InputError("has no rows", file=file)
-    table["participant_id"] = table["participant_id"].map(_with_prefix)
+    table["participant_id"] = table["participant_id"].map(with_prefix)
     for name, allowed in (("metric", METRICS), ("tissue", TISSUES)):
         wrong = table[name][~table[name].isin(allowed)]
         if len(wrong):
@@ -320,11 +320,6 @@ def _feature_order(feature: Sequence[str]) -> tuple:
     metric, tissue, region = feature
     number = int(region[2:]) if region.startswith("BA") and region[2:].isdigit() else 0
     return METRICS.index(metric), TISSUES.index(tissue), number, region
-
-
-def _with_prefix(label: object) -> str:
-    text = str(label)
-    return text if text.startswith("sub-") else f"sub-{text}"
 
 
 def _sex(value: object, who: str, file: str | Path) -> str | None:

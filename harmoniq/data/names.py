@@ -52,3 +52,20 @@ REGION_COLUMNS: Final[dict[str, dict[str, object]]] = {
     },
     "engine": {"Description": "Engine and version that made the map, and the one that made the surfaces or bundles"},
 }
+
+
+def with_prefix(participant: object) -> str:
+    """Return a participant's label as BIDS writes it.
+
+    Parameters
+    ----------
+    participant : object
+        With or without ``sub-``; a number counts as its text.
+
+    Returns
+    -------
+    str
+        With ``sub-``.
+    """
+    text = str(participant)
+    return text if text.startswith("sub-") else f"sub-{text}"

@@ -16,13 +16,13 @@ Keys = Mapping[str, Any]
 
 
 def acquisition_table(tables: Sequence[str | Path], sites: Mapping[str, str]) -> tuple[pd.DataFrame, list[str]]:
-    """Return what each site's images were acquired with.
+    """Lay out what each site's images were acquired with.
 
     Parameters
     ----------
     tables : sequence of path
         Regional tables, one per session; the parameters stand in the sidecars beside them.
-    sites : mapping
+    sites : mapping of str to str
         Participant (with ``sub-``) to site; others are passed over.
 
     Returns
@@ -32,10 +32,15 @@ def acquisition_table(tables: Sequence[str | Path], sites: Mapping[str, str]) ->
         of sessions. Empty where no sidecar has parameters.
     list of str
         Notes for the report.
+
+    Raises
+    ------
+    InputError
+        For a sidecar that is not JSON.
     """
     found: dict[str, list[Keys]] = {site: [] for site in sorted(set(sites.values()))}
     for table in map(Path, tables):
-        for who, acquisition in _of_table(table).items():
+        for who, acquisition in acquisitions_of(table).items():
             if (site := sites.get(who)) is not None:
                 found[site].append(acquisition)
     columns = [*ACQUISITION_COLUMNS, *found]
@@ -59,18 +64,35 @@ def acquisition_columns(table: pd.DataFrame) -> dict[str, str]:
     Parameters
     ----------
     table : DataFrame
-        Table.
+        From `acquisition_table`.
 
     Returns
     -------
     dict of str to str
-        Descriptions by column.
+        Description by column.
     """
     return {**ACQUISITION_COLUMNS, **{str(name): f"At {name}" for name in table.columns[2:]}}
 
 
-def _of_table(table: Path) -> Mapping[str, Keys]:
-    """Return the parameters of a table's participants: of one session, or gathered of many."""
+def acquisitions_of(table: Path) -> Mapping[str, Keys]:
+    """Read what the participants of a regional table were measured with, out of its sidecar.
+
+    Parameters
+    ----------
+    table : path
+        Of one session, whose file's name begins with the participant, or of many.
+
+    Returns
+    -------
+    mapping of str to mapping
+        Parameters as `harmoniq.data.parameters.acquisition_parameters` finds them, by participant; empty where there
+        are none.
+
+    Raises
+    ------
+    InputError
+        When the sidecar is not JSON.
+    """
     sidecar = table.with_suffix(".json")
     content = read_json(sidecar) if sidecar.is_file() else {}
     if not isinstance(content, Mapping):

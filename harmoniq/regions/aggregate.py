@@ -16,20 +16,19 @@ Row = dict[str, Any]
 
 
 def engine_label(map_engine: str, *sampling_engines: str) -> str:
-    """Return the text of the column ``engine``: what made the map, what made the surfaces or bundles, the profiles.
+    """Return the text of the column ``engine``.
 
     Parameters
     ----------
     map_engine : str
         What made the map.
     *sampling_engines : str
-        What made the surfaces or bundles, and how they were sampled.
+        What made the surfaces or bundles, and the profiles where it says so.
 
     Returns
     -------
     str
-        The text of the column ``engine``: what made the map, what made the surfaces or bundles, the
-        profiles.
+        Joined by `` + ``.
     """
     return " + ".join((map_engine, *sampling_engines))
 
@@ -60,7 +59,7 @@ def cortical_rows(
     inside : array of bool, shape (n,), optional
         False outside the field of view.
     metric, tissue, hemisphere, engine : str
-        Go into the rows.
+        Entries of the columns of these names.
     plausible_range : tuple of float, optional
         By default that of `metric` in ``PLAUSIBLE_RANGES``; values outside are left out.
     excluded : array of bool, shape (n,), optional
@@ -121,12 +120,12 @@ def bundle_rows(profiles: Mapping[str, Profile], *, metric: str, engine: str) ->
 
     Parameters
     ----------
-    profiles : mapping
+    profiles : mapping of str to Profile
         Bundle to its profile of the map.
     metric : str
-        R1 or R2star.
+        ``R1`` or ``R2star``.
     engine : str
-        Engine.
+        Entry of the column ``engine``.
 
     Returns
     -------

@@ -88,7 +88,7 @@ def sample_bundles(
     tractograms : mapping of str to path
         Of each bundle, in the contract's names.
     metric, engine : str
-        Go into the rows.
+        Entries of the columns of these names.
     nodes : int
         Along each bundle.
     central : float

@@ -30,7 +30,7 @@ def cohort_from_files(
         One table of many participants, or one per session.
     participants : path
         ``participants.tsv``.
-    columns : mapping
+    columns : mapping of str to str
         Our names of its columns to the file's.
     control_group : str
         Label of the controls.
@@ -43,13 +43,16 @@ def cohort_from_files(
 
     Returns
     -------
-    Cohort, list of str
-        And what has to be said about it.
+    Cohort
+        Participants with values, site, group, age and sex.
+    list of str
+        What has to be said about it.
 
     Raises
     ------
     InputError
-        For files that cannot be used; see `harmoniq.data.cohort.build_cohort`.
+        For files that cannot be used (see `harmoniq.data.cohort.build_cohort`), values of different engines, and when
+        no session is left.
     """
     table = read_tsv(regions[0]) if len(regions) == 1 else read_regions_tables(regions)
     people = read_participants(read_tsv(participants), file=participants, rename=columns, covariates=covariates)

@@ -9,7 +9,7 @@ from harmoniq.data.names import METRICS
 
 
 def find_regions(out_dir: str | Path) -> list[Path]:
-    """Return every ``sub-*/[ses-*/]*_regions.tsv`` under a folder of results, sorted.
+    """Find every ``sub-*/[ses-*/]*_regions.tsv`` under a folder of results.
 
     Only the folders of participants and sessions are looked into, since those below hold most of the files.
 
@@ -21,7 +21,7 @@ def find_regions(out_dir: str | Path) -> list[Path]:
     Returns
     -------
     list of Path
-        Every ``sub-*/[ses-*/]*_regions.tsv`` under a folder of results, sorted.
+        Sorted; none where there are none.
 
     Raises
     ------
@@ -35,19 +35,19 @@ def find_regions(out_dir: str | Path) -> list[Path]:
 
 
 def session_files(root: Path, suffix: str) -> list[Path]:
-    """Return every file ``sub-*/[ses-*/]*SUFFIX`` under a folder of results, sorted.
+    """Find every file ``sub-*/[ses-*/]*SUFFIX`` under a folder of results.
 
     Parameters
     ----------
     root : Path
-        Dataset's folder.
+        Folder of the results; it must be there.
     suffix : str
-        BIDS suffix.
+        End of the name, such as ``_regions.tsv``.
 
     Returns
     -------
     list of Path
-        Every file ``sub-*/[ses-*/]*SUFFIX`` under a folder of results, sorted.
+        Sorted; hidden files are passed over.
     """
     found: list[Path] = []
     for subject in _folders(root, "sub-"):
@@ -58,40 +58,38 @@ def session_files(root: Path, suffix: str) -> list[Path]:
 
 
 def find_profiles(folder: Path, label: str, metric: str) -> Path | None:
-    """Return a session's profiles of one map along its bundles, in its folder of results.
-
-    None where there are none, or tables of several central parts: nothing says which of them is meant.
+    """Find a session's profiles of one map along its bundles.
 
     Parameters
     ----------
     folder : Path
-        Folder.
+        The session's folder of results, which holds ``dwi``.
     label : str
-        What to call it.
+        ``sub-X`` or ``sub-X_ses-Y``.
     metric : str
-        R1 or R2star.
+        ``R1`` or ``R2star``.
 
     Returns
     -------
     Path or None
-        A session's profiles of one map along its bundles, in its folder of results.
+        None where there are none, or tables of several central parts: nothing says which of them is meant.
     """
     found = sorted((folder / "dwi").glob(f"{label}_desc-central*_{metric}map_profiles.tsv"))
     return found[0] if len(found) == 1 else None
 
 
 def profiles_beside(tables: Iterable[Path]) -> dict[Path, str]:
-    """Return the profiles along the bundles that lie beside sessions' regional tables, each with its participant.
+    """Find the profiles along the bundles that lie beside sessions' regional tables.
 
     Parameters
     ----------
     tables : iterable of Path
-        Tables of the group level, by name.
+        Regional tables, ``<label>_regions.tsv``.
 
     Returns
     -------
     dict of Path to str
-        The profiles along the bundles that lie beside sessions' regional tables, each with its participant.
+        Table of profiles to its participant (``sub-X``).
     """
     labels = {table: table.name.removesuffix("_regions.tsv") for table in sorted(tables)}
     found = (

@@ -56,7 +56,7 @@ class CortexSamples(NamedTuple):
     Parameters
     ----------
     samples : list of path
-        hemi-L cGM, hemi-L sWM, hemi-R cGM, hemi-R sWM.
+        hemi-L cGM, hemi-L sWM, hemi-R cGM, hemi-R sWM; GIFTI.
     rows : path
         JSON with the regional table's ``rows`` and ``notes``.
     further : list of path
@@ -100,7 +100,7 @@ def sample_cortex(
     subject_dir : path
         FreeSurfer subject.
     metric, engine : str
-        Go into the rows.
+        Entries of the columns of these names.
     cgm : tuple of str and float
         How mid-cortex is defined: ``("projfrac", 0.5)`` or ``("midpoint", 0.5)``.
     swm_distance : float
@@ -112,13 +112,13 @@ def sample_cortex(
     out_dir : path
         Gets the ``.shape.gii`` files, ``rows.json`` and, with further depths, ``depths.tsv``.
     atlas, subjects_dir : str, path
-        Where the atlas is looked for, without `labels`.
+        Where the atlas is looked for, without `labels`: as `label_cortex` takes them.
     transform : path, optional
         ITK text, from points of the surfaces' scanner space to the map's; identity by default.
     labels, label_facts : mapping of str to path, and path, optional
         What `label_cortex` wrote, by hemisphere; made here by default.
-    depths : sequence of tuple
-        Further depths.
+    depths : sequence of tuple of str and float
+        Further depths, as `cgm`.
     area_weighted : bool
         Weight vertices by their share of the white surface.
     lesions : path, optional
@@ -127,12 +127,12 @@ def sample_cortex(
     Returns
     -------
     CortexSamples
-        See `CortexSamples`.
+        What was written.
 
     Raises
     ------
     InputError
-        For a subject, atlas or map that cannot be used.
+        For a subject, atlas or map that cannot be used, and surfaces that do not lie on the map.
     """
     subject = FreeSurferSubject.load(subject_dir)
     if labels is None or label_facts is None:

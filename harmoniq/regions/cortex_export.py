@@ -21,14 +21,19 @@ def export_surfaces(subject_dir: str | Path, out_dir: Path) -> tuple[list[Path],
     subject_dir : path
         FreeSurfer subject.
     out_dir : path
-        Folder of the results.
+        Gets ``hemi-*.surf.gii`` and ``hemi-*_thickness.shape.gii``.
 
     Returns
     -------
     surfaces : list of path
-        hemi-L white, pial, midthickness, then hemi-R.
+        hemi-L white, pial, midthickness, then hemi-R; mm in scanner space.
     thickness : list of path
         hemi-L, hemi-R; mm.
+
+    Raises
+    ------
+    InputError
+        For a subject that cannot be used.
     """
     subject = FreeSurferSubject.load(subject_dir)
     surfaces, thickness = [], []
@@ -58,7 +63,7 @@ def map_to_fsaverage(
     subject_dir : path
         FreeSurfer subject.
     out_dir : path
-        Folder of the results.
+        Gets ``hemi-*_space-fsaverage_*.shape.gii`` and ``space-fsaverage.dscalar.nii``.
     level : int
         Of fsaverage, as `harmoniq.surface.fsaverage.DENSITIES` has them.
 
@@ -68,6 +73,11 @@ def map_to_fsaverage(
         All of hemi-L, then all of hemi-R.
     dscalar : path
         CIFTI with both hemispheres, a map per name.
+
+    Raises
+    ------
+    InputError
+        For a subject that cannot be used.
     """
     subject = FreeSurferSubject.load(subject_dir)
     maps: dict[str, dict[str, object]] = {name: {} for name in names}

@@ -53,7 +53,7 @@ def label_cortex(
         FreeSurfer subject.
     out_dir : path
         Gets ``hemi-L.label.gii``, ``hemi-R.label.gii`` and ``labels.json``.
-    atlas, subjects_dir, merged, annotations
+    atlas, subjects_dir, merged, annotations : str, path, bool, mapping of str to path
         As `harmoniq.surface.parcellation.subject_labels` takes them; `subjects_dir` is by default the subject's.
     few : int
         Areas of fewer vertices are warned of.
@@ -61,10 +61,10 @@ def label_cortex(
     Returns
     -------
     labels : list of path
-        Left and right.
+        hemi-L, hemi-R.
     facts : path
-        JSON: ``atlas``, ``regions``, ``excluded`` (share of each side's cortical surface without a region), ``few``
-        (areas with few vertices) and ``notes``.
+        JSON: ``atlas`` (its version), ``source``, ``regions``, ``excluded`` (share of each side's cortical surface
+        without a region), ``few`` (areas with fewer than ``few_below`` vertices) and ``notes``.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def read_cortex_labels(files: Mapping[str, Path], facts: Path) -> CortexLabels:
     Returns
     -------
     CortexLabels
-        See `CortexLabels`.
+        Of the hemispheres of `files`.
     """
     about = read_json(facts)
     labels = {side: read_labels(file)[0].astype(np.int16) for side, file in files.items()}

@@ -23,7 +23,7 @@ def check_engines(table: pd.DataFrame, allow_mixed: bool = False) -> list[str]:
     Raises
     ------
     InputError
-        Naming the metric, the engines and who has which.
+        When a metric has several engines in a tissue; they are named, and who has which.
     """
     if "engine" not in table:
         return []
@@ -44,17 +44,17 @@ def check_engines(table: pd.DataFrame, allow_mixed: bool = False) -> list[str]:
 
 
 def engines_of(table: pd.DataFrame) -> dict[str, str]:
-    """Return, by metric and tissue ("R1 cGM"), what made the values; several engines are joined by a plus sign.
+    """Return what made the values of each metric and tissue.
 
     Parameters
     ----------
     table : DataFrame
-        Table.
+        Regional table; without a column ``engine`` nothing is known.
 
     Returns
     -------
     dict of str to str
-        Engines by metric and tissue.
+        By metric and tissue, such as ``R1 cGM``; several engines are joined by a plus sign.
     """
     if "engine" not in table:
         return {}

@@ -6,6 +6,7 @@ from typing import Final
 
 import pandas as pd
 
+from harmoniq.data.names import with_prefix
 from harmoniq.data.tables import read_tsv
 from harmoniq.regions.left_out import reason_of
 
@@ -19,28 +20,33 @@ _NEEDED: Final = ("site", "group", "age", "sex")
 def excluded_participants(
     path: Path, columns: Mapping[str, str], kept: Iterable[str], reasons: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
-    """Return the participants that are left out.
+    """Find who stands in ``participants.tsv`` and is not in the cohort, and why.
 
     Parameters
     ----------
     path : path
         ``participants.tsv``; an ``excluded.tsv`` beside it gives the participant level's reasons.
-    columns : mapping
+    columns : mapping of str to str
         Our names of its columns to the file's.
     kept : iterable of str
         Participants of the cohort.
-    reasons : mapping, optional
-        Of participants and sessions that were left out on purpose; they come first.
+    reasons : mapping of str to str, optional
+        Of participants (``sub-X``) and sessions (``sub-X_ses-Y``) that were left out on purpose; they come first.
 
     Returns
     -------
     pandas.DataFrame
-        ``participant_id reason``, sorted.
+        Columns ``EXCLUDED_COLUMNS``, sorted by participant.
+
+    Raises
+    ------
+    InputError
+        When a table cannot be read.
     """
     frame = read_tsv(path)
     by_lower = {str(name).strip().lower(): name for name in frame.columns}
     names = {name: by_lower.get(columns.get(name, name).lower()) for name in ("participant_id", *_NEEDED)}
-    people = frame.set_index(frame[names["participant_id"]].map(_with_prefix))
+    people = frame.set_index(frame[names["participant_id"]].map(with_prefix))
     told = _told(path.with_name("excluded.tsv"))
     present = set(kept)
     rows = []
@@ -57,9 +63,4 @@ def _told(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     frame = read_tsv(path, required=("participant_id", "reason"))
-    return {_with_prefix(who): str(why) for who, why in zip(frame["participant_id"], frame["reason"]) if pd.notna(why)}
-
-
-def _with_prefix(label: object) -> str:
-    text = str(label)
-    return text if text.startswith("sub-") else f"sub-{text}"
+    return {with_prefix(who): str(why) for who, why in zip(frame["participant_id"], frame["reason"]) if pd.notna(why)}

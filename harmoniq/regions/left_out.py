@@ -18,7 +18,7 @@ def without(table: pd.DataFrame, labels: Collection[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A regional table without the rows of participants or sessions.
+        The other rows, with their index; `table` itself without labels.
 
     Examples
     --------
@@ -37,19 +37,19 @@ def without(table: pd.DataFrame, labels: Collection[str]) -> pd.DataFrame:
 
 
 def reason_of(participant: str, reasons: Mapping[str, str]) -> str | None:
-    """Return why a participant is left out: the participant's own reason, else those of the sessions.
+    """Return why a participant is left out.
 
     Parameters
     ----------
     participant : str
-        Participant's label, without `sub-`.
+        With ``sub-``.
     reasons : mapping of str to str
-        Reasons by participant.
+        By participant (``sub-X``) or session (``sub-X_ses-Y``).
 
     Returns
     -------
     str or None
-        Why a participant is left out: the participant's own reason, else those of the sessions.
+        The participant's own reason, else those of the sessions, joined by semicolons; None where there is none.
     """
     if participant in reasons:
         return reasons[participant]

@@ -29,9 +29,9 @@ def write_session_table(
     rows : sequence of path
         JSON with rows and notes, as `sample_cortex` and `sample_bundles` write them.
     participant_id, session_id : str
-        Whose.
-    engines : mapping
-        Engine of each metric, of the surfaces and bundles.
+        Labels, with or without prefix; a session of None where the dataset has none.
+    engines : mapping of str to str
+        What made each metric, the surfaces and the bundles.
     notes : sequence of str
         What has to be said about the session.
     parameters : mapping, optional

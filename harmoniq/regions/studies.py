@@ -10,9 +10,9 @@ import pandas as pd
 
 from harmoniq.data.cohort import PARTICIPANT_COLUMNS
 from harmoniq.data.errors import InputError
-from harmoniq.data.files import read_json
-from harmoniq.data.names import REGION_COLUMNS
+from harmoniq.data.names import REGION_COLUMNS, with_prefix
 from harmoniq.data.tables import read_tsv, write_tsv
+from harmoniq.regions.acquisition import acquisitions_of
 from harmoniq.regions.collect import find_regions, profiles_beside
 from harmoniq.regions.table import write_regions
 from harmoniq.settings.schema import Settings
@@ -54,27 +54,27 @@ class Dataset:
         Parameters
         ----------
         results : Path
-            Folder of results.
+            Folder of results, or a regional table.
 
         Returns
         -------
         Dataset
-            The same data with results elsewhere.
+            A copy.
         """
         return dataclasses.replace(self, results=results)
 
     def settings(self, settings: Settings) -> Settings:
-        """Return the settings for the participant level: a dataset without a site column takes its own site's keys.
+        """Return the settings for the participant level of this dataset.
 
         Parameters
         ----------
         settings : Settings
-            The run's settings.
+            Of the study.
 
         Returns
         -------
         Settings
-            The settings for the participant level: a dataset without a site column takes its own site's keys.
+            Participants without a site take the keys that the config gives for this dataset's site.
         """
         own = settings.sites.get(self.site or self.name)
         # The empty label is that of participants whose site is not known.
@@ -84,7 +84,7 @@ class Dataset:
 def plan_datasets(
     settings: Settings, config: Path, out: Path, *, overrides: Mapping[str, Path] | None = None
 ) -> list[Dataset]:
-    """Return the datasets of a study, checked.
+    """Check the datasets of a study.
 
     Parameters
     ----------
@@ -94,18 +94,19 @@ def plan_datasets(
         Where they stand.
     out : path
         Results of raw datasets go to ``out/<name>``.
-    overrides : mapping, optional
+    overrides : mapping of str to path, optional
         Name to a raw BIDS dataset, over the config's.
 
     Returns
     -------
     list of Dataset
-        The datasets of a study, checked.
+        In the order of the config, then the further ones of `overrides`.
 
     Raises
     ------
     InputError
-        Where there are none, a folder is absent, or a dataset gives neither raw data nor results.
+        Where there are none, a path is absent, a dataset gives neither or both of raw data and results, or has no
+        ``participants.tsv``.
     """
     given: dict[str, Mapping[str, Any]] = {name: dict(keys) for name, keys in settings.datasets.items()}
     for name, folder in (overrides or {}).items():
@@ -153,16 +154,18 @@ def gather(
     datasets : sequence of Dataset
         Datasets of the study.
     settings : Settings
-        The run's settings.
+        Of the study: its columns.
     out : path
         Where the tables go.
-    left_out : mapping, optional
+    left_out : mapping of str to set of str, optional
         Dataset to the sessions (``sub-X[_ses-Y]``) that did not end well: tables of an earlier run do not count.
 
     Returns
     -------
-    path, path
-        The files that were written.
+    regions : path
+        ``regions.tsv``.
+    participants : path
+        ``participants.tsv``.
 
     Raises
     ------
@@ -178,9 +181,10 @@ def gather(
         frame["participant_id"] = frame["participant_id"].map(names)
         for path in _tables_of(dataset, (left_out or {}).get(dataset.name, set())):
             part = read_tsv(path, required=("participant_id", "metric", "tissue", "region", "value"))
-            part["participant_id"] = [_own(_prefixed(w), dataset.name, repeated) for w in part["participant_id"]]
+            part["participant_id"] = [_own(with_prefix(w), dataset.name, repeated) for w in part["participant_id"]]
             tables.append(part.reindex(columns=list(REGION_COLUMNS)))
-            acquisitions |= _acquisitions(path, part)
+            found = acquisitions_of(path)
+            acquisitions |= {_own(with_prefix(w), dataset.name, repeated): facts for w, facts in found.items()}
     _gather_excluded(datasets, repeated, out)
     if not tables:
         raise InputError("no dataset has a regional table", file=out, remedy="run the participant level first")
@@ -195,49 +199,49 @@ def gather(
 def labels_of_study(
     datasets: Sequence[Dataset], settings: Settings, told: Mapping[str, Mapping[str, str]]
 ) -> dict[str, str]:
-    """Return what is told of participants or sessions, by their labels among all datasets (see `gather`).
+    """Bring what is told of participants or sessions of each dataset under their labels among all (see `gather`).
 
     Parameters
     ----------
     datasets : sequence of Dataset
         Datasets of the study.
     settings : Settings
-        The run's settings.
-    told : mapping
+        Of the study: its columns.
+    told : mapping of str to mapping of str to str
         Dataset to label (``sub-X`` or ``sub-X_ses-Y``) to text.
 
     Returns
     -------
     dict of str to str
-        What is told of participants or sessions, by their labels among all datasets (see `gather`).
+        Text by label.
     """
     repeated = _repeated([_participants(dataset, settings) for dataset in datasets])
     out = {}
     for name, texts in told.items():
         for label, text in texts.items():
             who, mark, session = label.partition("_ses-")
-            out[f"{_own(_prefixed(who), name, repeated)}{mark}{session}"] = text
+            out[f"{_own(with_prefix(who), name, repeated)}{mark}{session}"] = text
     return out
 
 
 def gather_profiles(
     datasets: Sequence[Dataset], settings: Settings, *, left_out: Mapping[str, set[str]] | None = None
 ) -> dict[Path, str]:
-    """Return the profiles along the bundles, each with its participant as `gather` calls it; parameters as there.
+    """Find the profiles along the bundles of all datasets.
 
     Parameters
     ----------
     datasets : sequence of Dataset
         Datasets of the study.
     settings : Settings
-        The run's settings.
+        Of the study: its columns.
     left_out : mapping of str to set of str or None, optional
-        Labels that are left out.
+        As in `gather`.
 
     Returns
     -------
     dict of Path to str
-        The profiles along the bundles, each with its participant as `gather` calls it; parameters as there.
+        Table of profiles to its participant, as `gather` calls it.
     """
     repeated = _repeated([_participants(dataset, settings) for dataset in datasets])
     return {
@@ -260,7 +264,7 @@ def _gather_excluded(datasets: Sequence[Dataset], repeated: set[str], out: Path)
         path = (dataset.results if dataset.results.is_dir() else dataset.results.parent) / "excluded.tsv"
         if path.is_file() and path.parent != out:
             part = read_tsv(path, required=("participant_id", "reason"))
-            part["participant_id"] = [_own(_prefixed(who), dataset.name, repeated) for who in part["participant_id"]]
+            part["participant_id"] = [_own(with_prefix(who), dataset.name, repeated) for who in part["participant_id"]]
             parts.append(part[["participant_id", "reason"]])
     if parts:
         columns = {"participant_id": "Participant", "reason": "Why the participant level has no values"}
@@ -295,24 +299,8 @@ def _participants(dataset: Dataset, settings: Settings) -> pd.DataFrame:
         raise InputError("column missing", file=dataset.participants, key="participant_id")
     site = dataset.site or dataset.name
     frame["site"] = site if "site" not in frame or dataset.site else frame["site"].fillna(site)
-    frame["participant_id"] = frame["participant_id"].map(_prefixed)
+    frame["participant_id"] = frame["participant_id"].map(with_prefix)
     return frame
-
-
-def _acquisitions(path: Path, table: pd.DataFrame) -> dict[str, Any]:
-    sidecar = path.with_suffix(".json")
-    content = read_json(sidecar) if sidecar.is_file() else {}
-    if not isinstance(content, Mapping):
-        return {}
-    if isinstance(content.get("Acquisition"), Mapping) and len(table):
-        return {str(table["participant_id"].iloc[0]): content["Acquisition"]}
-    many = content.get("Acquisitions")
-    return dict(many) if isinstance(many, Mapping) else {}
-
-
-def _prefixed(label: object) -> str:
-    text = str(label)
-    return text if text.startswith("sub-") else f"sub-{text}"
 
 
 def _own(label: str, dataset: str, repeated: set[str]) -> str:

@@ -45,7 +45,7 @@ def compare_surface_rows(embedded: pd.DataFrame, existing: pd.DataFrame) -> pd.D
 
 
 def summarize_surfaces(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per metric and tissue: means over the areas, and how far the areas are apart.
+    """Average over the areas, and say how far they are apart.
 
     Parameters
     ----------
@@ -55,8 +55,9 @@ def summarize_surfaces(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns metric, tissue, areas (both hemispheres of an area are two), embedded and existing (1/s), bias, median
-        and p90 (percent: the mean difference, the median and the 90th percentile of its absolute value).
+        A row per metric and tissue: ``areas`` (both hemispheres of an area are two), ``embedded`` and ``existing``
+        (1/s), ``bias``, ``median`` and ``p90`` (percent: the mean difference, and the median and 90th percentile of its
+        absolute value).
     """
     rows = []
     for (metric, tissue), part in table.dropna(subset=["difference"]).groupby(["metric", "tissue"], sort=False):

@@ -39,17 +39,17 @@ def assemble(rows: Iterable[Mapping[str, Any]], *, participant_id: str, session_
 
 
 def sort_regions(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table sorted by participant, session, metric, tissue, region (BA2 before BA10) and hemisphere.
+    """Sort a regional table as it is written.
 
     Parameters
     ----------
     table : DataFrame
-        Table.
+        With or without ``session_id`` and ``hemisphere``.
 
     Returns
     -------
     DataFrame
-        The table sorted by participant, session, metric, tissue, region (BA2 before BA10) and hemisphere.
+        By participant, session, metric, tissue, region (BA2 before BA10) and hemisphere; index from 0.
     """
     order = pd.DataFrame(
         {

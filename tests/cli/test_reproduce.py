@@ -1,5 +1,6 @@
 """``harmoniq reproduce``: several datasets, from their regional tables or from raw images, to the scorecard."""
 
+import json
 import shutil
 
 import pandas as pd
@@ -51,6 +52,23 @@ def test_labels_that_repeat_get_the_datasets_name(study, tmp_path):
     assert set(table["participant_id"]) == set(people["participant_id"])
     truth = read_tsv(study / "site2" / "regions.tsv").query("participant_id == '001'")["value"].to_numpy()
     assert table[table["participant_id"] == "sub-site2001"]["value"].to_numpy() == pytest.approx(truth, rel=1e-9)
+
+
+def test_acquisitions_follow_the_labels(study, tmp_path):
+    """Tables that were gathered before have the parameters of many participants in their sidecars."""
+    folders = {site: tmp_path / site for site in ("site1", "site2")}
+    text = ""
+    for number, (site, folder) in enumerate(folders.items()):
+        shutil.copytree(study / site, folder)
+        parameters = {"sub-001": {"MEGRE": {"FlipAngle": 10 + number}}}
+        (folder / "regions.json").write_text(json.dumps({"Acquisitions": parameters}))
+        text += f'[datasets.{site}]\nresults = "{site}/regions.tsv"\n'
+    config = tmp_path / "study.toml"
+    config.write_text(text)
+    regions, _ = gather(plan(config, tmp_path), load_settings(config), tmp_path / "out")
+    found = json.loads(regions.with_suffix(".json").read_text())["Acquisitions"]
+    angles = {who: facts["MEGRE"]["FlipAngle"] for who, facts in found.items()}
+    assert angles == {"sub-site1001": 10, "sub-site2001": 11}
 
 
 def test_ratings_follow_the_labels(study, tmp_path):
