@@ -73,11 +73,11 @@ def age_models(
     standardize_r2star : bool
         Standardize R2* over the controls first: ``raw`` within each site, the others over all sites together.
     alpha : float
-        Where the likelihood-ratio test of age^2 does not fall below it, there is no peak.
+        Level of the likelihood-ratio test of age^2: where its p does not fall below it, there is no peak.
     n_bootstrap : int
         Resamples of cases; at least 2.
     seed : int
-        Of all that is random.
+        Of the resamples.
     stratify : bool
         Resample within each site.
     sign : {"minus", "printed"}

@@ -61,8 +61,8 @@ def peak_age_correlation(models: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    models : DataFrame
-        Age models, one row per region and method.
+    models : pandas.DataFrame
+        From `harmoniq.statistics.age_models.age_models`.
 
     Returns
     -------
@@ -85,8 +85,8 @@ def rmse_change(models: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    models : DataFrame
-        Age models, one row per region and method.
+    models : pandas.DataFrame
+        From `harmoniq.statistics.age_models.age_models`.
 
     Returns
     -------

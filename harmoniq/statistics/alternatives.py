@@ -46,23 +46,23 @@ _FAMILY = ("statistics.edss_family", "over which of the selected regions the p-v
 def alternatives(
     cohort: Cohort, values: Values, tables: Mapping[str, pd.DataFrame], options: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """Return the results under both readings of what the paper leaves open.
+    """Compute the results under both readings of what the paper leaves open.
 
     Parameters
     ----------
     cohort : Cohort
         Participants and their regional values (n participants x features).
-    values : mapping of str to numpy.ndarray
-        By method.
+    values : mapping of str to numpy.ndarray, shape (n_participants, n_features)
+        By method; the Z-scores of hierarchical Bayesian regression under ``HBR_Z``.
     tables : mapping of str to pandas.DataFrame
         The group level's tables; ``age_models`` and ``site_effects`` are used where they are there.
-    options : mapping
-        Of the group level's steps.
+    options : mapping of str to object
+        The group level's options, as `harmoniq.statistics.steps.run_step` takes them.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``ALTERNATIVES_COLUMNS``.
+        Columns ``ALTERNATIVES_COLUMNS``, a row per choice, quantity, metric, tissue and method.
     """
     rows: list[list[object]] = []
     if (models := tables.get("age_models")) is not None:
@@ -88,13 +88,13 @@ def compare_regions(
     ours, theirs : pandas.DataFrame
         ``participant_id metric tissue region hemisphere value``.
     setting, unclear, chosen, other : str
-        What the rows say.
+        Text of the columns of these names.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``ALTERNATIVES_COLUMNS``: the mean over regions and participants, and the mean and largest change of
-        a region's mean in percent, per metric and tissue.
+        Columns ``ALTERNATIVES_COLUMNS``: the mean over regions of the regions' means, and the largest change of a
+        region's mean in percent (with its sign), per metric and tissue.
     """
     keys = ["participant_id", "metric", "tissue", "region", "hemisphere"]
     both = ours.merge(theirs, on=keys, suffixes=("", "_other")).dropna(subset=["value", "value_other"])

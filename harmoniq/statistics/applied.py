@@ -22,19 +22,22 @@ ZSCORES_COLUMNS: Final[ColumnDescriptions] = {
 
 
 def harmonized_table(cohort: Cohort, values: Mapping[str, np.ndarray]) -> tuple[pd.DataFrame, ColumnDescriptions]:
-    """Return ``regions_harmonized.tsv`` and what its columns mean.
+    """Lay out ``regions_harmonized.tsv``.
 
     Parameters
     ----------
     cohort : Cohort
         Participants and their regional values (n participants x features).
     values : mapping of str to numpy.ndarray, shape (n_participants, n_features)
-        By method; one that is absent is missing throughout.
+        By method, ``raw`` among them; another one that is absent is missing throughout.
 
     Returns
     -------
-    tuple (DataFrame, ColumnDescriptions)
-        ``regions_harmonized.tsv`` and what its columns mean.
+    frame : DataFrame
+        A row per participant and region with a raw value: ``participant_id metric tissue region`` and a column per
+        method, 1/s.
+    columns : dict of str to str or dict
+        What its columns mean.
     """
     columns: ColumnDescriptions = {"participant_id": "Participant", **FEATURE_COLUMNS}
     missing = np.full(cohort.values.shape, np.nan)
@@ -45,7 +48,7 @@ def harmonized_table(cohort: Cohort, values: Mapping[str, np.ndarray]) -> tuple[
 
 
 def zscore_table(cohort: Cohort, scores: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Return ``zscores.tsv`` of one model: HBR where there is one, else ComBat-GAM, else ComBat.
+    """Lay out ``zscores.tsv`` of one model: HBR where there is one, else ComBat-GAM, else ComBat.
 
     Parameters
     ----------
@@ -57,7 +60,8 @@ def zscore_table(cohort: Cohort, scores: Mapping[str, np.ndarray]) -> pd.DataFra
     Returns
     -------
     DataFrame
-        ``zscores.tsv`` of one model: HBR where there is one, else ComBat-GAM, else ComBat.
+        Columns ``ZSCORES_COLUMNS``, a row per participant and region with a score; without rows where there is no
+        model.
     """
     method = next((name for name in ("hbr", "gam", "combat") if name in scores), None)
     if method is None:

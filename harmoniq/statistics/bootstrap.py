@@ -40,11 +40,11 @@ def bootstrap_peaks(
     n_resamples : int
         Number of resamples.
     seed : int
-        Of all that is random.
+        Of the resamples.
     strata : numpy.ndarray, shape (n,), optional
         Labels within which cases are resampled; by default over all.
     level : float
-        Of the percentile interval.
+        Coverage of the percentile interval.
 
     Returns
     -------

@@ -18,7 +18,21 @@ _PANELS = 6
 
 
 class Clinical(NamedTuple):
-    """Tables of the patients' part and what has to be said."""
+    """Tables of the patients' part and what has to be said.
+
+    Parameters
+    ----------
+    zscores : pandas.DataFrame
+        Columns `harmoniq.statistics.zscores.ZSCORES_COLUMNS`.
+    summary : pandas.DataFrame
+        Columns `harmoniq.statistics.zscores.ZSCORE_SUMMARY_COLUMNS`.
+    edss : pandas.DataFrame
+        Columns `harmoniq.statistics.edss.EDSS_COLUMNS`.
+    partial : pandas.DataFrame
+        Columns `harmoniq.statistics.edss.EDSS_PARTIAL_COLUMNS`, of the regions of figure 5.
+    notes : list of str
+        Notes for the report.
+    """
 
     zscores: pd.DataFrame
     summary: pd.DataFrame
@@ -66,23 +80,23 @@ def clinical(cohort: Cohort, values: Values, options: Mapping[str, Any]) -> Clin
 
 
 def selected_regions(cohort: Cohort, values: Values, options: Mapping[str, Any]) -> tuple[np.ndarray, str | None]:
-    """Return the regions that differ between the groups in the harmonized comparison, and on whose scale.
+    """Find the regions that differ between the groups in the harmonized comparison.
 
     Parameters
     ----------
     cohort : Cohort
         Participants and their regional values (n participants x features).
-    values : array
-        Values, one per participant, 1/s.
+    values : mapping of str to numpy.ndarray, shape (n_participants, n_features)
+        By method.
     options : mapping of str to object
-        The command line's options as text.
+        ``reference_site patient_group harmonized_method overlap_only overlap_share alpha``.
 
     Returns
     -------
     numpy.ndarray of bool, shape (n_features,)
-        The regions that differ between the groups in the harmonized comparison, and on whose scale.
+        Whether the adjusted p is below ``alpha``.
     str or None
-        The method; None where neither the wanted one nor gam was run, and then no region is selected.
+        The method on whose scale; None where neither the wanted one nor gam was run, and then no region is selected.
     """
     wanted = options["harmonized_method"]
     method = wanted if wanted in values else "gam"

@@ -28,7 +28,7 @@ class GroupDifference:
 
 
 def cohens_d(values: np.ndarray, first: np.ndarray, level: float = 0.95) -> GroupDifference:
-    """Compare two groups.
+    """Compare two groups' means by Cohen's d, its interval and Student's t-test.
 
     The pooled variance is ((n1 - 1) s1^2 + (n2 - 1) s2^2) / (n1 + n2 - 2), and t = d / sqrt(1/n1 + 1/n2). The
     interval holds the d whose noncentral t distribution (noncentrality d / sqrt(1/n1 + 1/n2)) has the observed t
@@ -41,7 +41,7 @@ def cohens_d(values: np.ndarray, first: np.ndarray, level: float = 0.95) -> Grou
     first : numpy.ndarray of bool, shape (n,)
         The first group; the others are the second.
     level : float
-        Participant or group.
+        Coverage of the interval.
 
     Returns
     -------

@@ -13,17 +13,17 @@ COMPARISONS = ("cross_site", "within_site", "harmonized")
 
 
 def comparison_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of the study's settings that say who is compared, as `comparison_rows` takes them.
+    """Take those of the group level's options that say who is compared.
 
     Parameters
     ----------
     options : mapping of str to object
-        The command line's options as text.
+        The group level's options.
 
     Returns
     -------
     dict of str to object
-        Those of the study's settings that say who is compared, as `comparison_rows` takes them.
+        Keyword arguments of `comparison_rows`.
     """
     return {
         "reference_site": options["reference_site"],
@@ -42,7 +42,7 @@ def comparison_rows(
     overlap_only: bool = True,
     overlap_share: float = 0.5,
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return the participants of each comparison.
+    """Find the participants of each comparison (Chen et al. 2026, section 2.5.4).
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def comparison_rows(
     overlap_only : bool
         ``harmonized``: only controls of sites that overlap the patients in age, as `overlapping_sites` decides.
     overlap_share : float
-        See there.
+        Share of the patients within the range of a site's control ages, 0 to 1, from which it overlaps.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def comparison_rows(
 def overlapping_sites(
     age: np.ndarray, site: np.ndarray, controls: np.ndarray, patients: np.ndarray
 ) -> dict[str, float]:
-    """Return, for each site with controls, the share of patients within the range of its controls' ages.
+    """Return how many of the patients lie within the range of each site's control ages.
 
     Chen et al. 2026 (section 2.5.4) leave out site 3 "due to age mismatch": its controls are 8 to 25 years old, the
     patients 18 to 75, so that the ranges touch but few patients lie in both.
@@ -103,14 +103,14 @@ def overlapping_sites(
     Parameters
     ----------
     age, site : numpy.ndarray, shape (n,)
-        (n,) age, years; site.
+        Age in years; label of the site.
     controls, patients : numpy.ndarray of bool, shape (n,)
         Who is a control; who is a patient.
 
     Returns
     -------
     dict of str to float
-        Share by site, 0 to 1.
+        Share by site with controls, 0 to 1; 0 without patients.
     """
     theirs = age[patients]
     out = {}
@@ -127,14 +127,14 @@ def check_reference(people: pd.DataFrame, reference_site: str) -> None:
     Parameters
     ----------
     people : DataFrame
-        One row per participant.
+        Participants with a column ``site``.
     reference_site : str
-        Reference site.
+        Label that is looked for.
 
     Raises
     ------
     InputError
-        Naming the sites there are.
+        The sites that there are are named.
     """
     sites = sorted(people["site"].unique())
     if reference_site not in sites:

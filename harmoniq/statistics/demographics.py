@@ -61,12 +61,12 @@ def demographics_columns(table: pd.DataFrame) -> ColumnDescriptions:
     Parameters
     ----------
     table : DataFrame
-        Table.
+        From `demographics`.
 
     Returns
     -------
-    ColumnDescriptions
-        See `ColumnDescriptions`.
+    dict of str to str
+        Description by column.
     """
     out: ColumnDescriptions = {"description": "What the row tells; SD: standard deviation, IQR: quartiles"}
     for name in [str(name) for name in table.columns[1:]]:

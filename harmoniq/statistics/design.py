@@ -40,7 +40,7 @@ def age_design(age: np.ndarray, sex: np.ndarray, *, quadratic: bool = True) -> A
     Returns
     -------
     AgeDesign
-        See `AgeDesign`.
+        Age centered at its mean, in units of its SD (n); 1 year where it does not vary.
     """
     center, scale = float(age.mean()), float(age.std()) or 1.0
     scaled = (age - center) / scale
@@ -49,33 +49,33 @@ def age_design(age: np.ndarray, sex: np.ndarray, *, quadratic: bool = True) -> A
 
 
 def site_indicators(site: np.ndarray) -> np.ndarray:
-    """Return one column of zeros and ones per site, shape (n, n_sites), sites sorted.
+    """Return one column of zeros and ones per site.
 
     Parameters
     ----------
-    site : array
-        (n,) site of each participant.
+    site : array, shape (n,)
+        Label of each participant's site.
 
     Returns
     -------
-    array
-        One column of zeros and ones per site, shape (n, n_sites), sites sorted.
+    array, shape (n, n_sites)
+        Sites sorted.
     """
     return (site[:, None] == np.unique(site)[None, :]).astype(float)
 
 
 def independent_columns(matrix: np.ndarray) -> np.ndarray:
-    """Return the mask of columns that are no linear combination of those before them, as R drops aliased terms.
+    """Find the columns that are no linear combination of those before them, as R drops aliased terms.
 
     Parameters
     ----------
-    matrix : array
-        (rows, columns) matrix.
+    matrix : array, shape (n, k)
+        Design matrix.
 
     Returns
     -------
-    array
-        The mask of columns that are no linear combination of those before them, as R drops aliased terms.
+    array of bool, shape (k,)
+        True for those that are kept.
     """
     keep = np.zeros(matrix.shape[1], dtype=bool)
     basis = np.empty((matrix.shape[0], 0))

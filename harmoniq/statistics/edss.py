@@ -47,6 +47,7 @@ def edss_associations(
     cohort : Cohort
         Its participants need ``edss``, ``phenotype`` and ``disease_duration``; others than patients take no part.
     z : numpy.ndarray, shape (n_participants, n_features)
+        Z-scores; NaN where there is none.
     selected : numpy.ndarray of bool, shape (n_features,)
         Regions over which p is adjusted: those that are significant in the harmonized comparison.
     patient_group : str
@@ -81,19 +82,20 @@ def edss_associations(
 
 
 def partial_residuals(cohort: Cohort, z: np.ndarray, regions: np.ndarray, *, patient_group: str = "MS") -> pd.DataFrame:
-    """Return each patient's Z-score and EDSS adjusted for the covariates, for the panels of figure 5.
+    """Adjust EDSS for the covariates, for the panels of figure 5.
 
     Parameters
     ----------
-    cohort, z, patient_group
+    cohort, z, patient_group : Cohort, numpy.ndarray, str
         As in `edss_associations`.
-    regions : numpy.ndarray of int
-        Positions of the features wanted.
+    regions : numpy.ndarray of int, shape (k,)
+        Positions of the features wanted; those with fewer than three patients are left out.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``EDSS_PARTIAL_COLUMNS``. A line through them has the slope beta.
+        Columns ``EDSS_PARTIAL_COLUMNS``, a row per region and patient. A line through the points of a region has the
+        slope beta.
     """
     rows, _ = _usable(cohort, patient_group)
     parts = []

@@ -13,8 +13,12 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    array
-        (n,) adjusted p-values; missing ones stay missing.
+    array, shape (m,)
+        Adjusted p-values.
+
+    References
+    ----------
+    Benjamini & Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x.
 
     Examples
     --------

@@ -78,12 +78,13 @@ def group_differences(
     values : mapping of str to numpy.ndarray, shape (n_participants, n_features)
         ``raw`` and a harmonized method.
     reference_site : str
+        Its controls are those of ``cross_site``.
     patient_group : str
         Label of the patients.
     harmonized_method : str
         The method of the harmonized comparison; ``gam`` is taken, and a note says so, where it is not in `values`.
-    overlap_only, overlap_share
-        See `harmoniq.statistics.comparisons.comparison_rows`.
+    overlap_only, overlap_share : bool, float
+        As `harmoniq.statistics.comparisons.comparison_rows` takes them.
 
     Returns
     -------
@@ -95,7 +96,7 @@ def group_differences(
     Raises
     ------
     InputError
-        When there are no controls, or nobody is from the reference site.
+        When there are no controls, nobody is from the reference site, or a participant lacks age, sex or site.
     """
     check(cohort, values)
     controls_only(cohort, {})
@@ -130,12 +131,14 @@ def group_differences(
 def compare(cohort: Cohort, values: np.ndarray) -> dict[str, np.ndarray]:
     """Compare the controls of a cohort with everybody else in it.
 
+    Cohen's d of the residuals of value ~ age + sex over both groups (Chen et al. 2026, section 2.5.4).
+
     Parameters
     ----------
     cohort : Cohort
         Participants and their regional values (n participants x features).
     values : numpy.ndarray, shape (n_participants, p)
-        Values, one per participant, 1/s.
+        Harmonized or raw values, NaN where missing.
 
     Returns
     -------
@@ -167,7 +170,7 @@ def table3(differences: pd.DataFrame, *, alpha: float = 0.05) -> pd.DataFrame:
     differences : pandas.DataFrame
         From `group_differences`.
     alpha : float
-        Of the adjusted p-values.
+        Level of the adjusted p-values.
 
     Returns
     -------

@@ -63,6 +63,9 @@ def harmonization_diagnostics(
 ) -> pd.DataFrame:
     """Check a harmonization.
 
+    ComBat and ComBat-GAM are fitted again with changed values of those who must not enter the fit; HBR, which takes
+    long, is not.
+
     Parameters
     ----------
     cohort : Cohort
@@ -72,10 +75,11 @@ def harmonization_diagnostics(
     effects : pandas.DataFrame
         As `harmoniq.statistics.site_effects.site_effects` makes it of the same values.
     reference_site : str
+        Label of the reference site.
     choices : Choices, optional
-        Of the harmonization.
+        Those the values were harmonized with; default: those of `Choices`.
     seed : int
-        Of all that is random.
+        Of who is held out, and of the fits.
 
     Returns
     -------
@@ -100,27 +104,27 @@ def harmonization_diagnostics(
 
 
 def check_row(check: str, value: float, limit: float, *, over: bool, message: str, **about: str) -> dict[str, Any]:
-    """Return a row; it warns where the value is over (or, with `over` false, under) the limit.
+    """Return a row of the diagnostics.
 
     Parameters
     ----------
     check : str
         Name of the check.
     value : float
-        Value.
+        What was found.
     limit : float
-        Value beyond which the check warns.
+        Where the check begins to warn.
     over : bool
-        Whether to look beyond the limit.
+        Whether it warns over the limit; else it warns under it.
     message : str
-        What to say.
+        The finding in words.
     **about : str
-        What the check is about.
+        Columns that say what was checked: ``metric tissue region data site``.
 
     Returns
     -------
     dict of str to object
-        A row; it warns where the value is over (or, with `over` false, under) the limit.
+        ``check value limit flag message`` and `about`.
     """
     flag = bool(value > limit) if over else bool(value < limit)
     return {"check": check, **about, "value": float(value), "limit": limit, "flag": flag, "message": message}
@@ -228,19 +232,19 @@ def _singular(effects: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def flagged_notes(table: pd.DataFrame, *, most: int = 8) -> list[str]:
-    """Return a note per kind of check that warns, naming the first cases; the sites' stand in the fits' own notes.
+    """Say which checks warn, for the report.
 
     Parameters
     ----------
     table : DataFrame
-        Table.
+        From `harmonization_diagnostics`.
     most : int, optional
-        How many at most.
+        Cases that are named of each check.
 
     Returns
     -------
     list of str
-        A note per kind of check that warns, naming the first cases; the sites' stand in the fits' own
+        A note per kind of check; sizes and ages of the sites are not among them, since they stand in the fits' own
         notes.
     """
     notes = []

@@ -69,8 +69,9 @@ def held_out_bias(
     methods : sequence of str
         Of harmonization; the native engine is used.
     reference_site : str
+        Label of the reference site.
     choices : Choices, optional
-        Of the harmonization.
+        Those of the harmonization; default: those of `Choices`.
     folds, simulations : int
         0 leaves the measure out.
     seed : int
@@ -82,6 +83,11 @@ def held_out_bias(
         Columns ``HELD_OUT_COLUMNS``, a row per region, method and site.
     list of str
         Notes on what could not be measured.
+
+    Raises
+    ------
+    InputError
+        For a reference site (or scanner) that the data do not have, and a scanner that is missing.
     """
     choices = choices or Choices()
     wanted = [method for method in methods if method != "raw"]
@@ -157,7 +163,7 @@ def cross_validated(
     folds : int
         Each has its share of every site and sex.
     seed : int
-        Of all that is random.
+        Of the folds.
 
     Returns
     -------
@@ -179,7 +185,7 @@ def cross_validated(
 
 
 def stratified_folds(cohort: Cohort, folds: int, seed: int) -> np.ndarray:
-    """Return the fold of every participant, shape (n,): shares of each site and sex, whatever the order of the rows.
+    """Deal participants out to folds with like shares of each site and sex.
 
     Parameters
     ----------
@@ -188,13 +194,12 @@ def stratified_folds(cohort: Cohort, folds: int, seed: int) -> np.ndarray:
     folds : int
         Number of folds.
     seed : int
-        Of all that is random.
+        With the participants' labels it fixes who goes where, whatever the order of the rows.
 
     Returns
     -------
-    array
-        The fold of every participant, shape (n,): shares of each site and sex, whatever the order of the
-        rows.
+    array of int, shape (n_participants,)
+        0 to folds - 1.
     """
     people = cohort.participants
     order = np.argsort(people["participant_id"].astype(str).to_numpy(), kind="stable")
@@ -215,7 +220,7 @@ def simulated_biases(
     simulations: int,
     seed: int,
 ) -> np.ndarray:
-    """Return harmonized minus true values of simulated cohorts, averaged over each site's controls.
+    """Measure what harmonization leaves in simulated cohorts whose truth is known.
 
     The truth is ComBat-GAM's fit to the controls: its curve of age, its effect of sex, its residuals (whole rows
     exchanged within a site, so that regions stay correlated), and its site effects.
@@ -229,13 +234,14 @@ def simulated_biases(
     reference : str
         Reference batch.
     choices : Choices
+        What is kept and smooth.
     simulations, seed : int
-        Number of simulated cohorts; of all that is random.
+        Number of simulated cohorts; seed of what they draw.
 
     Returns
     -------
     numpy.ndarray, shape (simulations, n_sites, p)
-        In SDs of the reference site, sites sorted.
+        Harmonized minus true value, averaged over each site's controls, in SDs of the reference site; sites sorted.
     """
     smooth = choices.smooth if set(choices.smooth) <= set(choices.kept()) else ("age",)
     world = CombatGam(reference_site=reference, protect=choices.kept(), smooth=smooth,

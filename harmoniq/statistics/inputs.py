@@ -19,8 +19,8 @@ def check(cohort: Cohort, values: Values) -> None:
     ----------
     cohort : Cohort
         Participants and their regional values (n participants x features).
-    values : array
-        Values by method, each (n participants, features), 1/s.
+    values : mapping of str to numpy.ndarray, shape (n_participants, n_features)
+        By method.
 
     Raises
     ------
@@ -43,19 +43,21 @@ def check(cohort: Cohort, values: Values) -> None:
 
 
 def controls_only(cohort: Cohort, values: Values) -> tuple[Cohort, dict[str, np.ndarray]]:
-    """Return the controls and their values, checked.
+    """Take the controls and their values, checked.
 
     Parameters
     ----------
     cohort : Cohort
         Participants and their regional values (n participants x features).
-    values : array
-        Values by method, each (n participants, features), 1/s.
+    values : mapping of str to numpy.ndarray, shape (n_participants, n_features)
+        By method.
 
     Returns
     -------
-    tuple (Cohort, dict of str to array)
-        The controls and their values, checked.
+    Cohort
+        The controls.
+    dict of str to numpy.ndarray, shape (n_controls, n_features)
+        Their values by method.
 
     Raises
     ------
@@ -74,38 +76,38 @@ def controls_only(cohort: Cohort, values: Values) -> tuple[Cohort, dict[str, np.
 
 
 def blocks(features: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Yield each metric and tissue with the positions of its features, in their order of appearance.
+    """Yield each metric and tissue with its features, in their order of appearance.
 
     Parameters
     ----------
     features : DataFrame
-        One row per feature: metric, tissue, region.
+        One row per feature, index 0 to p - 1: metric, tissue, region.
 
     Yields
     ------
-    tuple (str, str, array)
-        Each metric and tissue with the positions of its features, in their order of appearance.
+    tuple (str, str, array of int)
+        Metric, tissue, and positions of the features.
     """
     for (metric, tissue), part in features.groupby(["metric", "tissue"], sort=False):
         yield str(metric), str(tissue), part.index.to_numpy()
 
 
 def feature_table(features: pd.DataFrame, by_label: Mapping[str, Mapping[str, Any]], label: str) -> pd.DataFrame:
-    """Return one row per feature and label (data or comparison), features first, with the columns given for each.
+    """Lay out what was computed per feature and label as one table.
 
     Parameters
     ----------
     features : DataFrame
         One row per feature: metric, tissue, region.
     by_label : mapping of str to mapping of str to object
-        Entries by participant and session.
+        By label (a method or comparison), the columns: an array of shape (n_features,) each.
     label : str
-        What to call it.
+        Name of the column of labels: ``data`` or ``comparison``.
 
     Returns
     -------
     DataFrame
-        One row per feature and label (data or comparison), features first, with the columns given for each.
+        ``metric tissue region``, the label and the columns; a row per feature and label, feature by feature.
     """
     parts = []
     for name, columns in by_label.items():

@@ -49,14 +49,14 @@ def least_squares(design: np.ndarray, responses: np.ndarray) -> LinearFit:
     Parameters
     ----------
     design : numpy.ndarray, shape (n, k)
-        (n, p) design matrix.
+        Linearly dependent columns are dropped, later ones first.
     responses : numpy.ndarray, shape (n, p)
         Finite.
 
     Returns
     -------
     LinearFit
-        See `LinearFit`.
+        As R's ``lm`` has it.
     """
     n, k = design.shape
     keep = independent_columns(design)
@@ -73,19 +73,19 @@ def least_squares(design: np.ndarray, responses: np.ndarray) -> LinearFit:
 
 
 def missingness_groups(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield (rows, columns), as positions, of the columns that share the same finite rows.
+    """Group the columns that share the same finite rows.
 
     Columns without a finite value are not yielded.
 
     Parameters
     ----------
-    values : array
-        Responses (n,) or (n, k).
+    values : array, shape (n, p)
+        NaN where missing.
 
     Yields
     ------
-    tuple (array, array)
-        (rows, columns), as positions, of the columns that share the same finite rows.
+    tuple (array of int, array of int)
+        Positions of the rows, and of the columns, of one group.
     """
     finite = np.isfinite(values)
     groups: dict[bytes, list[int]] = {}
@@ -98,16 +98,16 @@ def missingness_groups(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndar
 
 
 def is_constant(values: np.ndarray) -> np.ndarray:
-    """Return which columns do not vary beyond rounding, shape (p,).
+    """Find the columns that do not vary beyond rounding.
 
     Parameters
     ----------
-    values : array
-        Responses (n,) or (n, k).
+    values : array, shape (n, p)
+        Finite.
 
     Returns
     -------
-    array
-        Which columns do not vary beyond rounding, shape (p,).
+    array of bool, shape (p,)
+        True where they do not.
     """
     return np.ptp(values, axis=0) <= CONSTANT_TOLERANCE * np.abs(values).max(axis=0)

@@ -25,7 +25,7 @@ LARGE_EXCESS: Final = 0.30
 
 
 def over_correction(cohort: Cohort, values: Values, effects: pd.DataFrame, reference_site: str) -> list[dict[str, Any]]:
-    """Return a row of ``harmonization_diagnostics.tsv`` per region and method.
+    """Measure by how much each method moves the values beyond or short of the raw site effect.
 
     Parameters
     ----------
@@ -36,14 +36,16 @@ def over_correction(cohort: Cohort, values: Values, effects: pd.DataFrame, refer
     effects : pandas.DataFrame
         As `harmoniq.statistics.site_effects.site_effects` makes it of the same values.
     reference_site : str
+        Label of the reference site; its controls are not looked at.
 
     Returns
     -------
     list of dict
-        The value is the root mean square, over the other sites' controls, of how much they moved beyond or short of the
-        raw site effect, as a quadratic trend in age of each site (so that scaling the noise does not count), in SDs of
-        the raw residuals. Flagged above ``LARGE_EXCESS``; and where the adjusted ICC of the raw values
-        is below ``SMALL_ICC`` and the peak age moved by more than ``LARGE_PEAK_SHIFT``.
+        Rows of ``harmonization_diagnostics.tsv``, one per region and method. The value is the root mean square, over
+        the other sites' controls, of how much they moved beyond or short of the raw site effect, as a quadratic trend
+        in age of each site (so that scaling the noise does not count), in SDs of the raw residuals. Flagged above
+        ``LARGE_EXCESS``; and where the adjusted ICC of the raw values is below ``SMALL_ICC`` and the peak age moved by
+        more than ``LARGE_PEAK_SHIFT``.
     """
     methods = [name for name in values if name != "raw"]
     if "raw" not in values or not methods:

@@ -40,7 +40,7 @@ def pca(cohort: Cohort, values: Values) -> tuple[pd.DataFrame, pd.DataFrame]:
     cohort : Cohort
         Participants and their regional values (n participants x features).
     values : mapping of str to numpy.ndarray, shape (n_participants, n_features)
-        Values, one per participant, 1/s.
+        By method.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def pca(cohort: Cohort, values: Values) -> tuple[pd.DataFrame, pd.DataFrame]:
     Raises
     ------
     InputError
-        When there are no controls.
+        When there are no controls, or a participant lacks age, sex or site.
     """
     controls, mine = controls_only(cohort, values)
     scores, summary = [], []
@@ -76,17 +76,19 @@ def pca(cohort: Cohort, values: Values) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def components(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the scores (n, 2) and shares of variance (2,) of standardized columns; NaN where there are none.
+    """Compute the first two principal components of standardized columns.
 
     Parameters
     ----------
-    values : array
-        Values, one per participant, 1/s.
+    values : array, shape (n, p)
+        Finite; columns that do not vary are left out.
 
     Returns
     -------
-    tuple (array, array)
-        The scores (n, 2) and shares of variance (2,) of standardized columns; NaN where there are none.
+    scores : array, shape (n, 2)
+        The sign makes the largest loading of each component positive.
+    shares : array, shape (2,)
+        Of the variance, 0 to 1. NaN where there is no such component, and both are with fewer than three rows.
     """
     n = values.shape[0]
     scores, shares = np.full((n, 2), np.nan), np.full(2, np.nan)

@@ -65,7 +65,7 @@ def site_spectrum(fixed: np.ndarray, indicators: np.ndarray, values: np.ndarray)
     Returns
     -------
     SiteSpectrum
-        See `SiteSpectrum`.
+        Of all regions together.
     """
     q, _ = np.linalg.qr(fixed[:, independent_columns(fixed)])
 
@@ -88,7 +88,7 @@ def intraclass_correlation(spectrum: SiteSpectrum) -> tuple[np.ndarray, np.ndarr
     Parameters
     ----------
     spectrum : SiteSpectrum
-        The site effect's spectral form.
+        From `site_spectrum`; it must be `estimable`.
 
     Returns
     -------

@@ -45,10 +45,10 @@ def scorecard(
         Columns ``PUBLISHED_COLUMNS``, text.
     tables : mapping of str to pandas.DataFrame
         The group level's tables by name; one that is absent leaves its figures n/a.
-    sizes : mapping
-        Metric to the numbers of controls and patients here.
+    sizes : mapping of str to tuple (int, int)
+        By metric, the numbers of controls and patients here.
     alpha : float
-        Of the adjusted p-values.
+        Level of the adjusted p-values.
 
     Returns
     -------
@@ -79,17 +79,19 @@ def scorecard(
 
 
 def parse_value(text: str) -> tuple[bool, float]:
-    """Return whether a published figure is an upper bound, and its number (NaN where there is none).
+    """Read a published figure.
 
     Parameters
     ----------
     text : str
-        Published figure as printed.
+        As printed, such as ``0.56`` or ``<0.01``.
 
     Returns
     -------
-    tuple (bool, float)
-        Whether a published figure is an upper bound, and its number (NaN where there is none).
+    bound : bool
+        Whether it is an upper bound.
+    value : float
+        The number; NaN where there is none.
 
     Examples
     --------
@@ -104,19 +106,19 @@ def parse_value(text: str) -> tuple[bool, float]:
 
 
 def parse_spread(text: str, value: float) -> tuple[float, float] | None:
-    """Return the interval of a published spread: ``low to high``, or plus and minus one number; None of words.
+    """Read a published spread as an interval.
 
     Parameters
     ----------
     text : str
-        Published figure as printed.
+        As printed: ``low to high``, or one number for plus and minus; words have none.
     value : float
-        Value.
+        The figure that one number is added to and taken from.
 
     Returns
     -------
     tuple (float, float) or None
-        The interval of a published spread: ``low to high``, or plus and minus one number; None of words.
+        Its lower and upper end; None of words.
 
     Examples
     --------

@@ -12,7 +12,17 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 class Found(NamedTuple):
-    """A figure as computed here, its spread as text, and what differs from the paper."""
+    """A figure as computed here.
+
+    Parameters
+    ----------
+    value : float
+        In the published figure's unit; NaN where it was not computed.
+    spread : str
+        Its spread, or the regions that it is of.
+    remark : str
+        What differs from the paper.
+    """
 
     value: float = np.nan
     spread: str = ""

@@ -50,7 +50,7 @@ def site_effects(cohort: Cohort, values: Values) -> pd.DataFrame:
     Raises
     ------
     InputError
-        When there are no controls.
+        When there are no controls, or a participant lacks age, sex or site.
     """
     controls, mine = controls_only(cohort, values)
     by_data = {name: _of_method(controls.participants, array) for name, array in mine.items()}

@@ -6,17 +6,17 @@ from harmoniq.statistics.linear import is_constant
 
 
 def standardize(values: np.ndarray) -> np.ndarray:
-    """Return (value - mean) / SD of each column, SD with n - 1; NaN where it is undefined.
+    """Return (value - mean) / SD of each column.
 
     Parameters
     ----------
     values : numpy.ndarray, shape (n, p)
-        Missing values are left out.
+        NaN where missing.
 
     Returns
     -------
-    array
-        (value - mean) / SD of each column, SD with n - 1; NaN where it is undefined.
+    array, shape (n, p)
+        SD with n - 1; NaN where the value is missing or the column does not vary.
     """
     finite = np.isfinite(values)
     count = finite.sum(axis=0)
@@ -36,15 +36,15 @@ def standardize_within(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    values : array
-        Values, one per participant, 1/s.
-    labels : array
-        (n,) site of each participant.
+    values : array, shape (n, p)
+        NaN where missing.
+    labels : array, shape (n,)
+        Label of each row.
 
     Returns
     -------
-    array
-        Values with mean 0 and SD 1 within each label.
+    array, shape (n, p)
+        Of mean 0 and SD 1 (n - 1) within each label.
     """
     out = np.empty_like(values)
     for label in np.unique(labels):

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from harmoniq.data.cohort import Cohort
@@ -23,16 +22,28 @@ from harmoniq.statistics.harmonization_diagnostics import (
     harmonization_diagnostics,
 )
 from harmoniq.statistics.held_out import HELD_OUT_COLUMNS, held_out_bias
+from harmoniq.statistics.inputs import Values
 from harmoniq.statistics.pca import PCA_COLUMNS, PCA_SUMMARY_COLUMNS, pca
 from harmoniq.statistics.site_effects import SITE_EFFECTS_COLUMNS, site_effects
 from harmoniq.statistics.zscores import ZSCORE_SUMMARY_COLUMNS, ZSCORES_COLUMNS
 
-Values = Mapping[str, np.ndarray]
 Options = Mapping[str, Any]
 
 
 class Table(NamedTuple):
-    """A table of the contract: its file's name, content, and what its columns mean."""
+    """A table of the contract.
+
+    Parameters
+    ----------
+    name : str
+        Of its file, without suffix.
+    frame : pandas.DataFrame
+        Content.
+    columns : dict of str to str or dict
+        What its columns mean.
+    digits : int or None
+        Significant digits on disk; None: every bit.
+    """
 
     name: str
     frame: pd.DataFrame
@@ -49,15 +60,17 @@ def run_step(step: str, cohort: Cohort, values: Values, options: Options) -> tup
         A key of ``STEPS``.
     cohort : Cohort
         Controls and patients.
-    values : mapping of str to numpy.ndarray
-        By harmonization method; the Z-scores of hierarchical Bayesian regression stand beside them.
-    options : mapping
+    values : mapping of str to numpy.ndarray, shape (n_participants, n_features)
+        By harmonization method; the Z-scores of hierarchical Bayesian regression stand beside them under ``HBR_Z``.
+    options : mapping of str to object
         The study's settings that the step needs.
 
     Returns
     -------
-    tables, notes
-        What is to be written, and what has to be said.
+    tables : list of Table
+        What is to be written.
+    notes : list of str
+        What has to be said.
     """
     methods = values if step == "clinical" else {name: array for name, array in values.items() if name != HBR_Z}
     return STEPS[step](cohort, methods, options)

@@ -33,7 +33,10 @@ def write_summaries(
     participants: Path, options: Mapping[str, Any], settings: Mapping[str, Any], columns: Mapping[str, str],
     published: str = "builtin", alternatives: Sequence[Path] = (), left_out: Mapping[str, str] | None = None,
 ) -> list[str]:  # fmt: skip
-    """Write the scorecard, the alternatives, the acquisition table, who is left out, the settings and ``tables``.
+    """Write what is made of all statistics together.
+
+    ``scorecard.tsv``, ``alternatives.tsv``, ``table2_acquisition.tsv``, ``excluded.tsv``, ``settings.toml``, and the
+    tables for manuscripts in ``tables``.
 
     Parameters
     ----------
@@ -44,22 +47,22 @@ def write_summaries(
     values : mapping of str to numpy.ndarray
         By method.
     tables : sequence of path
-        What the steps wrote.
+        Tables that the steps wrote; others than TSV are passed over.
     regions : sequence of path
         Regional tables, beside which the acquisition parameters lie.
     participants : path
         ``participants.tsv``, for those who are not in the cohort.
-    options : mapping
-        Of the steps.
-    settings : mapping
-        Of the run, nested.
-    columns : mapping
+    options : mapping of str to object
+        The group level's options, as `harmoniq.statistics.steps.run_step` takes them.
+    settings : mapping of str to mapping
+        The run's settings, as `harmoniq.settings.load.as_dict` returns them.
+    columns : mapping of str to str
         Our names of the participants' columns to the file's.
     published : str
         ``builtin``, ``none``, or a table of published figures.
     alternatives : sequence of path
         Tables of what other readings at the participant level change.
-    left_out : mapping, optional
+    left_out : mapping of str to str, optional
         Participants and sessions that are not analyzed for their rating, and why.
 
     Returns
@@ -70,7 +73,7 @@ def write_summaries(
     Raises
     ------
     InputError
-        When `published` cannot be used.
+        When `published`, a table or ``participants.tsv`` cannot be read.
     """
     # Nothing here is made of the two tables that have a row per participant and region.
     small = [path for path in tables if path.suffix == ".tsv" and path.stem not in ("regions_harmonized", "zscores")]
@@ -97,22 +100,22 @@ def write_summaries(
 
 
 def read_published(where: str) -> pd.DataFrame | None:
-    """Return the published figures as text: the paper's, a file's, or None.
+    """Read the published figures.
 
     Parameters
     ----------
     where : str
-        Which rows.
+        ``builtin``: those of the paper; ``none``; else path of a TSV file.
 
     Returns
     -------
     DataFrame or None
-        The published figures as text: the paper's, a file's, or None.
+        Columns ``PUBLISHED_COLUMNS`` and perhaps more, all text; None for ``none``.
 
     Raises
     ------
     InputError
-        When the file is absent or lacks a column.
+        When the file is absent, no table, or lacks a column.
     """
     if where == "none":
         return None
@@ -130,7 +133,7 @@ def read_published(where: str) -> pd.DataFrame | None:
 
 
 def sample_sizes(cohort: Cohort, patient_group: str) -> dict[str, tuple[int, int]]:
-    """Return the numbers of controls and patients with any value of each metric.
+    """Count the controls and patients with any value of each metric.
 
     Parameters
     ----------
@@ -142,7 +145,7 @@ def sample_sizes(cohort: Cohort, patient_group: str) -> dict[str, tuple[int, int
     Returns
     -------
     dict of str to tuple (int, int)
-        The numbers of controls and patients with any value of each metric.
+        By metric: controls, patients.
     """
     patients = (cohort.participants["group"] == patient_group).to_numpy()
     out = {}

@@ -13,7 +13,19 @@ _METHODS: Final = ("raw", "combat", "gam", "hbr")
 
 
 class PaperTable(NamedTuple):
-    """A table for a manuscript: the file's name without suffix, its caption and content, and what its columns mean."""
+    """A table for a manuscript.
+
+    Parameters
+    ----------
+    name : str
+        Of the files, without suffix.
+    caption : str
+        One sentence.
+    frame : pandas.DataFrame
+        Content, under heads for print.
+    columns : dict of str to str or dict
+        What its columns mean.
+    """
 
     name: str
     caption: str

@@ -14,12 +14,12 @@ def one_blas_thread(function: Callable[P, R]) -> Callable[P, R]:
     Parameters
     ----------
     function : callable
-        Function to wrap.
+        Any function.
 
     Returns
     -------
     callable
-        The function, wrapped.
+        With the same arguments and result.
     """
 
     @wraps(function)

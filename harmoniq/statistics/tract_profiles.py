@@ -42,7 +42,17 @@ _MIN_FREEDOM: Final = 10
 
 @dataclass(frozen=True, eq=False)
 class Profiles:
-    """Profiles of one map: ``values`` (participants, bundles, nodes), with ``participants``, and ``central`` nodes."""
+    """Profiles of one map along the bundles.
+
+    Parameters
+    ----------
+    participants : tuple of str
+        With ``sub-``.
+    values : numpy.ndarray, shape (n_participants, 18, n_nodes)
+        In 1/s, bundles in the order of ``BUNDLES``; NaN where there is no value.
+    central : numpy.ndarray of bool, shape (n_nodes,)
+        Which nodes enter the regional value.
+    """
 
     participants: tuple[str, ...]
     values: NDArray[np.float64]
@@ -59,8 +69,8 @@ def read_profiles(paths: Mapping[Path, str]) -> tuple[dict[str, Profiles], list[
 
     Returns
     -------
-    profiles : dict
-        By metric, bundles in the study's order; only metrics that there are.
+    profiles : dict of str to Profiles
+        By metric; only metrics that there are.
     notes : list of str
         Tables of another number of nodes or another central part than most have.
 
@@ -116,19 +126,19 @@ def _mean_of_finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def age_groups(ages: pd.Series, count: int = _THIRDS) -> pd.Series:
-    """Return the third of the ages that each participant is in, as ordered labels such as ``18 to 35 years``.
+    """Divide participants into groups of like size by age.
 
     Parameters
     ----------
     ages : Series
-        Age of each participant, years.
+        Age of each participant, years; missing for those who take no part.
     count : int, optional
-        How many.
+        Groups, thirds by default; fewer where there are fewer participants.
 
     Returns
     -------
     Series
-        The third of the ages that each participant is in, as ordered labels such as ``18 to 35 years``.
+        Ordered categories such as ``18 to 35 years``, with the index of `ages`.
     """
     ranks = pd.qcut(ages.rank(method="first"), min(count, max(1, ages.notna().sum())), labels=False)
     bounds = ages.groupby(ranks).agg(["min", "max"])
@@ -138,11 +148,11 @@ def age_groups(ages: pd.Series, count: int = _THIRDS) -> pd.Series:
 
 
 def group_profiles(profiles: Mapping[str, Profiles], participants: pd.DataFrame, *, control_group: str) -> pd.DataFrame:
-    """Return the mean profiles of the diagnoses, and of thirds of the controls by age.
+    """Average the profiles of the diagnoses, and of thirds of the controls by age.
 
     Parameters
     ----------
-    profiles : mapping
+    profiles : mapping of str to Profiles
         By metric, from `read_profiles`; participants that are not in `participants` are passed over.
     participants : pandas.DataFrame
         ``participant_id site group age sex``.
@@ -152,7 +162,7 @@ def group_profiles(profiles: Mapping[str, Profiles], participants: pd.DataFrame,
     Returns
     -------
     pandas.DataFrame
-        Columns of `TRACT_PROFILES_COLUMNS`.
+        Columns ``TRACT_PROFILES_COLUMNS``, a row per metric, comparison, level, bundle and node.
 
     Notes
     -----

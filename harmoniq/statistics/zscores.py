@@ -47,7 +47,7 @@ def zscores(
     overlap_only: bool = True,
     overlap_share: float = 0.5,
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return the Z-scores on the harmonized and on the raw scale (Chen et al. 2026, section 2.5.4).
+    """Compute the Z-scores on the harmonized and on the raw scale (Chen et al. 2026, section 2.5.4).
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def zscores(
     values : mapping of str to numpy.ndarray, shape (n_participants, n_features)
         By method; under ``HBR_Z`` the Z-scores of hierarchical Bayesian regression, where it was run. Else the
         deviations are taken from the ComBat-GAM values (`harmoniq.statistics.normative.normative_z`).
-    reference_site, patient_group, overlap_only, overlap_share
+    reference_site, patient_group, overlap_only, overlap_share : str, str, bool, float
         As in `harmoniq.statistics.group_differences.group_differences`: the model is that of the same controls.
 
     Returns
@@ -69,7 +69,7 @@ def zscores(
     Raises
     ------
     InputError
-        When there are no controls.
+        When there are no controls, or a participant lacks age, sex or site.
     """
     methods = {name: array for name, array in values.items() if name != HBR_Z}
     check(cohort, methods)
@@ -105,21 +105,21 @@ def zscores(
 
 
 def zscore_table(cohort: Cohort, z: np.ndarray, data: str) -> pd.DataFrame:
-    """Return one row per participant and region with a Z-score, columns ``ZSCORES_COLUMNS``.
+    """Lay out ``zscores.tsv``.
 
     Parameters
     ----------
     cohort : Cohort
         Participants and their regional values (n participants x features).
-    z : array
-        Z-scores.
+    z : array, shape (n_participants, n_features)
+        NaN where there is none.
     data : str
-        Harmonization method the values come from.
+        What the column ``data`` says: ``hbr`` or ``gam``.
 
     Returns
     -------
     DataFrame
-        One row per participant and region with a Z-score, columns ``ZSCORES_COLUMNS``.
+        Columns ``ZSCORES_COLUMNS``, a row per participant and region with a Z-score.
     """
     frame = cohort.long(z=z).assign(data=data)
     frame = frame[np.isfinite(frame["z"])]
