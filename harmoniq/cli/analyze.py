@@ -8,17 +8,17 @@ from harmoniq.cli.run import settings_from
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Analyze a regional table; write OUT_DIR.
+    """Analyze a regional table.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq analyze``.
 
     Returns
     -------
     int
-        Exit code: 0 done, 1 something failed, 2 wrong input.
+        Exit code: 0 done, 1 a step failed.
     """
     settings = settings_from(args)
     regions, participants = args.regions.absolute(), args.participants.absolute()

@@ -19,22 +19,22 @@ def apply_tables(
     args: argparse.Namespace, settings: Settings, regions: Sequence[Path], participants: Path, out_dir: Path,
     left_out: Collection[str] = (),
 ) -> int:  # fmt: skip
-    """Harmonize and score the participants of tables with saved models; write the results at `out_dir`.
+    """Harmonize and score the participants of tables with saved models.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq analyze`` or ``harmoniq run ... group``, with ``--apply-models``.
     settings : Settings
-        The run's settings.
+        Of the study, with the flags over it.
     regions : sequence of Path
-        Regional tables, or values per region.
+        Regional tables.
     participants : Path
-        Participants.tsv.
+        ``participants.tsv``.
     out_dir : Path
-        Folder of the results.
+        Gets tables, extended models and the report.
     left_out : Collection[str], optional
-        Labels that are left out.
+        Participants (``sub-X``) and sessions (``sub-X_ses-Y``) that are not analyzed, for their rating.
 
     Returns
     -------

@@ -28,14 +28,24 @@ from harmoniq.settings.schema import Settings
 
 @dataclass(frozen=True)
 class Script:
-    """A batch script that is to be written: its path, text and tasks."""
+    """A batch script that is to be written.
+
+    Parameters
+    ----------
+    path : path
+        In a folder of its own.
+    text : str
+        All of it.
+    tasks : tuple of str
+        Label of each task of the array; none for a single job.
+    """
 
     path: Path
     text: str
     tasks: tuple[str, ...] = ()
 
     def write(self) -> None:
-        """Write the script and its list of tasks."""
+        """Write the script, and ``tasks.txt`` with a task a line beside it."""
         if self.tasks:
             write_text(self.path.with_name("tasks.txt"), "\n".join(self.tasks) + "\n")
         write_text(self.path, self.text)
@@ -64,27 +74,27 @@ class Arrays:
 
     @property
     def out_dir(self) -> Path:
-        """Return the folder of the results."""
+        """Folder of the results."""
         return Path(self.args.out_dir).absolute()
 
 
 def submits(args: argparse.Namespace) -> bool:
-    """Return whether jobs go to Slurm now.
+    """Say whether jobs go to Slurm now.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq slurm``.
 
     Returns
     -------
     bool
-        Whether jobs go to Slurm now.
+        False for another scheduler and for ``--dry-run``.
 
     Raises
     ------
     InputError
-        When they would, and this machine has no ``sbatch``.
+        When they would go, and this machine has no ``sbatch``.
     """
     if args.scheduler != "slurm" or args.dry_run:
         return False
@@ -110,12 +120,12 @@ def one_submission(out_dir: Path, *, dry_run: bool) -> Iterator[None]:
     Yields
     ------
     None
-        Nothing but the time in between.
+        Inside, the folder is held.
 
     Raises
     ------
     InputError
-        When another process holds it.
+        When another process holds it, or it cannot be written.
     """
     if dry_run:
         yield
@@ -126,19 +136,19 @@ def one_submission(out_dir: Path, *, dry_run: bool) -> Iterator[None]:
 
 
 def new_folder(out_dir: Path, suffix: object) -> Path:
-    """Return the folder of a submission of this second, which no earlier one has.
+    """Name the folder of a submission of this second, which no earlier one has.
 
     Parameters
     ----------
     out_dir : Path
         Folder of the results.
     suffix : object
-        BIDS suffix.
+        End of its name, such as the number of the array or ``group``.
 
     Returns
     -------
     Path
-        The folder of a submission of this second.
+        It is not made.
     """
     while (folder := submissions_dir(out_dir) / f"{time.strftime('%Y%m%d-%H%M%S')}-{suffix}").exists():
         time.sleep(0.1)
@@ -158,12 +168,12 @@ def plan_arrays(args: argparse.Namespace, settings: Settings | None = None) -> A
     Returns
     -------
     Arrays
-        See `Arrays`.
+        As many scripts as arrays are needed for all tasks.
 
     Raises
     ------
     InputError
-        For a dataset, an option of ``harmoniq run`` or a resource that cannot be used.
+        For a dataset, an option of ``harmoniq run``, a resource or a template that cannot be used.
     """
     bids_dir, out_dir = args.bids_dir.absolute(), args.out_dir.absolute()
     check_dataset(bids_dir)
@@ -183,17 +193,22 @@ def plan_arrays(args: argparse.Namespace, settings: Settings | None = None) -> A
 
 
 def submit_arrays(arrays: Arrays) -> list[str]:
-    """Write and submit the scripts; return the jobs' numbers.
+    """Write and submit the scripts.
 
     Parameters
     ----------
     arrays : Arrays
-        Arrays to write.
+        Of `plan_arrays`.
 
     Returns
     -------
     list of str
         The jobs' numbers.
+
+    Raises
+    ------
+    InputError
+        When the folder cannot be written, or Slurm refuses.
     """
     prepare_folder(arrays.out_dir, "OUT_DIR")
     jobs: list[str] = []

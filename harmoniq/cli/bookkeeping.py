@@ -27,19 +27,19 @@ _OF_THE_GROUP = ("source", "datasets", "harmonization", "statistics")
 
 
 def options_digest(args: argparse.Namespace, settings: Settings) -> str:
-    """Return a short digest of the version, the settings and the options that change a participant's results.
+    """Digest the version, the settings and the options that change a participant's results.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq run``.
     settings : Settings
-        The run's settings.
+        Of the study, with the flags over it.
 
     Returns
     -------
     str
-        A short digest of the version, the settings and the options that change a participant's results.
+        12 hexadecimal digits.
     """
     import harmoniq
     from harmoniq.settings.load import as_dict
@@ -66,14 +66,14 @@ def claimed(out_dir: Path, found: Discovery, *, options: str) -> Iterator[Discov
     out_dir : Path
         Folder of the results.
     found : Discovery
-        What was found.
+        Sessions, and those that are refused.
     options : str
-        The command line's options as text.
+        Digest of the run's options.
 
     Yields
     ------
     Discovery
-        One after the other.
+        Inside, the sessions that it lists are held.
     """
     record_refused(out_dir, found, options=options)
     with ExitStack() as held:
@@ -95,9 +95,9 @@ def record_refused(out_dir: Path, found: Discovery, *, options: str) -> None:
     out_dir : Path
         Folder of the results.
     found : Discovery
-        What was found.
+        Sessions, and those that are refused.
     options : str
-        The command line's options as text.
+        Digest of the run's options.
     """
     if out_dir.is_dir():
         for label, error in found.refused.items():
@@ -105,19 +105,19 @@ def record_refused(out_dir: Path, found: Discovery, *, options: str) -> None:
 
 
 def count_nodes(workflow: Any, found: Discovery) -> dict[str, int]:
-    """Return how many nodes of each session are run.
+    """Count the nodes of each session that are run.
 
     Parameters
     ----------
-    workflow : object
-        Workflow.
+    workflow : Workflow
+        Of `init_study_wf`.
     found : Discovery
-        What was found.
+        Its sessions.
 
     Returns
     -------
     dict of str to int
-        How many nodes of each session are run.
+        By label.
     """
     from nipype.interfaces.utility import IdentityInterface
 
@@ -137,15 +137,15 @@ def note_event(ledger: Ledger, label: str, stage: str, node: str, status: str) -
     Parameters
     ----------
     ledger : Ledger
-        States of the sessions.
+        Of the run.
     label : str
-        The session's label.
+        ``sub-X`` or ``sub-X_ses-Y``.
     stage : str
-        Stage of the processing.
+        Stage of the processing: the session's sub-workflow.
     node : str
-        Name of the node.
+        Name of the node within it.
     status : str
-        State.
+        ``start``, ``end`` or ``exception``.
     """
     if status == "start":
         ledger.started(label, stage, node)
@@ -161,11 +161,11 @@ def note_outcome(ledger: Ledger, summary: "RunSummary", *, cut_short: bool) -> N
     Parameters
     ----------
     ledger : Ledger
-        States of the sessions.
+        Of the run.
     summary : RunSummary
-        What the run did.
+        What failed.
     cut_short : bool
-        Whether the run was stopped before its end.
+        Whether the run stopped at its first failure: then what still runs is not done.
     """
     for label, failure in summary.failures.items():
         ledger.failed(label, failure.sentence, cause=failure.cause, crash_file=failure.crash_file)
@@ -173,19 +173,19 @@ def note_outcome(ledger: Ledger, summary: "RunSummary", *, cut_short: bool) -> N
 
 
 def stopped_by(error: Exception, found: Discovery) -> "RunSummary":
-    """Return the outcome of a run that an error outside of all nodes has ended, for the reports.
+    """Describe a run that an error outside of all nodes has ended, for the reports.
 
     Parameters
     ----------
     error : Exception
         What ended it.
     found : Discovery
-        What was found.
+        The run's sessions.
 
     Returns
     -------
     RunSummary
-        The outcome of a run that an error outside of all nodes has ended, for the reports.
+        All its sessions failed, for this error.
     """
     import traceback
 
@@ -204,7 +204,7 @@ def mend_work_folder(work_dir: Path, found: Discovery) -> None:
     work_dir : Path
         Folder of intermediate results.
     found : Discovery
-        What was found.
+        Sessions of the run.
     """
     from harmoniq.workflows.cache import drop_damaged
     from harmoniq.workflows.session import session_name
@@ -223,9 +223,9 @@ def clean(work_dir: Path, found: Discovery, failed: Container[str]) -> None:
     work_dir : Path
         Folder of intermediate results.
     found : Discovery
-        What was found.
+        Sessions of the run.
     failed : Container[str]
-        Labels of the sessions that failed.
+        Labels of the sessions that failed: theirs stay.
     """
     from harmoniq.workflows.session import session_name
     from harmoniq.workflows.study import study_name

@@ -12,7 +12,7 @@ def add_slurm(parser: argparse.ArgumentParser) -> None:
     Parameters
     ----------
     parser : ArgumentParser
-        Parser or group to add to.
+        Of the command.
     """
     parser.add_argument("bids_dir", metavar="BIDS_DIR", type=Path, help="raw BIDS dataset")
     parser.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="where the derivatives go")
@@ -56,7 +56,7 @@ def add_status(parser: argparse.ArgumentParser) -> None:
     Parameters
     ----------
     parser : ArgumentParser
-        Parser or group to add to.
+        Of the command.
     """
     parser.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="folder of results")
     parser.add_argument("--watch", action="store_true", help="go on until nothing is pending or running")

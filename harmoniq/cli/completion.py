@@ -7,33 +7,34 @@ from harmoniq.data.errors import InputError
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Print the script; return 0.
+    """Print the script.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq completion``.
 
     Returns
     -------
     int
-        0.
+        Exit code 0.
     """
     print(completion_script(args.shell))
     return 0
 
 
 def completion_script(shell: str) -> str:
-    """Return the completion script of a shell, made by shtab from the parser itself.
+    """Make the completion script of a shell, by shtab from the parser itself.
 
     Parameters
     ----------
     shell : {'bash', 'zsh', 'tcsh'}
+        Whose.
 
     Returns
     -------
     str
-        The completion script of a shell, made by shtab from the parser itself.
+        To be read by the shell at its start.
 
     Raises
     ------

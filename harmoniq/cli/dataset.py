@@ -34,7 +34,9 @@ IGNORED = (
 
 
 def write_dataset_files(out_dir: Path, bids_dir: Path, settings: Settings, options: dict[str, Any]) -> None:
-    """Write ``dataset_description.json``, ``participants.tsv`` and the settings of this run.
+    """Write what makes a folder of results a BIDS derivative dataset, and the settings of this run.
+
+    ``dataset_description.json``, ``.bidsignore``, ``participants.tsv`` with its sidecar, and ``logs/settings.json``.
 
     Parameters
     ----------
@@ -43,9 +45,9 @@ def write_dataset_files(out_dir: Path, bids_dir: Path, settings: Settings, optio
     bids_dir : path
         Raw dataset, whose ``participants.tsv`` is copied: the group level reads derivatives alone.
     settings : Settings
-        Of the study.
-    options : dict
-        Of the command line.
+        Of the study, with the flags over it.
+    options : dict of str to object
+        Options of the command line by name, for the log.
     """
     write_json(out_dir / "dataset_description.json", {
         "Name": "harmoniq: quantitative MRI derivatives",

@@ -18,12 +18,12 @@ _MODALITIES = ("mp2rage", "megre", "flair", "b1")
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Run the demo; return the worst exit code of its steps.
+    """Run the demo.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq demo``.
 
     Returns
     -------

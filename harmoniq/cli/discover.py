@@ -31,7 +31,15 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Discovery:
-    """Sessions that can be processed, and the sentence for each that cannot."""
+    """Sessions that can be processed, and those that cannot.
+
+    Parameters
+    ----------
+    sessions : tuple of SessionInputs
+        What each that can be processed has.
+    refused : mapping of str to InputError
+        By label (``sub-X`` or ``sub-X_ses-Y``), why it cannot be.
+    """
 
     sessions: tuple[SessionInputs, ...]
     refused: Mapping[str, InputError]
@@ -60,23 +68,23 @@ def discover(
     bids_dir : Path
         Raw BIDS dataset.
     settings : Settings
-        The run's settings.
+        Of the study, with the flags over it.
     participants : sequence of str or None, optional
-        Labels of the participants, without `sub-`.
+        Labels of the participants, with or without ``sub-``; None: all.
     sessions : sequence of str or None, optional
-        Labels of the sessions, without `ses-`; None: all.
+        Labels of the sessions, with or without ``ses-``; None: all.
     filter_file : Path or None, optional
         JSON with further entities per query; None: none.
     database_dir : Path or None, optional
-        PyBIDS database; None: none.
+        Folder of a PyBIDS database, read where it exists, else written; None: in memory.
     derivatives : sequence of Path, optional
-        Folders of existing results.
+        Folders of existing results, which go before those in the dataset's ``derivatives``.
     fs_subjects_dir : Path or None, optional
-        Existing FreeSurfer subjects; None: none.
+        Folder of existing FreeSurfer subjects; None: ``derivatives/freesurfer`` of the dataset.
     stages : sequence of str or None, optional
         Stages asked for; None: all that the data permit.
     built_subjects : Path or None, optional
-        Subjects of the embedded engine; None: none.
+        Folder of the subjects that earlier runs have reconstructed; None: none.
     surface_engine : SurfaceEngine or None, optional
         Engine of the surfaces; None: existing ones only.
     fs_license_file : Path or None, optional
@@ -87,12 +95,13 @@ def discover(
     Returns
     -------
     Discovery
-        See `Discovery`.
+        In the order of the labels.
 
     Raises
     ------
     InputError
-        For what concerns the whole dataset; what concerns one session is returned in ``refused``.
+        For what concerns the whole dataset, such as a folder that is absent; what concerns one session is returned in
+        ``refused``.
     """
     check_dataset(bids_dir)
     filters = read_filters(filter_file)
@@ -133,23 +142,30 @@ def discover(
 
 
 def find_maps(folders: Sequence[Path], label: str, session: str | None, settings: Settings) -> dict[str, ExistingMap]:
-    """Return a session's existing maps by metric: of the folders that were named, unless an engine was asked for.
+    """Find a session's existing maps.
+
+    Of a metric whose engine was asked for by name none is taken.
 
     Parameters
     ----------
     folders : sequence of Path
-        Folders that are searched.
+        Folders that were named with ``--derivatives``.
     label : str
-        What to call it.
+        Participant's label, without ``sub-``.
     session : str or None
         Session's label, without `ses-`; None: no sessions.
     settings : Settings
-        The run's settings.
+        For the engines.
 
     Returns
     -------
     dict of str to ExistingMap
-        A session's existing maps by metric: of the folders that were named, unless an engine was asked for.
+        By metric; those that there are.
+
+    Raises
+    ------
+    InputError
+        When several maps fit equally well, and for a unit that is not one of a rate or a time.
     """
     engines = {"R1": settings.r1.engine, "R2star": settings.r2star.engine}
     free = [metric for metric, engine in engines.items() if engine == "auto"]
@@ -158,39 +174,44 @@ def find_maps(folders: Sequence[Path], label: str, session: str | None, settings
 
 
 def participant_sites(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
-    """Return the site of each participant (label without ``sub-``), as far as ``participants.tsv`` gives it.
+    """Read the site of each participant.
 
     Parameters
     ----------
     path : Path
-        File.
+        ``participants.tsv``; it need not exist.
     columns : mapping of str to str
-        Names of the columns of participants.tsv, by ours.
+        Our names of its columns to the file's.
 
     Returns
     -------
     dict of str to str
-        The site of each participant (label without ``sub-``), as far as ``participants.tsv`` gives it.
+        By label without ``sub-``, as far as the table gives it.
+
+    Raises
+    ------
+    InputError
+        As `participant_column`.
     """
     return participant_column(path, columns, "site")
 
 
 def participant_column(path: Path, columns: Mapping[str, str], wanted: str) -> dict[str, str]:
-    """Return a column of ``participants.tsv`` by label (without ``sub-``), as far as it has a value.
+    """Read a column of ``participants.tsv``.
 
     Parameters
     ----------
     path : Path
-        File.
+        ``participants.tsv``; it need not exist.
     columns : mapping of str to str
-        Names of the columns of participants.tsv, by ours.
+        Our names of its columns to the file's.
     wanted : str
-        What is asked for; None: all.
+        Our name of the column.
 
     Returns
     -------
     dict of str to str
-        A column of ``participants.tsv`` by label (without ``sub-``), as far as it has a value.
+        By label without ``sub-``, as far as it has a text.
 
     Raises
     ------
@@ -295,7 +316,7 @@ class _Existing:
 
 
 def describe(inputs: SessionInputs) -> dict[str, Any]:
-    """Return a short description of what a session has, for ``--dry-run`` and the report.
+    """Describe what a session has, for ``--dry-run`` and ``harmoniq doctor``.
 
     Parameters
     ----------
@@ -305,7 +326,7 @@ def describe(inputs: SessionInputs) -> dict[str, Any]:
     Returns
     -------
     dict of str to object
-        A short description of what a session has, for ``--dry-run`` and the report.
+        Text by kind: the maps, MP2RAGE, B1+, ME-GRE, FreeSurfer, lesions, bundles.
     """
     taken = {f"{metric.replace('star', '*')} map": str(given.path) for metric, given in inputs.maps.items()}
     return taken | {

@@ -22,7 +22,7 @@ class BundleSearch:
     derivatives : sequence of path
         In the order in which they are looked through.
     engine : BundleEngine, optional
-        What can find bundles.
+        What can find bundles; None: existing ones only.
     wanted : bool
         Whether bundles were asked for by name: then their absence is an error.
     skipped : bool
@@ -35,17 +35,18 @@ class BundleSearch:
     skipped: bool = False
 
     def add_to(self, inputs: SessionInputs) -> SessionInputs:
-        """Return the session with its bundles, or with the diffusion images that they will be found in.
+        """Add what a session has of bundles.
 
         Parameters
         ----------
         inputs : SessionInputs
-            What the session has.
+            With its images.
 
         Returns
         -------
         SessionInputs
-            The session with its bundles, or with the diffusion images that they will be found in.
+            With existing bundles, or with the diffusion image that they will be found in, or with a note that there is
+            neither.
 
         Raises
         ------

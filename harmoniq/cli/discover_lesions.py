@@ -16,7 +16,7 @@ class LesionSearch:
     Parameters
     ----------
     settings : LesionSettings
-        The run's settings.
+        The table ``[lesions]``.
     folders : sequence of path
         Derivatives, in the order in which they are searched.
     bids_dir : path
@@ -31,19 +31,20 @@ class LesionSearch:
     samseg: str = "not looked for"
 
     def add_to(self, inputs: SessionInputs, *, patient: bool | None) -> SessionInputs:
-        """Return the session with its lesion mask, or with SAMSEG planned, or with a note that there is neither.
+        """Add what a session has of lesions.
 
         Parameters
         ----------
         inputs : SessionInputs
             With its images and surfaces.
-        patient : bool, optional
-            None where the table does not say.
+        patient : bool or None
+            Whether the participant is one; None where the table does not say.
 
         Returns
         -------
         SessionInputs
-            The session with its lesion mask, or with SAMSEG planned, or with a note that there is neither.
+            With its lesion mask, or with SAMSEG planned, or with a note that there is neither; as it is for a control,
+            and without an image of R1.
 
         Raises
         ------
@@ -106,24 +107,24 @@ def _noted(inputs: SessionInputs, note: str) -> SessionInputs:
 
 
 def samseg_state(settings: LesionSettings, license_file: Path | None) -> str:
-    """Return why SAMSEG cannot run, an empty text where it can.
+    """Find out whether SAMSEG can run.
 
     Parameters
     ----------
     settings : LesionSettings
-        The run's settings.
+        The table ``[lesions]``.
     license_file : Path or None
         FreeSurfer's license; None: where FreeSurfer looks.
 
     Returns
     -------
     str
-        Why SAMSEG cannot run, an empty text where it can.
+        Why it cannot; empty where it can.
 
     Raises
     ------
     InputError
-        When it is asked for by name and cannot run.
+        When the engine is ``samseg`` and it cannot run.
     """
     from harmoniq.lesions.samseg import find_samseg
 

@@ -19,7 +19,17 @@ _QSIPREP = "https://qsiprep.readthedocs.io/en/latest/installation.html"
 
 
 class Finding(NamedTuple):
-    """One line of the doctor's: what, whether it is there, and what to say of it."""
+    """One line of the doctor's.
+
+    Parameters
+    ----------
+    name : str
+        What was looked for.
+    state : str
+        ``ok``, ``missing``, ``note`` or ``error``.
+    text : str
+        What was found, or what would mend it.
+    """
 
     name: str
     state: str
@@ -32,12 +42,12 @@ def execute(args: argparse.Namespace) -> int:
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq doctor``.
 
     Returns
     -------
     int
-        0; 1 when a session of the dataset cannot be processed; 2 when the config or the dataset given is wrong.
+        Exit code: 0; 1 when a session of the dataset cannot be processed; 2 when the config is wrong.
     """
     config, bids_dir = split_given(args.given)
     findings = [*_program(), *_engines(config), *_atlas(), *_tools(), *_resources()]

@@ -22,21 +22,21 @@ _COLUMNS: Final = ("session", "R1", "R2*", "cortex", "bundles", "lesions")
 
 
 def examine_dataset(bids_dir: Path, args: argparse.Namespace, settings: "Settings") -> int:
-    """Print what each session permits, and what all of them need; return 0, or 1 where a session is refused.
+    """Print what each session of a dataset permits, and what all of them need.
 
     Parameters
     ----------
     bids_dir : Path
         Raw BIDS dataset.
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq doctor``.
     settings : Settings
-        The run's settings.
+        Of the study.
 
     Returns
     -------
     int
-        0, or 1 where a session is refused.
+        Exit code: 0, or 1 where a session is refused.
 
     Raises
     ------
@@ -66,6 +66,10 @@ def examine_dataset(bids_dir: Path, args: argparse.Namespace, settings: "Setting
     return int(bool(found.refused))
 
 
+#: What the cortex and the bundles are related to.
+_NO_SPACE: Final = "no, needs MP2RAGE or an R1 map"
+
+
 def _row(inputs: SessionInputs, engines: "MapEngines") -> tuple[str, ...]:
     from harmoniq.cli.discover import describe
 
@@ -78,16 +82,16 @@ def _row(inputs: SessionInputs, engines: "MapEngines") -> tuple[str, ...]:
 
 
 def _cortex(inputs: SessionInputs, engines: "MapEngines") -> str:
-    if inputs.mp2rage is None:
-        return "no, needs MP2RAGE"
+    if inputs.r1_space is None:
+        return _NO_SPACE
     if inputs.freesurfer is not None:
         return "existing surfaces"
     return f"by {engines.surfaces.name}" if engines.surfaces.builds_for(inputs) else "no surfaces"
 
 
 def _bundles(inputs: SessionInputs, engines: "MapEngines") -> str:
-    if inputs.mp2rage is None:
-        return "no, needs MP2RAGE"
+    if inputs.r1_space is None:
+        return _NO_SPACE
     if inputs.bundles:
         return f"{len(inputs.bundles)} of 18 exist"
     return f"by {engines.bundles.name} from DWI" if inputs.dwi else "none"
@@ -112,7 +116,7 @@ def _print_needs(found: "Discovery", engines: "MapEngines") -> None:
         "R1": lambda s: s.mp2rage is not None or "R1" in s.maps,
         "R2*": lambda s: s.megre is not None or "R2star" in s.maps,
         "cortex": lambda s: s.freesurfer is not None or engines.surfaces.builds_for(s),
-        "bundles": lambda s: s.mp2rage is not None and bool(s.bundles or s.dwi),
+        "bundles": lambda s: s.r1_space is not None and bool(s.bundles or s.dwi),
     }
     counts = ", ".join(f"{name} {sum(map(test, sessions))}" for name, test in asked.items())
     refused = f"; {len(found.refused)} cannot be processed" if found.refused else ""
@@ -131,17 +135,19 @@ def _print_needs(found: "Discovery", engines: "MapEngines") -> None:
 
 
 def split_given(given: list[Path]) -> tuple[Path | None, Path | None]:
-    """Return the study's config and the dataset among what the command was given.
+    """Tell the study's config and the dataset apart among what the command was given.
 
     Parameters
     ----------
     given : list of Path
-        What was given; None: nothing.
+        TOML files and folders, by their names.
 
     Returns
     -------
-    tuple (Path or None, Path or None)
-        The study's config and the dataset among what the command was given.
+    config : Path or None
+        The TOML file.
+    bids_dir : Path or None
+        The folder.
 
     Raises
     ------

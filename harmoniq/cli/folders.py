@@ -9,14 +9,14 @@ from harmoniq.data.errors import InputError
 
 
 def prepare_folder(folder: Path, key: str) -> Path:
-    """Make a folder and try to write in it; return its absolute path.
+    """Make a folder and try to write in it.
 
     Parameters
     ----------
     folder : Path
-        Folder to look at.
+        Need not exist, nor those above it.
     key : str
-        Option that named it.
+        Option that named it, for errors.
 
     Returns
     -------
@@ -50,16 +50,16 @@ def check_space(folder: Path, needed_bytes: int, key: str) -> None:
     Parameters
     ----------
     folder : Path
-        Folder to look at.
+        On the disk; it exists.
     needed_bytes : int
         Space that is needed, bytes.
     key : str
-        Option that named it.
+        Option that named it, for errors.
 
     Raises
     ------
     InputError
-        Naming what is needed and what is free.
+        The sentence says what is needed and what is free.
     """
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:

@@ -18,19 +18,20 @@ def run_group(args: argparse.Namespace, settings: Settings) -> int:
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq run ... group``.
     settings : Settings
-        The run's settings.
+        Of the study, with the flags over it.
 
     Returns
     -------
     int
-        Exit code: 0 done, 1 something failed, 2 wrong input.
+        Exit code: 0 done, 1 a step failed.
 
     Raises
     ------
     InputError
-        Where the folder, its regional tables or ``participants.tsv`` are not there.
+        Where the folder, its regional tables or ``participants.tsv`` are not there, no table fits the labels that were
+        asked for, or the input is wrong.
     """
     from harmoniq.regions.collect import find_regions, profiles_beside
 
@@ -60,26 +61,27 @@ def run_group(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def name_absent(out_dir: Path, rated: Mapping[str, str] | None = None) -> set[str]:
-    """Write ``excluded.tsv`` where a run or a cluster has left status files; return the labels that are left out.
+    """Write ``excluded.tsv`` where a run or a cluster has left status files, or a rating leaves somebody out.
 
     Parameters
     ----------
     out_dir : Path
         Folder of the results.
     rated : mapping of str to str or None, optional
-        Ratings that leave sessions out.
+        Sessions (or participants) that a rating leaves out, and why.
 
     Returns
     -------
     set of str
-        The labels that are left out.
+        Labels of the sessions that are not done; those that a rating leaves out are not among them.
     """
     records = judge_all(out_dir)
     if not records and not rated:
         return set()
     count = write_exclusions(out_dir / "excluded.tsv", records, rated)
     if count:
-        print(f"{count} of {len(records)} sessions are left out; {out_dir / 'excluded.tsv'} says why")
+        of = f" of {len(records)}" if records else ""
+        print(f"{count}{of} sessions are left out; {out_dir / 'excluded.tsv'} says why")
     return {label for label, record in records.items() if record.state != "done"}
 
 

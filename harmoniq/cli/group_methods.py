@@ -12,18 +12,22 @@ AVAILABLE = ("raw", "combat", "gam", "hbr")
 
 
 def published_from(settings: Settings) -> Settings:
-    """Return the settings with the table of published figures found and checked: nodes run in folders of their own.
+    """Check the table of published figures, and make its path absolute: nodes run in folders of their own.
 
     Parameters
     ----------
     settings : Settings
-        The run's settings.
+        Of the study, with the flags over it.
 
     Returns
     -------
     Settings
-        The settings with the table of published figures found and checked: nodes run in folders of their
-        own.
+        The same but for that path.
+
+    Raises
+    ------
+    InputError
+        When the table cannot be used.
     """
     from harmoniq.statistics.summaries import read_published
 
@@ -35,40 +39,44 @@ def published_from(settings: Settings) -> Settings:
 
 
 def further_covariates(settings: Settings) -> list[str]:
-    """Return the protected covariates that every cohort does not have anyway.
+    """Return the protected covariates that a cohort does not have anyway.
 
     Parameters
     ----------
     settings : Settings
-        The run's settings.
+        For the table ``[harmonization]``.
 
     Returns
     -------
     list of str
-        The protected covariates that every cohort does not have anyway.
+        Columns of ``participants.tsv``.
     """
     return [name for name in settings.harmonization.protect if name not in PARTICIPANT_COLUMNS]
 
 
 def choose_methods(settings: Settings, cohort: Cohort | None = None) -> tuple[Settings, list[str], list[str]]:
-    """Return the settings, the methods that are run, and what has to be said about those that are not.
+    """Choose the methods that are run.
 
     Parameters
     ----------
     settings : Settings
-        Of the study.
+        Of the study, with the flags over it.
     cohort : Cohort, optional
         Given when nobody named the methods: a cohort that is too small to be harmonized is then analyzed raw.
 
     Returns
     -------
-    tuple (Settings, list of str, list of str)
-        The settings, the methods that are run, and what has to be said about those that are not.
+    Settings
+        With those methods.
+    list of str
+        The methods, ``raw`` first.
+    list of str
+        What has to be said about those that are not run.
 
     Raises
     ------
     InputError
-        For a method that this version does not have, when it is asked for by name.
+        For a method that this version does not have, and an engine of hbr that is not installed.
     """
     from harmoniq.harmonization.hbr.engines import check_installed
 

@@ -36,35 +36,35 @@ def analyze_tables(
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq analyze``, ``run`` or ``reproduce``.
     settings : Settings
-        The run's settings.
+        Of the study, with the flags over it.
     regions : sequence of Path
-        Regional tables, or values per region.
+        Regional tables: one of many participants, or one per session.
     participants : Path
-        Participants.tsv.
+        ``participants.tsv``.
     out_dir : Path
         Folder of the results.
     title : str
-        Title.
+        Of the report.
     alternatives : sequence of Path, optional
-        Participant levels that were run with another reading.
+        Tables of what other readings at the participant level change.
     profiles : mapping of Path to str, optional
-        Profile tables of the participants.
+        Profiles along the bundles to their participant.
     further_notes : sequence of str, optional
-        Notes to add.
+        For the report, before its own.
     left_out : mapping of str to str or None, optional
-        Labels that are left out.
+        Participants and sessions that are not analyzed for their rating, and why.
 
     Returns
     -------
     int
-        Exit code: 0, or 2 when the input is refused, or 1 when a step failed.
+        Exit code: 0 done, 1 a step failed.
 
     Raises
     ------
     InputError
-        Where models are to be extended that were not given.
+        For wrong input, and where models are to be extended that were not given.
     """
     from harmoniq.regions.cohort import cohort_from_files
     from harmoniq.workflows.group import group_inputs
@@ -104,19 +104,19 @@ def analyze_tables(
 
 
 def node_memory_gb(inputs: Mapping[str, object]) -> float:
-    """Return what a node of the group level takes, from the size of the regional tables.
+    """Estimate what a node of the group level takes.
 
     Measured with 20,000 participants, 455 MB of tables: 2.4 GB.
 
     Parameters
     ----------
     inputs : mapping of str to object
-        What the session has.
+        Of the workflow: ``regions`` is the list of regional tables.
 
     Returns
     -------
     float
-        What a node of the group level takes, from the size of the regional tables.
+        GB, by the size of the tables.
     """
     regions = inputs["regions"]
     assert isinstance(regions, list)
@@ -164,9 +164,9 @@ def publish(source: Path, target: Path) -> None:
     Parameters
     ----------
     source : Path
-        File or folder to read.
+        Folder to read, with those below it.
     target : Path
-        Where to write.
+        Folder to write to; other files in it stay.
     """
     for file in sorted(path for path in source.rglob("*") if path.is_file()):
         copy_whole(file, target / file.relative_to(source))

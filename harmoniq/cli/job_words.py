@@ -16,12 +16,12 @@ def job_directives(args: argparse.Namespace) -> str:
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq slurm``.
 
     Returns
     -------
     str
-        The scheduler's further options as lines of a script.
+        A line each; of Slurm with partition and account.
     """
     words = list(args.directive)
     if args.scheduler == "slurm":
@@ -30,17 +30,17 @@ def job_directives(args: argparse.Namespace) -> str:
 
 
 def job_setup(path: Path | None) -> str:
-    """Return the shell lines that a job runs first.
+    """Read the shell lines that a job runs first.
 
     Parameters
     ----------
     path : Path or None
-        File.
+        Of ``--setup``; None: none.
 
     Returns
     -------
     str
-        The shell lines that a job runs first.
+        Without line breaks at the ends.
 
     Raises
     ------
@@ -55,19 +55,19 @@ def job_setup(path: Path | None) -> str:
 
 
 def run_command(args: argparse.Namespace, level: str) -> str:
-    """Return the shell words that run one level: by this very program, or in a container.
+    """Return the command that runs one level: by this very program, or in a container.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq slurm``.
     level : str
-        Participant or group.
+        ``participant`` or ``group``.
 
     Returns
     -------
     str
-        The shell words that run one level: by this very program, or in a container.
+        Quoted for a shell.
     """
     bids_dir, out_dir = args.bids_dir.absolute(), args.out_dir.absolute()
     words = [str(bids_dir), str(out_dir), level, *args.run_options]
@@ -89,12 +89,12 @@ def program(args: argparse.Namespace, command: str, binds: Sequence[str]) -> lis
     command : str
         Such as ``run``.
     binds : sequence of str
-        Folders that a container needs beside those of ``--bind``.
+        Folders that a container needs beside those of ``--bind``, as ``from:to[:ro]``.
 
     Returns
     -------
     list of str
-        The words that start a command of harmoniq.
+        Not quoted.
     """
     if args.container is None:
         return [sys.executable, "-P", "-m", "harmoniq", command]

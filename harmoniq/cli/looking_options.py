@@ -11,7 +11,7 @@ def add_qc(parser: argparse.ArgumentParser) -> None:
     Parameters
     ----------
     parser : ArgumentParser
-        Parser to add to.
+        Of the command.
     """
     parser.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="folder of results")
     parser.add_argument("--config", metavar="STUDY.toml", type=Path, help="names of the participants' columns")
@@ -23,7 +23,7 @@ def add_rating_options(group: Any) -> None:
 
     Parameters
     ----------
-    group : object
+    group : argument group
         Group of options to add to.
     """
     group.add_argument("--exclude-qc", choices=("fail", "warn"), help="leave out what was rated so, or worse")
@@ -36,7 +36,7 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
     Parameters
     ----------
     parser : ArgumentParser
-        Parser to add to.
+        Of the command.
     """
     parser.add_argument(
         "given", metavar="STUDY.toml BIDS_DIR", nargs="*", type=Path,

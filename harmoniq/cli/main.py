@@ -23,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done; 1 some participants or nodes failed; 2 wrong arguments, config or input.
+        Exit code: 0 done; 1 some participants or nodes failed, or the run was interrupted; 2 wrong arguments, config or
+        input. 75 and those above 128 are of a run that a scheduler stopped.
     """
     # Nipype and pydra ask a server for their newest version at first use: never, unless the user sets these.
     for name in ("NO_ET", "NIPYPE_NO_ET"):

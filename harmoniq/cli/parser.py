@@ -70,7 +70,10 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one ``error:`` line, as all of harmoniq's."""
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """Parse; in ``harmoniq slurm ... -- run options`` what follows ``--`` is kept as ``run_options``, and so on.
+        """Parse the words of a command line.
+
+        In ``harmoniq slurm ... -- run options`` what follows ``--`` is kept as ``run_options``, in ``reproduce`` as
+        ``slurm_options``.
 
         Parameters
         ----------
@@ -81,8 +84,8 @@ class Parser(argparse.ArgumentParser):
 
         Returns
         -------
-        object
-            See `object`.
+        Namespace
+            With ``execute``, which runs the command.
         """
         words = list(sys.argv[1:] if args is None else args)
         name = _AFTER_DASHES.get(words[0]) if words else None
@@ -99,7 +102,7 @@ class Parser(argparse.ArgumentParser):
         Parameters
         ----------
         message : str
-            What to say.
+            What is wrong with the words.
 
         Raises
         ------
@@ -111,12 +114,12 @@ class Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line.
+    """Build the parser of the whole command line.
 
     Returns
     -------
     ArgumentParser
-        The parser of the whole command line.
+        With a subparser per command.
     """
     parser = Parser(
         prog="harmoniq",
@@ -143,17 +146,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def command_parser(name: str) -> argparse.ArgumentParser:
-    """Return the parser of one command.
+    """Build the parser of one command.
 
     Parameters
     ----------
     name : str
-        Name.
+        Of the command, such as ``run``.
 
     Returns
     -------
     ArgumentParser
-        The parser of one command.
+        The subparser.
     """
     (commands,) = [action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction)]
     found: argparse.ArgumentParser = commands.choices[name]

@@ -43,24 +43,25 @@ _NEEDED_BY_NODES = ("harmoniq.mp2rage.interpolation", "harmoniq.report.pictures"
 
 
 def run_participants(args: argparse.Namespace, settings: Settings) -> int:
-    """Process participants; return the exit code: 0 done, 1 some failed, 2 none had usable input.
+    """Process participants.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq run ... participant``.
     settings : Settings
-        The run's settings.
+        Of the study, with the flags over it.
 
     Returns
     -------
     int
-        The exit code: 0 done, 1 some failed, 2 none had usable input.
+        Exit code: 0 done, 1 some failed, 2 none had usable input; `REQUEUE`, or 128 and the number of the signal, when
+        the run was stopped.
 
     Raises
     ------
     InputError
-        Where the results would go into the raw dataset.
+        For what concerns the whole dataset or run, such as results that would go into the raw dataset.
     """
     from harmoniq.workflows.map_engines import choose_map_engines
 
@@ -213,7 +214,7 @@ def _foreign_plugin(args: argparse.Namespace) -> tuple[str | None, dict[str, Any
 
 
 def fit_gb(inputs: SessionInputs) -> float:
-    """Return an estimate of the memory of a session's largest fit: float32 echoes, stacked once, and the maps.
+    """Estimate the memory of a session's largest fit: float32 echoes, stacked once, and the maps.
 
     Parameters
     ----------
@@ -223,13 +224,13 @@ def fit_gb(inputs: SessionInputs) -> float:
     Returns
     -------
     float
-        An estimate of the memory of a session's largest fit: float32 echoes, stacked once, and the maps.
+        GB (1024³ bytes), at least 0.5.
     """
     return max(0.5, 3 * voxel_bytes(inputs) / 1024**3)
 
 
 def voxel_bytes(inputs: SessionInputs) -> int:
-    """Return the size of a session's images as float32.
+    """Compute the size of a session's MP2RAGE and ME-GRE images, and of its existing maps, as float32.
 
     Parameters
     ----------
@@ -239,7 +240,7 @@ def voxel_bytes(inputs: SessionInputs) -> int:
     Returns
     -------
     int
-        The size of a session's images as float32.
+        Bytes, by the header of the first image of each kind.
     """
     from math import prod
 

@@ -35,18 +35,18 @@ def write_reports(
     out_dir : Path
         Folder of the results.
     found : Discovery
-        What was found.
+        Sessions of the run, and those that were refused.
     settings : Settings
-        The run's settings.
+        Of the study, with the flags over it.
     engines : MapEngines
-        Which engines make the maps.
+        What makes maps, surfaces and bundles.
     summary : RunSummary
-        What the run did.
+        What failed, and what each node took.
 
     Returns
     -------
     dict of str to str
-        Participants whose page could not be made whole, and why.
+        Participants (without ``sub-``) whose page could not be made whole, and why.
     """
     from harmoniq.report.group_place import GroupValues
     from harmoniq.report.qc.collect import people_of

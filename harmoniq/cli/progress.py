@@ -54,7 +54,7 @@ class Progress:
         Parameters
         ----------
         message : str
-            What to say.
+            What was done.
         """
         self.show(message, self.done + 1, self.total)
 
@@ -64,9 +64,9 @@ class Progress:
         Parameters
         ----------
         name : str
-            Name.
+            Of the node.
         status : str
-            State.
+            Which of these.
         """
         if status != "start":
             self.step(name if status == "end" else f"{name} FAILED")
@@ -77,11 +77,11 @@ class Progress:
         Parameters
         ----------
         message : str
-            What to say.
+            What was done last.
         done : int
-            How many are done.
+            Steps that are done.
         total : int
-            How many there are.
+            Steps in all.
         """
         self.done, self.total = done, total
         if self._bar is not None:
@@ -103,12 +103,11 @@ class Progress:
 
 
 def is_live() -> bool:
-    """Return whether standard error is a terminal that can be redrawn in place.
+    """Find out whether standard error is a terminal that can be redrawn in place.
 
     Returns
     -------
     bool
-        Whether standard error is a terminal that can be redrawn in place.
     """
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
@@ -119,6 +118,6 @@ def log_line(text: str) -> None:
     Parameters
     ----------
     text : str
-        Text.
+        Without line breaks.
     """
     print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)

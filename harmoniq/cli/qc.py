@@ -8,22 +8,22 @@ from harmoniq.settings.load import load_settings
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Write ``OUT_DIR/qc.html`` and ``OUT_DIR/qc_metrics.tsv``; return 0.
+    """Write ``OUT_DIR/qc.html`` and ``OUT_DIR/qc_metrics.tsv``.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq qc``.
 
     Returns
     -------
     int
-        0.
+        Exit code 0.
 
     Raises
     ------
     InputError
-        Where the folder is not there.
+        Where the folder is not there, has no sessions, or the ratings cannot be read.
     """
     out_dir = args.out_dir.absolute()
     if not out_dir.is_dir():

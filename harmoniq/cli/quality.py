@@ -12,19 +12,19 @@ from harmoniq.settings.schema import Settings
 
 
 def ratings_file(args: argparse.Namespace, folders: Sequence[Path]) -> Path | None:
-    """Return the table of ratings: that of ``--qc-file``, else the first ``participants_qc.tsv`` of the folders.
+    """Find the table of ratings.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        With ``qc_file`` and ``exclude_qc``.
     folders : sequence of Path
-        Folders that are searched.
+        Searched in this order where ``--qc-file`` names none.
 
     Returns
     -------
     Path or None
-        The table of ratings: that of ``--qc-file``, else the first ``participants_qc.tsv`` of the folders.
+        None where there is none, and none is needed.
 
     Raises
     ------
@@ -45,20 +45,24 @@ def ratings_file(args: argparse.Namespace, folders: Sequence[Path]) -> Path | No
 
 
 def excluded_by_rating(args: argparse.Namespace, folders: Sequence[Path]) -> dict[str, str]:
-    """Return the sessions that ``--exclude-qc`` leaves out, and why; say it, or what a rating would have left out.
+    """Find out whom ``--exclude-qc`` leaves out, and say so; without it, say whom it would.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        With ``qc_file`` and ``exclude_qc``.
     folders : sequence of Path
-        Folders that are searched.
+        As in `ratings_file`.
 
     Returns
     -------
     dict of str to str
-        The sessions that ``--exclude-qc`` leaves out, and why; say it, or what a rating would have left
-        out.
+        Sessions (or participants) that are left out, and why; none without ``--exclude-qc``.
+
+    Raises
+    ------
+    InputError
+        As `ratings_file`, and for ratings that cannot be read.
     """
     path = ratings_file(args, folders)
     if path is None:
@@ -88,8 +92,10 @@ def write_quality(out_dir: Path, settings: Settings, qc_file: Path | None = None
 
     Returns
     -------
-    path, int
-        The page, and how many sessions it shows.
+    page : path
+        ``qc.html``.
+    count : int
+        Sessions that it shows.
 
     Raises
     ------
@@ -124,18 +130,23 @@ def write_table_quality(
     out_dir : Path
         Folder of the results.
     regions : sequence of Path
-        Regional tables, or values per region.
+        Regional tables.
     participants : Path
-        Participants.tsv.
+        ``participants.tsv``.
     settings : Settings
-        The run's settings.
+        For the names of the participants' columns.
     qc_file : Path or None
-        Table of ratings; None: the one beside the results, where there is one.
+        Table of ratings; None: no ratings.
 
     Returns
     -------
     Path
-        The file that was written.
+        ``qc.html``.
+
+    Raises
+    ------
+    InputError
+        For tables that cannot be read.
     """
     import pandas as pd
 

@@ -21,8 +21,8 @@ class Reading:
         Of the folder.
     section, key : str
         Of the settings.
-    others : dict
-        From each choice to the other one.
+    others : dict of str to str
+        From each choice to the other one; for choices that are not in it, the first.
     unclear : str
         What the paper leaves open.
     """
@@ -39,27 +39,27 @@ class Reading:
         Parameters
         ----------
         settings : Settings
-            The run's settings.
+            Of the study.
 
         Returns
         -------
         str
-            The choice of the settings.
+            Value of the key.
         """
         return str(getattr(getattr(settings, self.section), self.key))
 
     def other(self, settings: Settings) -> str:
-        """Return what is run instead.
+        """Return what is run in its place.
 
         Parameters
         ----------
         settings : Settings
-            The run's settings.
+            Of the study.
 
         Returns
         -------
         str
-            What is run instead.
+            Another value of the key.
         """
         return self.others.get(self.chosen(settings), next(iter(self.others.values())))
 
@@ -69,12 +69,12 @@ class Reading:
         Parameters
         ----------
         settings : Settings
-            The run's settings.
+            Of the study.
 
         Returns
         -------
         str
-            The other choice as ``section.key = value``.
+            For notes.
         """
         return f"{self.section}.{self.key} = {self.other(settings)}"
 
@@ -84,12 +84,12 @@ class Reading:
         Parameters
         ----------
         settings : Settings
-            The run's settings.
+            Of the study.
 
         Returns
         -------
         Settings
-            The settings with the other choice.
+            The same but for the key.
         """
         section = dataclasses.replace(getattr(settings, self.section), **{self.key: self.other(settings)})
         return dataclasses.replace(settings, **{self.section: section})
@@ -107,25 +107,30 @@ OTHER_READINGS = (
 def compare_reading(
     reading: Reading, settings: Settings, datasets: Sequence[Dataset], ours: Path, folder: Path
 ) -> Path:
-    """Write ``alternatives.tsv`` of a reading: its regional values beside ours; return the path.
+    """Set the regional values under another reading beside ours.
 
     Parameters
     ----------
     reading : Reading
         The other reading of the paper.
     settings : Settings
-        The run's settings.
+        Of the study, with its own choice.
     datasets : sequence of Dataset
-        Datasets of the study.
+        With their results under the other reading.
     ours : Path
-        Our results.
+        Regional table of all datasets under our reading.
     folder : Path
-        Folder.
+        Gets the gathered tables and ``alternatives.tsv``.
 
     Returns
     -------
     Path
-        The path.
+        ``alternatives.tsv``.
+
+    Raises
+    ------
+    InputError
+        When no dataset has a regional table.
     """
     theirs, _ = gather(datasets, settings, folder)
     table = compare_regions(

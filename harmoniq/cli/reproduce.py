@@ -22,17 +22,17 @@ from harmoniq.settings.schema import Settings
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Reproduce a study; return the worst exit code of its steps.
+    """Reproduce a study.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq reproduce``.
 
     Returns
     -------
     int
-        The worst exit code of its steps.
+        The group level's exit code, or 1 where that is 0 and a session failed; 0 once jobs are submitted.
 
     Raises
     ------
@@ -71,21 +71,21 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def run_here(args: argparse.Namespace, settings: Settings, dataset: Dataset) -> int:
-    """Run the participant level of a dataset on this machine; return its exit code.
+    """Run the participant level of a dataset on this machine.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq reproduce``.
     settings : Settings
-        The run's settings.
+        Of the study.
     dataset : Dataset
-        Dataset of the study.
+        With raw data.
 
     Returns
     -------
     int
-        Its exit code.
+        Exit code of `run_participants`.
     """
     from harmoniq.cli.participant import run_participants
 
@@ -94,23 +94,23 @@ def run_here(args: argparse.Namespace, settings: Settings, dataset: Dataset) -> 
 
 
 def analyze_study(args: argparse.Namespace, settings: Settings, datasets: Sequence[Dataset], out: Path) -> int:
-    """Run the group level on what all datasets have; return its exit code.
+    """Run the group level on what all datasets have.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq reproduce``.
     settings : Settings
-        The run's settings.
+        Of the study.
     datasets : sequence of Dataset
-        Datasets of the study.
+        With or without raw data.
     out : Path
-        Where the result goes.
+        Gets the gathered tables, and the results in ``group``.
 
     Returns
     -------
     int
-        Its exit code.
+        Exit code of `analyze_tables`.
     """
     print("== All datasets: group level", flush=True)
     found = [dataset for dataset in datasets if dataset.results.is_dir()]

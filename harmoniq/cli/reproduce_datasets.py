@@ -8,19 +8,19 @@ from harmoniq.regions.studies import Dataset
 
 
 def dataset_args(args: argparse.Namespace, dataset: Dataset) -> argparse.Namespace:
-    """Return the options of ``harmoniq run`` for the participant level of a raw dataset.
+    """Turn the options of ``harmoniq reproduce`` into those of ``harmoniq run`` for a dataset.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq reproduce``; they are not changed.
     dataset : Dataset
-        Dataset of the study.
+        With raw data.
 
     Returns
     -------
     Namespace
-        The options of ``harmoniq run`` for the participant level of a raw dataset.
+        For the participant level.
     """
     mine = copy.copy(args)
     mine.command, mine.level, mine.bids_dir, mine.out_dir = "run", "participant", dataset.bids, dataset.results
@@ -32,19 +32,18 @@ def dataset_args(args: argparse.Namespace, dataset: Dataset) -> argparse.Namespa
 
 
 def concerns(args: argparse.Namespace, dataset: Dataset) -> bool:
-    """Return whether a dataset has raw data of anyone who was asked for.
+    """Find out whether a dataset has raw data of anyone who was asked for.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq reproduce``.
     dataset : Dataset
-        Dataset of the study.
+        With or without raw data.
 
     Returns
     -------
     bool
-        Whether a dataset has raw data of anyone who was asked for.
     """
     return dataset.bids is not None and not (args.participant_label and not _those_of(dataset, args.participant_label))
 

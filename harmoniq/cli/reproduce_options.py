@@ -18,7 +18,7 @@ def add_reproduce(parser: argparse.ArgumentParser) -> None:
     Parameters
     ----------
     parser : ArgumentParser
-        Parser or group to add to.
+        Of ``harmoniq reproduce``.
     """
     parser.add_argument("config", metavar="STUDY.toml", type=Path, help="the study, with its [datasets]")
     parser.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="where everything goes")

@@ -47,6 +47,11 @@ def submit_study(args: argparse.Namespace, runs: Sequence[tuple[Settings, Datase
     -------
     int
         0; what failed is seen by ``harmoniq status``.
+
+    Raises
+    ------
+    InputError
+        For options of ``harmoniq slurm`` that cannot be used, and when Slurm refuses.
     """
     args = _absolute(args)
     cluster = _cluster(args, Path("BIDS_DIR"), out)

@@ -19,19 +19,20 @@ _HOW = (
 
 
 def rerun_command(args: argparse.Namespace) -> str:
-    """Return the command line: the paths as they were given, ``settings.toml`` for all settings, and the seed.
+    """Return the command line that makes the same results again.
 
-    ``reproduce`` reads the study's own file, so that its options of the settings are repeated.
+    It has the paths as they were given, ``settings.toml`` for all settings, and the seed. ``reproduce`` reads the
+    study's own file, so that its options of the settings are repeated.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of a command that writes a report of the group level.
 
     Returns
     -------
     str
-        The command line: the paths as they were given, ``settings.toml`` for all settings, and the seed.
+        Quoted for a shell; empty for another command.
     """
     from harmoniq.cli.run import SETTING_FLAGS
 

@@ -6,17 +6,17 @@ from harmoniq.data.errors import InputError
 
 
 def process_count(wanted: int | None) -> int:
-    """Return the number of processes: wanted, of the Slurm task, or the cores this process may use.
+    """Choose the number of processes.
 
     Parameters
     ----------
     wanted : int or None
-        What the option says; None: not given.
+        Of ``--nprocs``; None: not given.
 
     Returns
     -------
     int
-        The number of processes: wanted, of the Slurm task, or the cores this process may use.
+        What is wanted, else that of the Slurm task, else the cores that this process may use.
 
     Raises
     ------
@@ -32,17 +32,17 @@ def process_count(wanted: int | None) -> int:
 
 
 def memory_gb(wanted: float | None) -> float:
-    """Return the memory in GB: wanted, of the Slurm job, or 90 % of the machine's.
+    """Choose how much memory may be used.
 
     Parameters
     ----------
     wanted : float or None
-        What the option says; None: not given.
+        Of ``--mem``, GB; None: not given.
 
     Returns
     -------
     float
-        The memory in GB: wanted, of the Slurm job, or 90 % of the machine's.
+        GB (1024³ bytes): what is wanted, else that of the Slurm job, else 90 % of the machine's.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def limit_threads(count: int) -> None:
     Parameters
     ----------
     count : int
-        How many.
+        At least 1.
 
     Raises
     ------

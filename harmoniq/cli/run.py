@@ -19,17 +19,17 @@ SETTING_FLAGS = {
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Run the participant or the group level; return the exit code.
+    """Run the participant or the group level.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq run``.
 
     Returns
     -------
     int
-        The exit code.
+        Exit code of the level.
     """
     settings = settings_from(args)
     if args.level == "participant":
@@ -42,17 +42,22 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def settings_from(args: argparse.Namespace) -> Settings:
-    """Return the study's settings with the flags of the command line over them.
+    """Load the settings of the study, with the flags of the command line over them.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of a command; flags and a config that it does not have are not needed.
 
     Returns
     -------
     Settings
-        The study's settings with the flags of the command line over them.
+        Checked.
+
+    Raises
+    ------
+    InputError
+        As `load_settings`.
     """
     overrides = {
         table: {key: getattr(args, flag, None) for key, flag in keys.items()} for table, keys in SETTING_FLAGS.items()

@@ -19,7 +19,19 @@ _SHOWN: Final = 8
 
 @dataclass
 class Session:
-    """How far a session has come."""
+    """How far a session has come.
+
+    Parameters
+    ----------
+    total, done : int
+        Its steps in all, and those that are done.
+    stage, node : str
+        What was started last, or failed.
+    since : float
+        When, on the monotonic clock in s.
+    failed : bool
+        Whether a node has failed.
+    """
 
     total: int
     done: int = 0
@@ -30,7 +42,7 @@ class Session:
 
     @property
     def state(self) -> str:
-        """Return ``waiting``, ``running``, ``done`` or ``failed``."""
+        """``waiting``, ``running``, ``done`` or ``failed``."""
         if self.failed:
             return "failed"
         return "done" if self.done >= self.total else "running" if self.node else "waiting"
@@ -75,12 +87,12 @@ class RunProgress:
 
     @property
     def total(self) -> int:
-        """Return the number of steps of all sessions."""
+        """Number of steps of all sessions."""
         return sum(session.total for session in self.sessions.values())
 
     @property
     def done(self) -> int:
-        """Return how many of them are done; a failed session has no further steps."""
+        """How many of them are done; a failed session has no further steps."""
         return sum(s.total if s.failed else min(s.done, s.total) for s in self.sessions.values())
 
     def node(self, label: str, stage: str, node: str, status: str) -> None:
@@ -89,13 +101,13 @@ class RunProgress:
         Parameters
         ----------
         label : str
-            What to call it.
+            ``sub-X`` or ``sub-X_ses-Y``; another is passed over.
         stage : str
-            Stage of the processing.
+            Stage of the processing: the session's sub-workflow.
         node : str
-            Name of the node.
+            Name of the node within it.
         status : str
-            State.
+            Which of these.
         """
         session = self.sessions.get(label)
         if session is None:
@@ -126,12 +138,12 @@ class RunProgress:
         return f"{states.count('done')} of {len(states)} sessions done{failed}"
 
     def seconds_left(self) -> float | None:
-        """Return an estimate from the steps computed so far; None before there are enough.
+        """Estimate how long the run will still take.
 
         Returns
         -------
         float or None
-            An estimate from the steps computed so far; None before there are enough.
+            In s, by the steps that are done; None before five steps have been computed.
         """
         elapsed, done, total = time.monotonic() - self._started, self.done, self.total
         # Steps that an earlier run left cost nothing: a rate is told once some have been computed.
@@ -173,17 +185,17 @@ class RunProgress:
 
 
 def duration(seconds: float) -> str:
-    """Return a time for people.
+    """Write a time for people.
 
     Parameters
     ----------
     seconds : float
-        Time, s.
+        Not negative.
 
     Returns
     -------
     str
-        A time for people.
+        In at most two units.
 
     Examples
     --------

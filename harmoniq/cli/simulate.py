@@ -7,17 +7,17 @@ from harmoniq.cli.resources import process_count
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Simulate a cohort; return the exit code.
+    """Simulate a cohort.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq simulate``.
 
     Returns
     -------
     int
-        The exit code.
+        Exit code 0.
     """
     from harmoniq.simulation.plan import DEFAULT_MODALITIES, SimulationPlan
 
@@ -44,21 +44,21 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def simulate(plan, nprocs: int, *, quiet: bool = False) -> int:  # type: ignore[no-untyped-def]
-    """Carry out a simulation plan with a progress display; return the number of participants.
+    """Carry out a simulation plan with a progress display.
 
     Parameters
     ----------
-    plan : array or number
+    plan : SimulationPlan
         What to simulate.
     nprocs : int
-        Number of processes.
+        Processes.
     quiet : bool
         Show no progress.
 
     Returns
     -------
     int
-        The number of participants.
+        Number of participants.
     """
     from harmoniq.simulation.cohort import simulate_cohort
 

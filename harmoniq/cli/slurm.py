@@ -16,17 +16,22 @@ from harmoniq.jobs.submit import cancel, sbatch
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Submit (or print) what is missing; return the exit code.
+    """Submit (or print) what is missing.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq slurm``.
 
     Returns
     -------
     int
-        The exit code.
+        Exit code 0; what fails later is seen by ``harmoniq status``.
+
+    Raises
+    ------
+    InputError
+        For options or a dataset that cannot be used, and when Slurm refuses.
     """
     out_dir = args.out_dir.absolute()
     submits(args)
@@ -55,7 +60,7 @@ def _hand_in(args: argparse.Namespace, out_dir: Path) -> int:
 
 
 def group_script(args: argparse.Namespace, out_dir: Path, jobs: Sequence[str], command: str) -> Script:
-    """Return the script of the group job.
+    """Make the script of the group job.
 
     Parameters
     ----------
@@ -64,14 +69,14 @@ def group_script(args: argparse.Namespace, out_dir: Path, jobs: Sequence[str], c
     out_dir : path
         The script and its log lie below it.
     jobs : sequence of str
-        That it waits for, whether they end well or badly.
+        Numbers of those that it waits for, whether they end well or badly.
     command : str
-        What it runs.
+        What it runs, quoted for a shell.
 
     Returns
     -------
     Script
-        The script of the group job.
+        It is not written.
 
     Raises
     ------
@@ -110,7 +115,12 @@ def submit_group(
     jobs : sequence of str
         The arrays that were submitted just now.
     command : str
-        What it runs.
+        What it runs, quoted for a shell.
+
+    Raises
+    ------
+    InputError
+        When the folder cannot be written, or Slurm refuses.
     """
     # One group job for all: an earlier one would run before these tasks.
     cancel([earlier.group_job for earlier in read_submissions(out_dir) if earlier.group_job])
@@ -131,9 +141,9 @@ def print_scripts(arrays: Sequence[Arrays], group: Script | None) -> None:
     Parameters
     ----------
     arrays : sequence of Arrays
-        Arrays to write.
+        Of `plan_arrays`.
     group : Script or None
-        Group of options to add to.
+        Of the group job; None: there is none.
     """
     for script in [*(script for one in arrays for script in one.scripts), *([group] if group else [])]:
         print(f"\n# {script.path}\n{script.text}")

@@ -15,17 +15,17 @@ from harmoniq.jobs.verdict import REMEDIES, judge_all
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Print the states; return 0 when nothing failed, 1 when something did.
+    """Print the states of all sessions.
 
     Parameters
     ----------
     args : Namespace
-        The command line's arguments, parsed.
+        Of ``harmoniq status``.
 
     Returns
     -------
     int
-        0 when nothing failed, 1 when something did.
+        Exit code: 0 when nothing failed, 1 when something did.
 
     Raises
     ------
@@ -50,17 +50,17 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def as_json(records: Mapping[str, Record]) -> dict[str, object]:
-    """Return the counts and every session's record with its remedy.
+    """Lay the states out for JSON.
 
     Parameters
     ----------
     records : mapping of str to Record
-        States by session.
+        By label.
 
     Returns
     -------
     dict of str to object
-        The counts and every session's record with its remedy.
+        ``counts`` by state, and ``sessions``: a record each, with ``participant_id``, ``session_id`` and ``remedy``.
     """
     sessions = []
     for record in records.values():
@@ -70,19 +70,19 @@ def as_json(records: Mapping[str, Record]) -> dict[str, object]:
 
 
 def as_text(records: Mapping[str, Record], *, every_session: bool = False) -> str:
-    """Return the counts in a line, and a line for each session that is running or failed (or for all).
+    """Lay the states out for people.
 
     Parameters
     ----------
     records : mapping of str to Record
-        States by session.
+        By label, at least one.
     every_session : bool, optional
-        Whether to list also what is done.
+        Whether to list also what is done or pending.
 
     Returns
     -------
     str
-        The counts in a line, and a line for each session that is running or failed (or for all).
+        The counts in a line, and a line for each session that is running or failed.
     """
     counts = _counts(records)
     lines = [", ".join(f"{counts[state]} {state}" for state in STATES) + f" of {len(records)}"]

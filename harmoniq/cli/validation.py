@@ -10,7 +10,7 @@ _LIMIT = 5
 
 
 def validate(bids_dir: Path) -> list[str]:
-    """Return up to five lines that say what the validator finds wrong; none when all is well or it is absent.
+    """Run the BIDS validator.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def validate(bids_dir: Path) -> list[str]:
     Returns
     -------
     list of str
-        Up to five lines that say what the validator finds wrong; none when all is well or it is absent.
+        At most six lines that say what it finds wrong; none when all is well or it is not installed.
     """
     beside = Path(sys.executable).with_name("bids-validator-deno")
     command = str(beside) if beside.is_file() else shutil.which("bids-validator-deno")

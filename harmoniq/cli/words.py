@@ -5,7 +5,7 @@ from collections.abc import Container
 
 
 def option_words(args: argparse.Namespace, command: str, leave_out: Container[str] = ()) -> list[str]:
-    """Return the options of a command that differ from their defaults.
+    """Write options that differ from their defaults as the words of a command line.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def option_words(args: argparse.Namespace, command: str, leave_out: Container[st
     Returns
     -------
     list of str
-        The options of a command that differ from their defaults.
+        Long names, each followed by its values; not quoted.
     """
     from harmoniq.cli.parser import command_parser
 

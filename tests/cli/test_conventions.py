@@ -4,6 +4,8 @@ import argparse
 import shutil
 import subprocess
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from harmoniq.cli.completion import completion_script
@@ -87,3 +89,15 @@ def test_doctor_on_a_dataset(harmoniq, tiny, tmp_path):
     assert sorted(path for path in tmp_path.rglob("*")) == before, "it writes nothing"
     wrong = harmoniq("doctor", tmp_path / "nowhere")
     assert wrong.returncode == 2 and "is neither a folder nor a TOML file" in wrong.stderr
+
+
+def test_doctor_relates_cortex_and_bundles_to_an_existing_map(harmoniq, tiny, tmp_path):
+    """As the run does: without MP2RAGE images too."""
+    tiny.add("02", mp2rage=False)
+    place = tmp_path / "maps" / "sub-02" / "anat" / "sub-02_R1map.nii.gz"
+    place.parent.mkdir(parents=True)
+    nib.save(nib.Nifti1Image(np.ones((4, 4, 4), np.float32), np.eye(4)), place)
+    done = harmoniq("doctor", tiny.root, "--derivatives", tmp_path / "maps")
+    assert done.returncode == 0, done.stderr
+    (row,) = (line for line in done.stdout.splitlines() if line.startswith("  sub-02"))
+    assert "existing map" in row and "MP2RAGE" not in row
