@@ -27,34 +27,34 @@ class VersionedInterface(SimpleInterface):
         super().__init__(**{"code_version": code_version(), **inputs})
 
     def output_path(self, runtime: Any, name: str) -> Path:
-        """Return a path in the node's folder.
+        """Name a file in the node's folder.
 
         Parameters
         ----------
         runtime : object
             Nipype's record of the run.
         name : str
-            Name.
+            Of the file.
 
         Returns
         -------
         Path
-            A path in the node's folder.
+            It is not made.
         """
         return Path(runtime.cwd) / name
 
 
 def given(value: Any) -> Path | None:
-    """Return an optional file trait as a path, None where it was not set.
+    """Turn an optional trait of a file into a path.
 
     Parameters
     ----------
     value : object
-        What was given.
+        Of the trait.
 
     Returns
     -------
     Path or None
-        An optional file trait as a path, None where it was not set.
+        None where it was not set.
     """
     return Path(value) if isinstance(value, str) and value else None

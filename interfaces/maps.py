@@ -33,19 +33,24 @@ class FitR1InputSpec(TimingInputSpec):
 
 
 def timing_of(inputs: Any, source: Any) -> MP2RAGETiming:
-    """Return the timing that a node's inputs hold; `source` is named in errors.
+    """Read the timing that a node's inputs hold.
 
     Parameters
     ----------
     inputs : object
-        Inputs of the node.
+        Of a node, by the names of `TimingInputSpec`.
     source : object
-        File or folder to read.
+        Named in errors.
 
     Returns
     -------
     MP2RAGETiming
-        The timing that a node's inputs hold; `source` is named in errors.
+        Checked.
+
+    Raises
+    ------
+    InputError
+        When it is infeasible.
     """
     return MP2RAGETiming(
         inputs.repetition_time,
@@ -59,17 +64,17 @@ def timing_of(inputs: Any, source: Any) -> MP2RAGETiming:
 
 
 def r1_arguments(inputs: Any) -> dict[str, Any]:
-    """Return what every engine of R1 takes: the acquisition, and the transmit field.
+    """Read what every engine of R1 takes: the acquisition, and the transmit field.
 
     Parameters
     ----------
     inputs : object
-        Inputs of the node.
+        Of a node, by the names of `FitR1InputSpec`.
 
     Returns
     -------
     dict of str to object
-        What every engine of R1 takes: the acquisition, and the transmit field.
+        Keyword arguments of the fits of R1.
     """
     names = ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase")
     images: dict[str, Any] = {name: given(getattr(inputs, name)) for name in names}

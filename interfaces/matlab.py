@@ -20,17 +20,17 @@ class ToolboxInputSpec(VersionedInputSpec):
 
 
 def toolbox_arguments(inputs: Any) -> dict[str, Any]:
-    """Return toolbox, interpreter and timeout for the functions that run a toolbox; None where the default holds.
+    """Read what the functions that run a toolbox take.
 
     Parameters
     ----------
     inputs : object
-        Inputs of the node.
+        Of a node, by the names of `ToolboxInputSpec`.
 
     Returns
     -------
     dict of str to object
-        Toolbox, interpreter and timeout for the functions that run a toolbox; None where the default holds.
+        Toolbox, interpreter and timeout; None where the default holds.
     """
     from harmoniq.data.octave import COMMAND_VARIABLE, find_interpreter
 
@@ -45,18 +45,18 @@ def toolbox_arguments(inputs: Any) -> dict[str, Any]:
 
 
 def job_folder(runtime: Any, name: str) -> Path:
-    """Return the folder of the toolbox's job within the node's own.
+    """Name the folder of the toolbox's job within the node's own.
 
     Parameters
     ----------
     runtime : object
         Nipype's record of the run.
     name : str
-        Name.
+        Of the folder.
 
     Returns
     -------
     Path
-        The folder of the toolbox's job within the node's own.
+        It is not made.
     """
     return Path(runtime.cwd) / name

@@ -19,7 +19,7 @@ def begin_worker(folder: str) -> None:
     Parameters
     ----------
     folder : str
-        Folder.
+        Where the run was started.
     """
     for number in (signal.SIGTERM, signal.SIGUSR1):  # a forked one has the main process's, which keep its books
         signal.signal(number, signal.SIG_DFL)

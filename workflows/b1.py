@@ -15,12 +15,12 @@ def timing_inputs(timing: MP2RAGETiming) -> dict[str, object]:
     Parameters
     ----------
     timing : MP2RAGETiming
-        The sequence's timing (s, degrees).
+        In s and degrees.
 
     Returns
     -------
     dict of str to object
-        A timing as the nodes take it.
+        By the names of `harmoniq.interfaces.maps.TimingInputSpec`.
     """
     return {
         "repetition_time": timing.repetition_time,
@@ -38,12 +38,12 @@ def image_inputs(acquisition: MP2RAGE) -> dict[str, str]:
     Parameters
     ----------
     acquisition : MP2RAGE
-        The acquisition.
+        With its images.
 
     Returns
     -------
     dict of str to str
-        The images of an acquisition as the nodes take them.
+        Paths by the names of the inputs, of those images that there are.
     """
     names = ("uni", "inv1", "inv2", "inv1_phase", "inv2_phase")
     return {name: str(path) for name in names if (path := getattr(acquisition, name)) is not None}
@@ -63,7 +63,7 @@ def init_b1_wf(*, b1: B1Map, mp2rage: MP2RAGE, seed: int = 0, mem_gb: float = 1.
     seed : int
         Of the registration.
     mem_gb : float
-        Memory that a node needs.
+        Memory that a node needs, GB.
     name : str, optional
         Name of the workflow.
 

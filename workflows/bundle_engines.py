@@ -64,14 +64,15 @@ def choose_bundle_engine(settings: Settings, license_file: Path | None = None) -
     Parameters
     ----------
     settings : Settings
-        The run's settings.
+        Of the study, with the flags over it.
     license_file : Path or None, optional
         FreeSurfer's license; None: where FreeSurfer looks.
 
     Returns
     -------
     BundleEngine
-        See `BundleEngine`.
+        Of the name ``none``, with the reason, where nothing can find bundles; with an `error` where what was asked for
+        is not there.
     """
     asked_for = settings.bundles.engine == "qsiprep"
     if asked_for or (settings.bundles.engine == "auto" and (settings.qsiprep.image or shutil.which("qsiprep"))):
@@ -120,19 +121,19 @@ def _pyafq(settings: Settings) -> BundleEngine:
 
 
 def steps_for(dwi: DWI, bundles: BundleSettings) -> tuple[str, ...]:
-    """Return the steps of preprocessing; none for images that are preprocessed.
+    """Choose the steps of preprocessing.
 
     Parameters
     ----------
     dwi : DWI
-        The diffusion acquisition.
+        Its images, raw or preprocessed.
     bundles : BundleSettings
         Settings of the bundles.
 
     Returns
     -------
     tuple of str
-        The steps of preprocessing; none for images that are preprocessed.
+        None for images that are preprocessed, and where the settings have ``none``.
     """
     if dwi.preprocessed or "none" in bundles.preprocessing:
         return ()
@@ -140,21 +141,23 @@ def steps_for(dwi: DWI, bundles: BundleSettings) -> tuple[str, ...]:
 
 
 def bundle_engine_name(dwi: DWI, bundles: BundleSettings, engine: BundleEngine) -> str:
-    """Return what stands in the regional table: a quick look is never pooled unnoticed with what QSIPrep made.
+    """Name what finds bundles, for the regional table.
+
+    A quick look is never pooled unnoticed with what QSIPrep made.
 
     Parameters
     ----------
     dwi : DWI
-        The diffusion acquisition.
+        Its images, raw or preprocessed.
     bundles : BundleSettings
         Settings of the bundles.
     engine : BundleEngine
-        Engine.
+        It finds the bundles.
 
     Returns
     -------
     str
-        What stands in the regional table: a quick look is never pooled unnoticed with what QSIPrep made.
+        Such as ``pyafq-csd-quicklook 3.4``.
     """
     if engine.qsiprep is not None:
         return f"qsiprep-pyafq {engine.version}"

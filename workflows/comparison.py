@@ -17,8 +17,8 @@ def init_comparison_wf(
 
     Parameters
     ----------
-    metric : str
-        R1 or R2star.
+    metric : {"R1", "R2star"}
+        What the maps hold.
     engine : MapEngine
         The reference engine.
     title : str
@@ -26,7 +26,7 @@ def init_comparison_wf(
     masked : bool
         Whether there is a brain mask, and an R1 map with it; otherwise the whole image is compared.
     mem_gb : float
-        Memory that the comparison needs.
+        Memory that the comparison needs, GB.
     name : str, optional
         Name of the workflow.
 
@@ -75,7 +75,7 @@ def add_comparisons(parts: SessionParts) -> None:
     Parameters
     ----------
     parts : SessionParts
-        What of the session's workflow stands already.
+        The session's workflow so far; parts are added to it.
     """
     for metric, (source, field) in parts.maps.items():
         engine = parts.map_engines.r1 if metric == "R1" else parts.map_engines.r2star

@@ -12,21 +12,22 @@ from harmoniq.workflows.map_engines import MapEngines
 
 
 def field_axes(inputs: SessionInputs, settings: Settings, engines: MapEngines) -> tuple[int, ...] | None:
-    """Return the voxel axes along which a voxel is a box, for the correction of R2*; None without a correction.
+    """Choose the voxel axes along which a voxel is a box, for the correction of R2*.
 
     Parameters
     ----------
     inputs : SessionInputs
-        What the session has.
+        Its echoes.
     settings : Settings
-        The run's settings.
+        Of the study, with the flags over it.
     engines : MapEngines
-        Which engines make the maps.
+        What makes the maps.
 
     Returns
     -------
     tuple of int or None
-        The voxel axes along which a voxel is a box, for the correction of R2*; None without a correction.
+        0 to 2 each; None without a correction: without phases, with a reference engine or an existing map, and where it
+        is off.
     """
     wanted = settings.r2star.field_correction == "auto" and engines.r2star.toolbox is None
     if inputs.megre is None or not inputs.megre.phases or not wanted or "R2star" in inputs.maps:
@@ -36,7 +37,7 @@ def field_axes(inputs: SessionInputs, settings: Settings, engines: MapEngines) -
 
 
 def engine_names(inputs: SessionInputs, settings: Settings, engines: MapEngines) -> dict[str, str]:
-    """Return the engine and version of each metric, and of the surfaces and bundles where there are any.
+    """Name what makes each metric, the surfaces, the bundles and their profiles, with its version.
 
     Values with and without a correction must not be pooled unnoticed: it is part of the engine's name.
 
@@ -45,14 +46,14 @@ def engine_names(inputs: SessionInputs, settings: Settings, engines: MapEngines)
     inputs : SessionInputs
         What the session has.
     settings : Settings
-        The run's settings.
+        Of the study, with the flags over it.
     engines : MapEngines
-        Which engines make the maps.
+        What makes what does not exist.
 
     Returns
     -------
     dict of str to str
-        The engine and version of each metric, and of the surfaces and bundles where there are any.
+        By ``R1``, ``R2star``, ``surfaces``, ``bundles`` and ``tractometry``, as far as there are any.
     """
     names = {metric: existing.engine for metric, existing in inputs.maps.items()}
     if inputs.mp2rage is not None and "R1" not in names:
@@ -76,7 +77,7 @@ def engine_names(inputs: SessionInputs, settings: Settings, engines: MapEngines)
 
 
 def existing_program(bundles: Mapping[str, Path]) -> str:
-    """Return what made existing bundles, with its version where its dataset says it: ``qsirecon-pyafq 1.0.1``.
+    """Find out what made existing bundles.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def existing_program(bundles: Mapping[str, Path]) -> str:
     Returns
     -------
     str
-        What made existing bundles, with its version where its dataset says it: ``qsirecon-pyafq 1.0.1``.
+        With its version where its dataset says it: ``qsirecon-pyafq 1.0.1``.
     """
     path = next(iter(bundles.values()))
     named = "/".join(path.parts[-9:]).lower()
@@ -111,7 +112,7 @@ def _variant(surfaces: SurfaceSettings) -> str:
 
 
 def surface_program(subject_dir: Path) -> tuple[str, str]:
-    """Return which engine made a subject, ``freesurfer`` or ``catsurf``, and its version.
+    """Find out which engine made a subject.
 
     Parameters
     ----------
@@ -120,8 +121,10 @@ def surface_program(subject_dir: Path) -> tuple[str, str]:
 
     Returns
     -------
-    tuple (str, str)
-        Which engine made a subject, ``freesurfer`` or ``catsurf``, and its version.
+    program : str
+        ``freesurfer`` or ``catsurf``.
+    version : str
+        ``unknown`` where it does not say.
     """
     version = freesurfer_version(subject_dir)
     if version.startswith(f"{STAMP}-"):
@@ -130,7 +133,7 @@ def surface_program(subject_dir: Path) -> tuple[str, str]:
 
 
 def freesurfer_version(subject_dir: Path) -> str:
-    """Return the version in a FreeSurfer subject's build stamp, for example ``v6.0.0``; ``unknown`` without one.
+    """Read the version of a FreeSurfer subject's build stamp.
 
     Parameters
     ----------
@@ -140,7 +143,7 @@ def freesurfer_version(subject_dir: Path) -> str:
     Returns
     -------
     str
-        The version in a FreeSurfer subject's build stamp, for example ``v6.0.0``; ``unknown`` without one.
+        Such as ``v6.0.0``; ``unknown`` without a stamp.
     """
     stamp = subject_dir / "scripts" / "build-stamp.txt"
     if not stamp.is_file():

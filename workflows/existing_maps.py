@@ -29,7 +29,8 @@ def init_existing_r1_wf(
 
     Returns
     -------
-    nipype.Workflow
+    Workflow
+        Not connected to anything.
 
     Inputs
     ------
@@ -84,7 +85,8 @@ def init_existing_r2star_wf(
 
     Returns
     -------
-    nipype.Workflow
+    Workflow
+        Not connected to anything.
 
     Outputs
     -------

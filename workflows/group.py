@@ -50,17 +50,17 @@ def init_group_wf(
     Parameters
     ----------
     settings : Settings
-        Of the study.
+        Of the study, with the flags over it.
     methods : sequence of str
         Harmonization methods that are run; ``raw`` is always among them.
     notes : sequence of str
         What has to be said in the report besides what the nodes say.
-    left_out : mapping, optional
+    left_out : mapping of str to str, optional
         Participants and sessions that are not analyzed for their rating, and why.
     allow_mixed_engines : bool
         Pool values of different engines.
     seed : int
-        Of the bootstrap.
+        Of all that is random: folds, draws of hierarchical Bayesian regression, the bootstrap and simulated cohorts.
     title : str
         Of the report.
     command : str
@@ -68,7 +68,7 @@ def init_group_wf(
     nprocs : int
         Processors that hierarchical Bayesian regression may use; nothing depends on it but the time.
     mem_gb : float
-        Memory that each node is expected to take.
+        Memory that each node is expected to take, GB.
     name : str, optional
         Name of the workflow.
 
@@ -199,17 +199,17 @@ def init_group_wf(
 
 
 def harmonization_choices(settings: Settings) -> dict[str, object]:
-    """Return what a harmonization removes, keeps and is fitted on, as plain lists and texts.
+    """Lay out what a harmonization removes, keeps and is fitted on, as a node takes it.
 
     Parameters
     ----------
     settings : Settings
-        The run's settings.
+        For the table ``[harmonization]``.
 
     Returns
     -------
     dict of str to object
-        What a harmonization removes, keeps and is fitted on, as plain lists and texts.
+        Keyword arguments of `harmoniq.harmonization.batches.Choices`, tuples as lists.
     """
     chosen = as_dict(settings)["harmonization"]
     return {name: chosen[name] for name in CHOICES}
@@ -221,12 +221,12 @@ def values_file(cohort: str) -> str:
     Parameters
     ----------
     cohort : str
-        Participants and their regional values (n participants x features).
+        Folder of `harmoniq.data.cohort_files.save_cohort`.
 
     Returns
     -------
     str
-        The file of a cohort's values, whose content decides whether a node is run again.
+        Path of ``values.npz``.
     """
     from pathlib import Path
 
@@ -239,23 +239,23 @@ def group_inputs(
     alternatives: Sequence[Path] = (),
     profiles: Mapping[Path, str] = MappingProxyType({}),
 ) -> dict[str, object]:
-    """Return the inputs of the workflow's ``inputnode``.
+    """Lay out the inputs of the workflow's ``inputnode``.
 
     Parameters
     ----------
     regions : sequence of Path
-        Regional tables, or values per region.
+        Regional tables: one of many participants, or one per session.
     participants : Path
-        Participants.tsv.
+        ``participants.tsv``.
     alternatives : sequence of Path, optional
-        Participant levels that were run with another reading.
+        Tables of what other readings at the participant level change.
     profiles : mapping of Path to str, optional
-        Profile tables of the participants.
+        Profiles along the bundles to their participant.
 
     Returns
     -------
     dict of str to object
-        The inputs of the workflow's ``inputnode``.
+        By name; lists without an entry are left out.
     """
     lists = {"regions": regions, "alternatives": alternatives, "profiles": profiles}
     given: dict[str, object] = {name: [str(path) for path in paths] for name, paths in lists.items() if paths}

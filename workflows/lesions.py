@@ -34,7 +34,7 @@ def init_lesions_wf(
     source : LesionMask, optional
         An existing mask; without one SAMSEG makes it.
     metrics : sequence of str
-        R1, R2star: the maps there are.
+        ``R1``, ``R2star``: the maps there are.
     lesions : LesionSettings
         Dilation, threshold.
     license_file : str
@@ -122,8 +122,8 @@ def add_lesions(parts: SessionParts, license_file: Path | None) -> None:
 
     Parameters
     ----------
-    parts
-        The session's workflow with its maps and registration, see ``harmoniq.workflows.session``.
+    parts : SessionParts
+        The session's workflow with its maps and registration.
     license_file : path, optional
         Of FreeSurfer, for SAMSEG.
     """

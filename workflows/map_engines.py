@@ -47,9 +47,18 @@ class MapEngine:
 
 @dataclass(frozen=True)
 class MapEngines:
-    """The engines of R1, R2*, of the surfaces and bundles of sessions that have none, and of the profiles.
+    """The engines of a run.
 
-    ``tractometry`` is SCILPY where it makes the profiles along the bundles; None for the embedded engine.
+    Parameters
+    ----------
+    r1, r2star : MapEngine
+        Of the maps.
+    surfaces : SurfaceEngine
+        Of the surfaces of sessions that have none.
+    bundles : BundleEngine
+        Of the bundles of sessions that have none.
+    tractometry : Scilpy, optional
+        Where it makes the profiles along the bundles; None for the embedded engine.
     """
 
     r1: MapEngine
@@ -65,20 +74,22 @@ def choose_map_engines(settings: Settings, license_file: Path | None = None) -> 
     Parameters
     ----------
     settings : Settings
-        The run's settings.
+        Of the study, with the flags over it.
     license_file : path, optional
         Of FreeSurfer; default: as FreeSurfer finds it.
 
     Returns
     -------
     MapEngines
-        See `MapEngines`.
+        An engine of surfaces or bundles that was asked for and is not there has its `error`: sessions that need it are
+        refused.
 
     Raises
     ------
     InputError
-        When a reference engine is asked for by name and the toolbox, or MATLAB and Octave, are not there, or the
-        toolbox has not the method; when SCILPY is asked for and not there.
+        When a reference engine of the maps is asked for by name and the toolbox, or MATLAB and Octave, are not there,
+        or the toolbox has not the method; when SCILPY is asked for and not there, and for a license that is named and
+        absent.
     """
     return MapEngines(
         _r1(settings), _r2star(settings), choose_surface_engine(settings, license_file),

@@ -30,13 +30,13 @@ def init_r1_wf(
     Parameters
     ----------
     timing : MP2RAGETiming
-        Of the sequence.
+        In s and degrees.
     images : sequence of str
-        Which of the inputs are given.
+        Which of the inputs are given, by name.
     engine : MapEngine, optional
         The embedded lookup by default, or Marques' scripts.
     mem_gb : float
-        Memory that the fit needs.
+        Memory that the fit needs, GB.
     name : str, optional
         Name of the workflow.
 
@@ -136,14 +136,14 @@ def init_r2star_wf(
     echo_times : sequence of float
         In s.
     method : str
-        As `harmoniq.r2star.fit.fit_r2star` takes it, or SEPIA.
+        As `harmoniq.r2star.fit.fit_r2star` takes it; SEPIA has some of them.
     engine : MapEngine, optional
         The embedded fit by default, or SEPIA.
-    field_axes : sequence of int
+    field_axes : sequence of int, optional
         Voxel axes along which a voxel is a box, for the correction for gradients of the main field, which needs phases;
         None for no correction.
     mem_gb : float
-        Memory that the fit needs.
+        Memory that the fit needs, GB.
     name : str, optional
         Name of the workflow.
 
@@ -216,7 +216,7 @@ def init_coregistration_wf(
     seed : int
         Of the metric's samples.
     mem_gb : float
-        Memory that the registration needs.
+        Memory that the registration needs, GB.
     name : str, optional
         Name of the workflow.
 

@@ -12,9 +12,10 @@ from harmoniq.interfaces.sinks import Sink
 def derivative_path(
     out_dir: Path, participant: str, session: str | None, *, folder: str, suffix: str, extension: str, **entities: str
 ) -> Path:
-    """Return the path of a derivative: ``sub-X[/ses-Y]/folder/sub-X[_ses-Y][_key-value ...]_suffix.ext``.
+    """Name a derivative.
 
-    Underscores in the names of entities stand for none: ``from_`` gives ``from-``.
+    ``sub-X[/ses-Y]/folder/sub-X[_ses-Y][_key-value ...]_suffix.ext``. Underscores at the end of the names of entities
+    stand for none: ``from_`` gives ``from-``.
 
     Parameters
     ----------
@@ -25,18 +26,18 @@ def derivative_path(
     session : str or None
         Session's label, without `ses-`; None: no sessions.
     folder : str
-        Folder.
+        Such as ``anat``; empty: none.
     suffix : str
-        BIDS suffix.
+        BIDS suffix, such as ``R1map``.
     extension : str
-        The file's extension.
+        With its dot, such as ``.nii.gz``.
     **entities : str
-        BIDS entities.
+        BIDS entities, in the order in which they are written.
 
     Returns
     -------
     Path
-        The path of a derivative: ``sub-X[/ses-Y]/folder/sub-X[_ses-Y][_key-value ...]_suffix.ext``.
+        Below `out_dir`; nothing is made.
     """
     parts = [f"sub-{participant}", *([f"ses-{session}"] if session else [])]
     middle = [f"{key.rstrip('_')}-{value}" for key, value in entities.items()]
@@ -45,21 +46,21 @@ def derivative_path(
 
 
 def sink(name: str, path: Path, sidecar: Mapping[str, Any] | None = None) -> Node:
-    """Return a node that puts its ``in_file`` at `path`, in the main process.
+    """Make a node that puts its ``in_file`` at a place, in the main process.
 
     Parameters
     ----------
     name : str
-        Name.
+        Of the node.
     path : Path
-        File.
+        Where the file goes.
     sidecar : mapping of str to object or None, optional
-        What the sidecar says; None: none.
+        Content of the JSON beside it; None: none.
 
     Returns
     -------
     Node
-        A node that puts its ``in_file`` at `path`, in the main process.
+        Not connected.
     """
     node = Node(Sink(out_file=str(path)), name=name, run_without_submitting=True)
     if sidecar:

@@ -17,7 +17,19 @@ WORKER_KILLED = "a worker was killed"
 
 @dataclass(frozen=True)
 class NodeFailure:
-    """A node that failed."""
+    """A node that failed.
+
+    Parameters
+    ----------
+    node : str
+        Its name.
+    hierarchy : str
+        Names of the workflows that it is in, joined by dots.
+    traceback : str
+        Of the exception.
+    crash_file : str
+        Path of Nipype's crash file.
+    """
 
     node: str
     hierarchy: str
@@ -27,7 +39,19 @@ class NodeFailure:
 
 @dataclass(frozen=True)
 class NodeMeasure:
-    """What a node that was computed took: seconds, and the largest memory of its process and what that started."""
+    """What a node that was computed took.
+
+    Parameters
+    ----------
+    node : str
+        Its name.
+    hierarchy : str
+        Names of the workflows that it is in, joined by dots.
+    seconds : float
+        Wall time, s.
+    peak_gb : float
+        Largest memory of its process and what that started, GB.
+    """
 
     node: str
     hierarchy: str
@@ -139,7 +163,7 @@ def make_plugin(
     callback: Callable[[Any, str], None],
     workers: ProcessPoolExecutor | None = None,
 ) -> ReportingMultiProc:
-    """Return the plugin that runs nodes in `nprocs` processes within `mem_gb` GB.
+    """Make the plugin that runs nodes.
 
     Without `workers`, and once one of them was killed, they start from a server process without threads: a plain fork
     of a process in which compiled code has already run threads would abort.
@@ -147,18 +171,18 @@ def make_plugin(
     Parameters
     ----------
     nprocs : int
-        Number of processes.
+        Processes.
     mem_gb : float or None
-        Memory, GB; None: that of the machine.
+        What the nodes at work may need together, GB; None: as Nipype has it, nine tenths of the machine's.
     callback : callable
-        Called with node and state.
+        Called with the node and ``start``, ``end`` or ``exception``.
     workers : ProcessPoolExecutor or None, optional
         Workers that run already; None: they are made.
 
     Returns
     -------
     ReportingMultiProc
-        The plugin that runs nodes in `nprocs` processes within `mem_gb` GB.
+        It keeps the failures and measures of one run.
     """
     import os
 

@@ -28,7 +28,7 @@ def init_qsiprep_wf(
     Parameters
     ----------
     participant, session : str
-        Labels without prefix.
+        Labels without prefix; a session of None where the dataset has none.
     bids_dir, out_dir : str
         Raw dataset, and where QSIPrep's results stay.
     dwi : list of str
@@ -90,12 +90,12 @@ def add_qsiprep(parts: SessionParts) -> Workflow:
     Parameters
     ----------
     parts : SessionParts
-        What of the session's workflow stands already.
+        The session's workflow so far; parts are added to it.
 
     Returns
     -------
     Workflow
-        The workflow.
+        Connected to its input; its outputs are not put anywhere.
     """
     inputs = parts.inputs
     image = inputs.dwi[0].image
@@ -118,19 +118,19 @@ def add_qsiprep(parts: SessionParts) -> Workflow:
 
 
 def add_placement(parts: SessionParts, tracking: Node | Workflow | None) -> Node | None:
-    """Add the node that brings bundles to MP2RAGE; None for those that were tracked in its own space.
+    """Add the node that brings bundles to MP2RAGE.
 
     Parameters
     ----------
     parts : SessionParts
-        What of the session's workflow stands already.
+        The session's workflow so far; parts are added to it.
     tracking : Node or Workflow or None
-        Node that finds bundles; None: they exist.
+        What finds the bundles; None: they exist.
 
     Returns
     -------
     Node or None
-        The node.
+        None for bundles that were tracked in MP2RAGE's own space.
     """
     if tracking is not None and not isinstance(tracking, Workflow):
         return None

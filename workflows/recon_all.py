@@ -34,7 +34,7 @@ def init_recon_all_wf(
     threads : int
         Of FreeSurfer's programs.
     mem_gb : float
-        Memory that recon-all needs.
+        Memory that recon-all needs, GB.
     name : str, optional
         Name of the workflow.
 

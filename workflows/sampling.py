@@ -29,9 +29,9 @@ def init_cortex_wf(
     surfaces : SurfaceSettings
         Depths, interpolation, weights.
     plausible : tuple of float
-        Range of values that count, 1/s.
+        Lowest and highest value that counts, 1/s.
     name : str or None, optional
-        Name of the workflow.
+        Name of the workflow; default: after the metric.
 
     Inputs
     ------
@@ -110,13 +110,13 @@ def init_bundles_wf(
     bundles : BundleSettings
         Nodes and central part.
     plausible : tuple of float
-        Range of values that count, 1/s.
+        Lowest and highest value that counts, 1/s.
     scilpy : Scilpy, optional
         Makes the profiles and rows; those of the embedded engine are then set beside them.
     title : str
         Of the picture of that comparison.
     name : str or None, optional
-        Name of the workflow.
+        Name of the workflow; default: after the metric.
 
     Inputs
     ------

@@ -22,7 +22,9 @@ from harmoniq.workflows.surface_comparison import add_surface_comparison
 
 
 def session_name(inputs: SessionInputs) -> str:
-    """Return the name of a session's workflow; labels may hold signs that Nipype's names may not.
+    """Name a session's workflow.
+
+    Labels may hold signs that Nipype's names may not; these become underscores.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ def session_name(inputs: SessionInputs) -> str:
     Returns
     -------
     str
-        The name of a session's workflow; labels may hold signs that Nipype's names may not.
+        It ends in ``_wf``.
     """
     return re.sub(r"\W", "_", inputs.label) + "_wf"
 
@@ -56,19 +58,19 @@ def init_session_wf(
     inputs : SessionInputs
         Images, existing surfaces and bundles.
     settings : Settings
-        Depths, ranges.
+        Of the study, with the flags over it.
     engines : MapEngines
-        Of the maps.
+        What makes maps, surfaces and bundles that do not exist.
     out_dir : path
         Root of the derivatives.
     stages : sequence of str
-        Of maps, surfaces, bundles, regions.
+        Some of ``maps``, ``surfaces``, ``bundles`` and ``regions``.
     seed : int
-        Of the registration.
+        Of all that is random.
     mem_gb : float
-        Memory of the largest node.
+        Memory of the largest node, GB.
     fs_license_file, threads : path, int
-        For tools of FreeSurfer's.
+        FreeSurfer's license (None: where FreeSurfer looks), and threads of its programs and of QSIPrep.
 
     Returns
     -------

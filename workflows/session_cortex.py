@@ -23,17 +23,17 @@ _FIELDS = ("subject_dir", "surface_files", "labels", "label_facts")
 
 
 def add_surfaces(parts: SessionParts) -> Workflow | None:
-    """Add the session's surfaces, and the area of each vertex; return None where there are none.
+    """Add the session's surfaces, and the area of each vertex.
 
     Parameters
     ----------
     parts : SessionParts
-        What of the session's workflow stands already.
+        The session's workflow so far; parts are added to it.
 
     Returns
     -------
     Workflow or None
-        None where there are none.
+        Of `init_surfaces_wf`, connected; None where there are no surfaces and none can be made.
     """
     existing, engine = parts.inputs.freesurfer, parts.map_engines.surfaces
     if existing is None and not engine.builds_for(parts.inputs):
@@ -103,9 +103,9 @@ def add_cortex_figures(parts: SessionParts, surfaces_wf: Workflow) -> None:
     Parameters
     ----------
     parts : SessionParts
-        What of the session's workflow stands already.
+        The session's workflow so far; parts are added to it.
     surfaces_wf : Workflow
-        Workflow of the surfaces.
+        Of `add_surfaces`.
     """
     surfaces = parts.settings.surfaces
     figure_cortex = Node(
@@ -171,7 +171,7 @@ def _catsurf(parts: SessionParts) -> Workflow:
 
 
 def freesurfer_dir(out_dir: Path) -> Path:
-    """Return the subjects directory of the subjects that recon-all makes in this run.
+    """Return the subjects directory of the subjects that recon-all makes.
 
     Parameters
     ----------
@@ -181,29 +181,29 @@ def freesurfer_dir(out_dir: Path) -> Path:
     Returns
     -------
     Path
-        The subjects directory of the subjects that recon-all makes in this run.
+        ``sourcedata/freesurfer``.
     """
     return out_dir / "sourcedata" / "freesurfer"
 
 
 def connect_cortex(parts: SessionParts, surfaces_wf: Workflow, metric: str, name: str | None = None) -> Workflow:
-    """Return the sampling of a map along surfaces, connected to both.
+    """Add the sampling of a map along surfaces.
 
     Parameters
     ----------
     parts : SessionParts
-        What of the session's workflow stands already.
+        The session's workflow so far; parts are added to it.
     surfaces_wf : Workflow
-        Workflow of the surfaces.
+        Of `init_surfaces_wf`.
     metric : str
-        R1 or R2star.
+        ``R1`` or ``R2star``.
     name : str or None, optional
-        Name.
+        Of the new workflow; None: after the metric.
 
     Returns
     -------
     Workflow
-        The sampling of a map along surfaces, connected to both.
+        Of `init_cortex_wf`, connected to the map and the surfaces.
     """
     cortex_wf = init_cortex_wf(
         metric=metric,
@@ -219,16 +219,16 @@ def connect_cortex(parts: SessionParts, surfaces_wf: Workflow, metric: str, name
 
 
 def add_cortex(parts: SessionParts, surfaces_wf: Workflow, metric: str) -> None:
-    """Sample a map along the cortex.
+    """Sample a map along the cortex, and put the samples into the derivatives.
 
     Parameters
     ----------
     parts : SessionParts
-        What of the session's workflow stands already.
+        The session's workflow so far; parts are added to it.
     surfaces_wf : Workflow
-        Workflow of the surfaces.
+        Of `add_surfaces`.
     metric : str
-        R1 or R2star.
+        ``R1`` or ``R2star``.
     """
     cortex_wf = connect_cortex(parts, surfaces_wf, metric)
     parts.rows.append((cortex_wf, "outputnode.rows"))

@@ -16,7 +16,7 @@ def add_r1(parts: SessionParts) -> None:
     Parameters
     ----------
     parts : SessionParts
-        The session's parts so far.
+        The session's workflow so far; parts are added to it.
     """
     mp2rage, existing = parts.inputs.mp2rage, parts.inputs.maps.get("R1")
     images: dict[str, str] = {} if mp2rage is None else image_inputs(mp2rage)
@@ -63,7 +63,7 @@ def add_r2star(parts: SessionParts) -> None:
     Parameters
     ----------
     parts : SessionParts
-        The session's parts so far.
+        The session's workflow so far; parts are added to it.
     """
     if (existing := parts.inputs.maps.get("R2star")) is not None:
         r2star_wf = init_existing_r2star_wf(source=existing, plausible=parts.plausible("R2star"))
@@ -95,9 +95,9 @@ def add_coregistration(parts: SessionParts, *, required: bool) -> None:
     Parameters
     ----------
     parts : SessionParts
-        The session's parts so far.
+        The session's workflow so far; parts are added to it.
     required : bool
-        Whether its absence is an error.
+        Whether images that cannot be registered are a failure; else only a warning.
     """
     coregistration_wf = init_coregistration_wf(required=required, seed=parts.seed, mem_gb=parts.mem_gb)
     parts.give_reference(coregistration_wf, "inputnode.fixed")

@@ -18,11 +18,11 @@ def set_input(target: Workflow | Node, field: str, value: str) -> None:
     Parameters
     ----------
     target : Workflow or Node
-        Where to write.
+        Whose input it is.
     field : str
-        Name of the input.
+        Of a node ``name``, of a workflow ``node.name``.
     value : str
-        Value.
+        Text or path.
     """
     *nodes, name = field.split(".")
     inputs = target.inputs
@@ -41,9 +41,9 @@ class SessionParts:
     inputs : SessionInputs
         What the session has.
     settings : Settings
-        The run's settings.
+        Of the study, with the flags over it.
     engines : MapEngines
-        Which engines make the maps.
+        What makes maps, surfaces and bundles that do not exist.
     out_dir : Path
         Folder of the results.
     seed : int
@@ -51,7 +51,7 @@ class SessionParts:
     mem_gb : float
         Memory that a fit takes, GB.
     threads : int, optional
-        Threads of each process.
+        Of FreeSurfer's programs and of QSIPrep.
     """
 
     def __init__(
@@ -75,23 +75,23 @@ class SessionParts:
         return self.maps["R1"][0]
 
     def path(self, suffix: str, extension: str, folder: str = "anat", **entities: str) -> Path:
-        """Return the path of one of the session's derivatives.
+        """Name one of the session's derivatives.
 
         Parameters
         ----------
         suffix : str
-            BIDS suffix.
+            BIDS suffix, such as ``R1map``.
         extension : str
-            The file's extension.
+            With its dot, such as ``.nii.gz``.
         folder : str, optional
-            Folder.
+            Such as ``anat``; empty: none.
         **entities : str
-            BIDS entities.
+            BIDS entities, in the order in which they are written.
 
         Returns
         -------
         Path
-            The path of one of the session's derivatives.
+            As `derivative_path`.
         """
         return derivative_path(
             self.out_dir, self.inputs.participant, self.inputs.session,
@@ -104,9 +104,9 @@ class SessionParts:
         Parameters
         ----------
         target : Workflow or Node
-            Where to write.
+            What is given it.
         field : str
-            Name of the input.
+            Of a node ``name``, of a workflow ``node.name``.
         """
         mp2rage = self.inputs.mp2rage
         if mp2rage is None:
@@ -120,9 +120,9 @@ class SessionParts:
         Parameters
         ----------
         target : Workflow or Node
-            Where to write.
+            What is given it.
         field : str
-            Name of the input.
+            Of a node ``name``, of a workflow ``node.name``.
         """
         megre = self.inputs.megre
         if megre is None:
@@ -133,34 +133,34 @@ class SessionParts:
     def put(
         self, source: tuple, name: str, path: Path, sidecar: dict | None = None, *, facts: str | None = None
     ) -> None:
-        """Send a node's output to its place; `facts` names another output, which goes into the sidecar.
+        """Send a node's output to its place.
 
         Parameters
         ----------
-        source : tuple
-            File or folder to read.
+        source : tuple (Node or Workflow, str)
+            What puts the file out, and under which name.
         name : str
-            Name.
+            Of the new node, after ``ds_``.
         path : Path
-            File.
+            Where the file goes.
         sidecar : dict or None, optional
-            What the sidecar says; None: none.
+            Content of the JSON beside it; None: none.
         facts : str or None, optional
-            File with what is known of the session; None: none.
+            Another output of the source, a dictionary that goes into the sidecar; None: none.
         """
         node = sink(f"ds_{name}", path, sidecar)
         fields = [(source[1], "in_file"), *([(facts, "facts")] if facts else [])]
         self.workflow.connect([(source[0], node, fields)])
 
     def connect_map(self, metric: str, target: Workflow) -> None:
-        """Give a map, and its transform, to what samples it.
+        """Give a map to what samples it, with its transform and its mask of lesions where there are any.
 
         Parameters
         ----------
         metric : str
-            R1 or R2star.
+            ``R1`` or ``R2star``.
         target : Workflow
-            Where to write.
+            A workflow with `in_map`, ``transform`` and ``lesions`` among its inputs.
         """
         source, field = self.maps[metric]
         self.workflow.connect([(source, target, [(field, "inputnode.in_map")])])
@@ -171,31 +171,31 @@ class SessionParts:
             self.workflow.connect([(self.lesions, target, [(f"outputnode.{metric}_mask", "inputnode.lesions")])])
 
     def figure_path(self, name: str) -> Path:
-        """Return the path of a picture.
+        """Name a picture of the session.
 
         Parameters
         ----------
         name : str
-            Name.
+            What ``desc`` says.
 
         Returns
         -------
         Path
-            The path of a picture.
+            In ``figures`` of the participant.
         """
         return self.out_dir / f"sub-{self.inputs.participant}" / "figures" / f"{self.inputs.label}_desc-{name}.png"
 
     def plausible(self, metric: str) -> tuple[float, float]:
-        """Return the range of a metric's values that count, 1/s.
+        """Return the range of a metric's values that count.
 
         Parameters
         ----------
         metric : str
-            R1 or R2star.
+            ``R1`` or ``R2star``.
 
         Returns
         -------
         tuple (float, float)
-            The range of a metric's values that count, 1/s.
+            Lowest and highest, 1/s.
         """
         return self.settings.r1.plausible if metric == "R1" else self.settings.r2star.plausible

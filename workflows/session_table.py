@@ -13,7 +13,7 @@ def add_table(parts: SessionParts) -> None:
     Parameters
     ----------
     parts : SessionParts
-        The session's parts so far.
+        The session's workflow so far; parts are added to it.
     """
     merge_rows = Node(Merge(len(parts.rows)), name="merge_rows", run_without_submitting=True)
     for index, (source, field) in enumerate(parts.rows, start=1):

@@ -15,17 +15,17 @@ _WORDS = {"R1": "R1", "R2star": "R2*"}
 
 
 def add_tracking(parts: SessionParts) -> Node | Workflow | None:
-    """Add the node that finds bundles in diffusion images; None where bundles exist or nothing can find them.
+    """Add what finds bundles in diffusion images.
 
     Parameters
     ----------
     parts : SessionParts
-        What of the session's workflow stands already.
+        The session's workflow so far; parts are added to it.
 
     Returns
     -------
     Node or Workflow or None
-        The node.
+        pyAFQ's node or QSIPrep's workflow; None where bundles exist or nothing can find them.
     """
     engine, dwi = parts.map_engines.bundles, parts.inputs.dwi
     if engine.qsiprep is not None and dwi and not parts.inputs.bundles:
@@ -69,13 +69,13 @@ def add_bundles(
     Parameters
     ----------
     parts : SessionParts
-        What of the session's workflow stands already.
+        The session's workflow so far; parts are added to it.
     tracking : Node or Workflow or None
-        Node that finds bundles; None: they exist.
+        Of `add_tracking`; None: the bundles exist.
     metric : str
-        R1 or R2star.
+        ``R1`` or ``R2star``.
     placing : Node or None, optional
-        Node that brings the bundles to the maps; None: they are there.
+        Of `harmoniq.workflows.qsiprep.add_placement`; None: the bundles are in the space of MP2RAGE.
     """
     scilpy = parts.map_engines.tractometry
     made_by = [parts.engines[name] for name in (metric, "bundles", "tractometry") if name in parts.engines]
@@ -121,11 +121,11 @@ def add_bundle_figure(parts: SessionParts, tracking: Node | Workflow | None, pla
     Parameters
     ----------
     parts : SessionParts
-        What of the session's workflow stands already.
+        The session's workflow so far; parts are added to it.
     tracking : Node or Workflow or None
-        Node that finds bundles; None: they exist.
+        Of `add_tracking`; None: the bundles exist.
     placing : Node or None, optional
-        Node that brings the bundles to the maps; None: they are there.
+        Of `harmoniq.workflows.qsiprep.add_placement`; None: the bundles are in the space of MP2RAGE.
     """
     figure_bundles = Node(BundleFigure(title=parts.inputs.label), name="figure_bundles", mem_gb=1.0)
     source, field = parts.maps["R1"]

@@ -16,21 +16,21 @@ Sidecars = dict[str, dict[str, Any]]
 
 
 def session_sidecars(inputs: SessionInputs, settings: Settings, engines: dict[str, str]) -> Sidecars:
-    """Return the content of each derivative's sidecar, by the name of the derivative.
+    """Lay out the content of each derivative's sidecar.
 
     Parameters
     ----------
     inputs : SessionInputs
         What the session has.
     settings : Settings
-        The run's settings.
+        Of the study, with the flags over it.
     engines : dict of str to str
-        Which engines make the maps.
+        What made each part, as `harmoniq.workflows.engines.engine_names` names it.
 
     Returns
     -------
-    Sidecars
-        The content of each derivative's sidecar, by the name of the derivative.
+    dict of str to dict of str to object
+        By the name of the derivative, such as ``R1`` or ``R2star_cGM``; also of some that the session does not have.
     """
     groups = [group.files for group in (inputs.mp2rage, inputs.megre) if group is not None]
     sources = [path.name for files in groups for path in files]
@@ -77,12 +77,12 @@ def raw_uri(inputs: SessionInputs, name: str) -> str:
     inputs : SessionInputs
         What the session has.
     name : str
-        Name.
+        The file's name.
 
     Returns
     -------
     str
-        The BIDS URI of one of the session's raw anatomical images.
+        ``bids:raw:sub-X[/ses-Y]/anat/NAME``.
     """
     return "bids:raw:" + "/".join([*inputs.label.split("_"), "anat", name])
 

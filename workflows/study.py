@@ -27,7 +27,23 @@ _INPUT_ERROR = re.compile(r"harmoniq\.data\.errors\.InputError: (.+)")
 
 @dataclass(frozen=True)
 class SessionFailure:
-    """Why a session failed, in a sentence, and where the crash file lies."""
+    """Why a session failed.
+
+    Parameters
+    ----------
+    sentence : str
+        What went wrong.
+    node : str
+        Name of the node.
+    crash_file : str
+        Path of Nipype's crash file; empty: none.
+    bad_input : bool
+        Whether the user can mend it.
+    traceback : str
+        Of the exception.
+    stage : str
+        Stage of the processing: the session's sub-workflow.
+    """
 
     sentence: str
     node: str
@@ -38,13 +54,25 @@ class SessionFailure:
 
     @property
     def cause(self) -> str:
-        """Return ``input``, ``killed`` (a worker was) or ``exception``."""
+        """``input``, ``killed`` (a worker was) or ``exception``."""
         return "input" if self.bad_input else "killed" if WORKER_KILLED in self.traceback else "exception"
 
 
 @dataclass
 class RunSummary:
-    """What a run did: the first failure of each session, all of them, nodes computed and reused, and what they took."""
+    """What a run did.
+
+    Parameters
+    ----------
+    failures : dict of str to SessionFailure
+        The first failure of each session that failed, by label.
+    everything : list of tuple (str, SessionFailure)
+        All failures, each with the label of its session.
+    measures : dict of str to list of Measure
+        What the nodes took that were computed, by label.
+    computed, reused : int
+        Nodes that were computed, and that were taken from the work folder.
+    """
 
     failures: dict[str, SessionFailure] = field(default_factory=dict)
     everything: list[tuple[str, SessionFailure]] = field(default_factory=list)
@@ -54,7 +82,17 @@ class RunSummary:
 
 
 class NodesDone(NamedTuple):
-    """What a workflow's nodes came to."""
+    """What a workflow's nodes came to.
+
+    Parameters
+    ----------
+    failures : list of NodeFailure
+        In the order in which they failed.
+    computed, reused : int
+        Nodes that were computed, and that were taken from the work folder.
+    measures : list of NodeMeasure
+        Of the nodes that were computed.
+    """
 
     failures: list[NodeFailure]
     computed: int
@@ -63,12 +101,12 @@ class NodesDone(NamedTuple):
 
 
 def study_name() -> str:
-    """Return the name of the workflow, and so of its folder in the work folder: that of this version.
+    """Name the workflow, and so its folder in the work folder, after this version.
 
     Returns
     -------
     str
-        The name of the workflow, and so of its folder in the work folder: that of this version.
+        Such as ``harmoniq_0_1_0_wf``.
     """
     return "harmoniq_" + re.sub(r"\W", "_", harmoniq.__version__) + "_wf"
 
@@ -86,7 +124,7 @@ def init_study_wf(
     fs_license_file: Path | None = None,
     threads: int = 1,
 ) -> Workflow:
-    """Return one workflow with a sub-workflow per session.
+    """Make one workflow with a sub-workflow per session.
 
     The program's version is part of the name, and so of the folder below `work_dir`: another version starts afresh.
 
@@ -95,28 +133,28 @@ def init_study_wf(
     sessions : sequence of SessionInputs
         What each session has.
     settings : Settings
-        The run's settings.
+        Of the study, with the flags over it.
     engines : MapEngines
-        Which engines make the maps.
+        What makes maps, surfaces and bundles that do not exist.
     out_dir : Path
         Folder of the results.
     work_dir : Path
         Folder of intermediate results.
     stages : sequence of str
-        Stages asked for; None: all that the data permit.
+        Some of ``maps``, ``surfaces``, ``bundles`` and ``regions``.
     seed : int
         Of all that is random.
     mem_gb : callable
-        Memory, GB; None: that of the machine.
+        From a session to the memory of its largest node, GB.
     fs_license_file : Path or None, optional
         FreeSurfer's license; None: where FreeSurfer looks.
     threads : int, optional
-        Number of threads.
+        Of FreeSurfer's programs and of QSIPrep.
 
     Returns
     -------
     Workflow
-        One workflow with a sub-workflow per session.
+        Its sinks write below `out_dir`.
     """
     workflow = Workflow(name=study_name(), base_dir=str(work_dir))
     for inputs in sessions:
@@ -134,11 +172,11 @@ def configure_nipype(*, log_dir: Path, stop_on_first_crash: bool, verbose: int) 
     Parameters
     ----------
     log_dir : Path
-        Folder of the logs.
+        Gets the crash files; made where it is absent.
     stop_on_first_crash : bool
         Whether to stop when a node fails.
     verbose : int
-        How much to say.
+        0: nothing of Nipype is said; 1: what it does; from 2 on all.
     """
     log_dir.mkdir(parents=True, exist_ok=True)
     nipype_config.update_config({
@@ -181,19 +219,19 @@ def run_study(
     sessions : sequence of SessionInputs
         Its sessions.
     nprocs, mem_gb : int, float
-        What the run may use.
+        Processes and GB that the run may use.
     on_node : callable
         Called with the session's label, the stage, the node's name and ``start``, ``end`` or ``exception``. A node
         that is reused from an earlier run ends without a start.
-    plugin, plugin_args : optional
-        A plugin of Nipype's own instead of ours.
+    plugin, plugin_args : str, dict of str to object, optional
+        A plugin of Nipype's own instead of ours, and its arguments.
     workers : ProcessPoolExecutor, optional
         `nprocs` processes that run already, from `harmoniq.workflows.workers.fork_workers`.
 
     Returns
     -------
     RunSummary
-        See `RunSummary`.
+        Failures and measures by session. Of a plugin of Nipype's own only which nodes failed is known.
     """
     labels = {session_name(inputs): inputs.label for inputs in sessions}
     summary = RunSummary()
@@ -238,29 +276,29 @@ def run_nodes(
     plugin_args: dict[str, Any] | None = None,
     workers: ProcessPoolExecutor | None = None,
 ) -> NodesDone:
-    """Run a workflow; return the nodes that failed, and how many were computed and reused from the work folder.
+    """Run a workflow; nodes that fail are returned, not raised.
 
     Parameters
     ----------
     workflow : Workflow
-        Workflow.
+        Any.
     nprocs : int
-        Number of processes.
+        Processes.
     mem_gb : float
-        Memory, GB; None: that of the machine.
+        What the nodes at work may need together, GB.
     on_node : callable
-        Called with node and state.
+        Called with the node and ``start``, ``end`` or ``exception``.
     plugin : str or None, optional
-        Nipype's plugin; None: our own.
+        A plugin of Nipype's own instead of ours.
     plugin_args : dict of str to object or None, optional
-        Arguments of the plugin; None: none.
+        Its arguments.
     workers : ProcessPoolExecutor or None, optional
         Workers that run already; None: they are made.
 
     Returns
     -------
     NodesDone
-        The nodes that failed, and how many were computed and reused from the work folder.
+        Empty with a plugin of Nipype's own.
     """
     failed = False
 
@@ -288,14 +326,14 @@ def explain(failure: NodeFailure, stage: str = "") -> SessionFailure:
     Parameters
     ----------
     failure : NodeFailure
-        The node's failure.
+        With its traceback.
     stage : str, optional
-        Stage of the processing.
+        Goes into the result.
 
     Returns
     -------
     SessionFailure
-        See `SessionFailure`.
+        The sentence is that of the InputError, or names node and exception.
     """
     found = _INPUT_ERROR.findall(failure.traceback)
     if found:

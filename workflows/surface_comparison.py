@@ -16,7 +16,7 @@ def add_surface_comparison(parts: SessionParts) -> None:
     Parameters
     ----------
     parts : SessionParts
-        What of the session's workflow stands already.
+        The session's workflow so far; parts are added to it.
     """
     existing = parts.inputs.compared_surfaces
     if existing is None or not parts.cortex:

@@ -50,7 +50,7 @@ class SurfaceEngine:
         return self.name != "none"
 
     def builds_for(self, inputs: SessionInputs) -> bool:
-        """Whether it can make those of a session.
+        """Say whether it can make the surfaces of a session.
 
         Parameters
         ----------
@@ -60,12 +60,11 @@ class SurfaceEngine:
         Returns
         -------
         bool
-            Whether it is so.
         """
         return self.builds and self.unsuitable(inputs) is None
 
     def unsuitable(self, inputs: SessionInputs) -> str | None:
-        """Return why it cannot make a session's surfaces, None where it can: cat-surf needs small voxels and a head.
+        """Say why it cannot make a session's surfaces.
 
         Parameters
         ----------
@@ -75,7 +74,7 @@ class SurfaceEngine:
         Returns
         -------
         str or None
-            Why it cannot make a session's surfaces, None where it can: cat-surf needs small voxels and a head.
+            None where it can: MP2RAGE is needed, and for cat-surf small voxels and a head.
         """
         if inputs.mp2rage is None:
             return "there are no MP2RAGE images to make surfaces from"
@@ -90,14 +89,15 @@ def choose_surface_engine(settings: Settings, license_file: Path | None = None) 
     Parameters
     ----------
     settings : Settings
-        The run's settings.
+        Of the study, with the flags over it.
     license_file : path, optional
         Of FreeSurfer.
 
     Returns
     -------
     SurfaceEngine
-        See `SurfaceEngine`.
+        Of the name ``none``, with the reason, where nothing can make surfaces; with an `error` where what was asked for
+        is not there.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from harmoniq.interfaces.worker import begin_worker
 
 
 def fork_workers(count: int, modules: Iterable[str] = ()) -> ProcessPoolExecutor | None:
-    """Return a pool of workers that share what this process has imported; None where it must not be forked.
+    """Start workers that share what this process has imported.
 
     A worker that starts as an interpreter of its own spends some 2 s on importing, which is most of the time that a
     small participant takes. To be called before any thread is started.
@@ -21,14 +21,14 @@ def fork_workers(count: int, modules: Iterable[str] = ()) -> ProcessPoolExecutor
     Parameters
     ----------
     count : int
-        Of workers.
+        Workers.
     modules : iterable of str
         Imported first: what the nodes will need.
 
     Returns
     -------
     ProcessPoolExecutor or None
-        A pool of workers that share what this process has imported; None where it must not be forked.
+        None where this process must not be forked: workers are then started otherwise.
     """
     for name in ("harmoniq.interfaces.preload", *modules):
         importlib.import_module(name)
