@@ -165,7 +165,7 @@ def table_block(
     Returns
     -------
     Table
-        See `Table`.
+        A column for each column of `frame`, a row for each row.
     """
     columns = [
         Column(_TITLES.get(name, str(name).replace("_", " ")), MEANINGS.get(name, ""), _is_number(frame[name]))
@@ -188,16 +188,16 @@ def pairs_block(content: Mapping[str, object], title: str, *, folded: bool = Fal
     Parameters
     ----------
     content : mapping of str to object
-        What to write.
+        Keys and values.
     title : str
-        Title.
+        The caption.
     folded : bool, optional
-        Whether it is folded at first.
+        Shown on demand.
 
     Returns
     -------
     Table
-        See `Table`.
+        ``key`` and ``value``, a row for each dotted key.
     """
     rows = [[Cell(key), Cell(_plain(value))] for key, value in flatten(content).items()]
     return Table(title, [Column("key"), Column("value")], rows, folded)
@@ -209,14 +209,14 @@ def flatten(content: Mapping[str, object], prefix: str = "") -> dict[str, object
     Parameters
     ----------
     content : mapping of str to object
-        What to write.
+        Values, or further mappings to any depth.
     prefix : str, optional
-        How the name begins.
+        Stands before every key.
 
     Returns
     -------
     dict of str to object
-        A nested mapping as one level with dotted keys.
+        ``a.b`` to the value of key ``b`` within ``a``.
     """
     flat: dict[str, object] = {}
     for key, value in content.items():
@@ -233,30 +233,30 @@ def escape(text: object) -> str:
     Parameters
     ----------
     text : object
-        Text.
+        Anything; its `str` is shown.
 
     Returns
     -------
     str
-        Text safe to stand in HTML.
+        With ``& < > " '`` as entities.
     """
     return html.escape(str(text))
 
 
 def format_number(value: float, digits: int = 3) -> str:
-    """Return a number with `digits` significant digits; whole numbers in full, missing ones as n/a.
+    """Return a number with `digits` significant digits; whole numbers below 1e7 in full, missing ones as n/a.
 
     Parameters
     ----------
     value : float
         Value.
     digits : int, optional
-        Digits after the point.
+        Significant digits of numbers that are not whole.
 
     Returns
     -------
     str
-        A number with `digits` significant digits; whole numbers in full, missing ones as n/a.
+        Other numbers have an exponent where their size is below 1e-4 or from 1e6 on.
 
     Examples
     --------

@@ -27,15 +27,16 @@ def brain_axes(figure: Any, place: Any, view: str) -> Any:
     Parameters
     ----------
     figure : matplotlib.figure.FigureBase
+        Figure that is drawn on.
     place : matplotlib.gridspec.SubplotSpec
         Where in the figure.
-    view : str
-        Lateral or medial.
+    view : {"lateral", "medial", "left", "right", "above"}
+        One of `VIEWS` shows the bundles.
 
     Returns
     -------
-    object
-        Axes for a view: of the cortex (``lateral``, ``medial``) with depth, of the bundles flat.
+    matplotlib.axes.Axes
+        With three dimensions for the cortex.
     """
     return figure.add_subplot(place, projection=None if view in VIEWS else "3d")
 

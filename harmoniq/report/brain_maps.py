@@ -26,13 +26,12 @@ def left_areas(atlas: str = "auto") -> NDArray[np.int16] | None:
     Parameters
     ----------
     atlas : str, optional
-        Atlas' name.
+        ``auto``, or the folder of the Brodmann atlas.
 
     Returns
     -------
-    array or None
-        The Brodmann number of fsaverage5's left vertices, 0 or below outside; None where the atlas is
-        absent.
+    numpy.ndarray of int16, shape (10242,), or None
+        Brodmann numbers.
     """
     from harmoniq.surface.atlas import find_atlas
 
@@ -48,7 +47,7 @@ def diverging() -> Colormap:
     Returns
     -------
     Colormap
-        The color map of signed values: blue to brown over white, told apart with any color vision.
+        Vik of Crameri 2018.
     """
     from cmcrameri import cm
 
@@ -56,19 +55,19 @@ def diverging() -> Colormap:
 
 
 def vertex_values(areas: NDArray[np.int16], values: Mapping[str, float]) -> NDArray[np.float64]:
-    """Return the value of each vertex, (n,): that of its area, NaN where it has none.
+    """Return the value of each vertex: that of its area, NaN where it has none.
 
     Parameters
     ----------
-    areas : array
-        (n,) area of each vertex.
+    areas : numpy.ndarray of int, shape (n,)
+        Brodmann number of each vertex, 0 or below outside the areas.
     values : mapping of str to float
-        Values, one per participant, 1/s.
+        Region to its value; only regions ``BA<number>`` are used.
 
     Returns
     -------
-    array
-        The value of each vertex, (n,): that of its area, NaN where it has none.
+    numpy.ndarray, shape (n,)
+        In the unit of `values`.
     """
     out = np.full(len(areas), np.nan)
     for region, value in values.items():

@@ -8,7 +8,17 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Citation:
-    """A reference: how the text names it, the entry in the list, and its DOI."""
+    """A reference.
+
+    Parameters
+    ----------
+    short : str
+        How the text names it, e.g. ``Marques et al., 2010``.
+    entry : str
+        How the list names it, without the DOI.
+    doi : str
+        Without ``https://doi.org/``.
+    """
 
     short: str
     entry: str
@@ -137,12 +147,12 @@ def cite(*keys: str) -> str:
     Parameters
     ----------
     *keys : str
-        Keys of the works.
+        Of `CITATIONS`.
 
     Returns
     -------
     str
-        The names of works in brackets, each a link to its DOI, as HTML.
+        ``(Name 2010; Name 2012)`` with links.
     """
     linked = "; ".join(f'<a href="https://doi.org/{CITATIONS[k].doi}">{CITATIONS[k].short}</a>' for k in keys)
     return f"({linked})"
@@ -154,12 +164,12 @@ def reference_list(texts: Iterable[str]) -> str:
     Parameters
     ----------
     texts : iterable of str
-        Texts.
+        Paragraphs of HTML, with links by `cite`.
 
     Returns
     -------
     str
-        The list of the works that `texts` cite, in the order of their names, as HTML.
+        A list; empty where nothing is cited.
     """
     whole = " ".join(texts)
     used = sorted((c for c in CITATIONS.values() if f"https://doi.org/{c.doi}" in whole), key=lambda c: c.entry)
@@ -173,12 +183,12 @@ def bibtex(texts: Iterable[str]) -> str:
     Parameters
     ----------
     texts : iterable of str
-        Texts.
+        Paragraphs of HTML, with links by `cite`.
 
     Returns
     -------
     str
-        The works that `texts` cite as BibTeX, in the order of their keys.
+        Entries, one below the other; empty where nothing is cited.
     """
     whole = " ".join(texts)
     used = {key: work for key, work in sorted(CITATIONS.items()) if f"https://doi.org/{work.doi}" in whole}

@@ -15,7 +15,21 @@ NO_ATLAS = " The Brodmann atlas is not installed, so that the cortex is not pain
 
 
 class Drawn(NamedTuple):
-    """A figure, its file's name, its words and its data."""
+    """A figure and what stands beside it.
+
+    Parameters
+    ----------
+    name : str
+        Stem of its files' names.
+    figure : Figure
+        The picture.
+    title, caption : str
+        Above and below it on the page.
+    alt : str
+        For readers who do not see it.
+    data : pandas.DataFrame
+        What it shows.
+    """
 
     name: str
     figure: Figure
@@ -33,7 +47,7 @@ def clinical_figures(tables: GroupTables, *, alpha: float, atlas: str = "auto") 
     tables : GroupTables
         Tables of the group level, by name.
     alpha : float
-        Of the adjusted p-values.
+        Adjusted p-values below it count as significant.
     atlas : str
         ``auto``, or the folder of the Brodmann atlas.
 

@@ -60,7 +60,10 @@ MEANINGS: Final[dict[str, str]] = {
     "p_fdr": "p value, false discovery rate (Benjamini-Hochberg)",
     "q25": "First quartile",
     "q75": "Third quartile",
-    "comparison": "cross_site: reference site's controls; within_site: the patients' own site; harmonized: all sites",
+    "comparison": (
+        "cross_site: reference site's controls; within_site: the patients' own site; harmonized: harmonized values, "
+        "controls of the sites that overlap the patients in age"
+    ),
     "n_controls": "Controls",
     "n_patients": "Patients",
     "d": "Cohen's d, controls minus patients, of the residuals of age and sex",
@@ -123,11 +126,11 @@ def describe(columns: Iterable[str]) -> dict[str, str]:
     Parameters
     ----------
     columns : iterable of str
-        Columns.
+        Their names.
 
     Returns
     -------
     dict of str to str
-        The meaning of each column; one that is not known is described by its name.
+        Column to a sentence for the table's sidecar.
     """
     return {str(name): MEANINGS.get(str(name), str(name).replace("_", " ")) for name in columns}

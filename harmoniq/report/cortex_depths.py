@@ -22,16 +22,16 @@ def relative_depth(hemisphere: Hemisphere, kind: DepthKind, value: float) -> NDA
     Parameters
     ----------
     hemisphere : Hemisphere
-        Hemisphere.
-    kind : DepthKind
-        Kind.
+        White and pial surface, mm.
+    kind : {'projfrac', 'projdist', 'midpoint'}
+        As `harmoniq.surface.geometry.points_at` takes it.
     value : float
-        Value.
+        A share of the thickness for projfrac, mm for projdist.
 
     Returns
     -------
-    array
-        Where samples lie on the line from each white vertex (0) to its pial vertex (1); NaN without a line.
+    numpy.ndarray, shape (n,)
+        Projection on that line, as a share of its length; below 0 lies in white matter.
     """
     line = hemisphere.pial - hemisphere.white
     length = np.einsum("ij,ij->i", line, line)

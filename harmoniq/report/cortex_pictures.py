@@ -27,15 +27,17 @@ def draw_cortex(
     Parameters
     ----------
     samples : sequence of path
-        hemi-L cGM, hemi-L sWM, hemi-R cGM, hemi-R sWM.
+        Values per vertex: hemi-L cGM, hemi-L sWM, hemi-R cGM, hemi-R sWM.
     labels : sequence of path
-        hemi-L, hemi-R.
+        Areas per vertex: hemi-L, hemi-R.
     subject_dir : path
-        FreeSurfer subject.
+        FreeSurfer subject, whose spheres lead to fsaverage5.
     out : path
         PNG.
-    metric, title : str
-        R1 or R2star; title.
+    metric : {'R1', 'R2star'}
+        Which scale and colors.
+    title : str
+        Above the picture.
     """
     subject = FreeSurferSubject.load(subject_dir)
     values: dict[str, dict[str, np.ndarray]] = {tissue: {} for tissue in _TISSUES}

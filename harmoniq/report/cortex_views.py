@@ -58,15 +58,15 @@ def view(side: str, name: str) -> View:
 
     Parameters
     ----------
-    side : str
-        L or R.
-    name : str
-        Name.
+    side : {'L', 'R'}
+        The hemisphere.
+    name : {'lateral', 'medial', 'flat'}
+        From where it is seen; flat is the flattened cortex.
 
     Returns
     -------
     View
-        A view of a hemisphere: ``lateral``, ``medial`` or ``flat``.
+        The vertices of each pixel.
     """
     from scipy.spatial import cKDTree
 
@@ -110,13 +110,13 @@ def paint(seen: View, values: NDArray) -> NDArray[np.float64]:
     ----------
     seen : View
         View of the surface.
-    values : array
-        Values, one per participant, 1/s.
+    values : numpy.ndarray, shape (10242,)
+        Of fsaverage5's vertices; NaN is no value.
 
     Returns
     -------
-    array
-        The values in a view, NaN outside the surface and where there is no value.
+    numpy.ndarray, shape (rows, columns)
+        The weighted mean of up to three vertices; NaN too where the nearest has no value.
     """
     given = np.asarray(values, dtype=np.float64)[seen.vertices]
     weights = np.where(np.isfinite(given), seen.weights, 0.0)
@@ -135,13 +135,13 @@ def borders(seen: View, labels: NDArray) -> NDArray[np.bool_]:
     ----------
     seen : View
         View of the surface.
-    labels : array
-        (n,) area of each vertex.
+    labels : numpy.ndarray of int, shape (10242,)
+        Area of each of fsaverage5's vertices.
 
     Returns
     -------
-    array of bool
-        The pixels in a view at which one area ends and another begins.
+    numpy.ndarray of bool, shape (rows, columns)
+        The surface's own edge is among them.
     """
     outside = int(np.min(labels)) - 1
     area = np.where(seen.vertices[..., 0] >= 0, np.asarray(labels)[seen.vertices[..., 0]], outside)
@@ -160,12 +160,13 @@ def figure_cortex(
     Parameters
     ----------
     metric : {'R1', 'R2star'}
-        R1 or R2star.
+        Which scale and colors.
     values : mapping
         Tissue to hemisphere to the values at fsaverage5's vertices, 1/s; NaN is no value.
     labels : mapping
         Hemisphere to the area of each of these vertices; -1 is the medial wall.
     title : str
+        Above the panels.
 
     Returns
     -------

@@ -16,17 +16,17 @@ _BIAS = (
 
 
 def diagnostics_section(tables: GroupTables) -> Section:
-    """Return the section; without blocks where neither table was written or has rows.
+    """Make the section of ``harmonization_diagnostics.tsv`` and ``held_out_bias.tsv``.
 
     Parameters
     ----------
     tables : GroupTables
-        Tables of the group level, by name.
+        Of the group level, by name.
 
     Returns
     -------
     Section
-        The section; without blocks where neither table was written or has rows.
+        Without blocks where neither table was written or has rows.
     """
     blocks: list[object] = []
     checks = tables.get("harmonization_diagnostics")
@@ -46,7 +46,7 @@ def diagnostics_section(tables: GroupTables) -> Section:
 
 
 def bias_summary(bias: pd.DataFrame) -> pd.DataFrame:
-    """Return the root mean square over regions of the biases, and the mean of both eta², per metric, tissue and site.
+    """Summarize what bias is left over regions, per metric, tissue, data and site.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def bias_summary(bias: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The root mean square over regions of the biases, and the mean of both eta², per metric, tissue and
-        site.
+        ``metric tissue data site``; root mean squares over regions ``bias_held_out bias_simulated``, 1/s;
+        ``largest_bias_simulated``, without sign, 1/s; means ``eta2 eta2_held_out``.
     """
     parts = []
     for (metric, tissue, data, site), rows in bias.groupby(["metric", "tissue", "data", "site"], sort=False):

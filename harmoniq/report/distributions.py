@@ -108,19 +108,17 @@ def figure_age_curves(values: pd.DataFrame, curves: pd.DataFrame, *, sites: Sequ
 def kernel_density(values: np.ndarray, grid: np.ndarray) -> np.ndarray | None:
     """Return the Gaussian kernel density estimate at `grid`, with Scott's bandwidth sd n^(-1/5).
 
-    None for fewer than three values or where all are equal.
-
     Parameters
     ----------
-    values : array
-        Values, one per participant, 1/s.
-    grid : array
-        (n,) values at which the density is wanted.
+    values : numpy.ndarray, shape (n,)
+        Those that are not finite are left out.
+    grid : numpy.ndarray, shape (m,)
+        Where the density is wanted.
 
     Returns
     -------
-    array or None
-        The Gaussian kernel density estimate at `grid`, with Scott's bandwidth sd n^(-1/5).
+    numpy.ndarray, shape (m,), or None
+        Per unit of `values`; None for fewer than three values or where all are equal.
     """
     values = values[np.isfinite(values)]
     if values.size < 3 or np.ptp(values) == 0:

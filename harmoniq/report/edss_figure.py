@@ -30,8 +30,7 @@ def edss_panels(edss: pd.DataFrame, partial: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The points of the panels with each region's beta, adjusted p and adjusted R², most significant
-        first.
+        `partial` with ``beta p_fdr adj_r2``; points of regions that `edss` does not have are left out.
     """
     both = partial.merge(edss[[*_KEYS, "beta", "p_fdr", "adj_r2"]], on=_KEYS)
     return both.sort_values("p_fdr", kind="stable").reset_index(drop=True)

@@ -48,7 +48,7 @@ _AGAIN = "Run the same command again: what is done is not done twice."
 
 
 def remedy_of(failure: Failure) -> str:
-    """Return what the user can do.
+    """Return what the user can do about a failure.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def remedy_of(failure: Failure) -> str:
     Returns
     -------
     str
-        What the user can do.
+        Sentences: by the traceback's words where they are known.
     """
     if failure.bad_input or not failure.traceback:
         return f"Mend what the sentence names. {_AGAIN}"
@@ -82,7 +82,7 @@ def failure_section(failures: Sequence[Failure]) -> Section:
     Returns
     -------
     Section
-        The section on what went wrong; it is empty where nothing did.
+        Per failure: the step, the sentence, the remedy and, where there are any, crash file and traceback.
     """
     blocks: list[object] = []
     for failure in failures:

@@ -45,12 +45,12 @@ class FigureMaker:
         self.figures: dict[str, ReportFigure] = {}
 
     def make_all(self) -> dict[str, ReportFigure]:
-        """Draw and write every figure; return them by name.
+        """Draw and write every figure that the tables permit.
 
         Returns
         -------
         dict of str to ReportFigure
-            Them by name.
+            The figures by name, in the order in which they were drawn.
         """
         self._pca()
         self._site_effects()

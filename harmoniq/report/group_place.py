@@ -31,7 +31,7 @@ class GroupValues:
     values : pandas.DataFrame
         ``participant_id metric tissue region raw`` and further methods.
     people : mapping
-        Participant to ``site`` and ``group``.
+        ``sub-X`` to ``site`` and ``group``.
     control_group : str
         Label of the controls.
     """
@@ -47,16 +47,16 @@ class GroupValues:
         Parameters
         ----------
         folder : Path
-            Folder.
+            Of the group level.
         people : mapping of str to mapping of str to str
-            One row per participant.
+            Participant (``sub-X``) to ``site`` and ``group``.
         control_group : str
             Label of the controls.
 
         Returns
         -------
         GroupValues or None
-            The object.
+            Of ``regions_harmonized.tsv``.
         """
         path = folder / "regions_harmonized.tsv"
         if not path.is_file():
@@ -73,27 +73,34 @@ class GroupValues:
         Parameters
         ----------
         participant : str
-            Participant's label, without `sub-`.
+            ``sub-X``.
 
         Returns
         -------
         DataFrame or None
-            The values of one participant, None where the group level has none.
+            Rows of `values`.
         """
         return self._by_person.get(participant)
 
     def reference(self, participant: str) -> tuple[pd.DataFrame, str, str]:
-        """Return the controls that a participant is held against, the method, and who they are in words.
+        """Choose the controls that a participant is held against.
+
+        Those of the participant's own site as measured where there are enough, else those of all sites, harmonized by
+        HBR, ComBat-GAM or ComBat: the first that the table has. The participant is never among them.
 
         Parameters
         ----------
         participant : str
-            Participant's label, without `sub-`.
+            ``sub-X``.
 
         Returns
         -------
-        tuple (DataFrame, str, str)
-            The controls that a participant is held against, the method, and who they are in words.
+        DataFrame
+            Their rows of `values`.
+        str
+            Column of the values: ``raw``, ``combat``, ``gam`` or ``hbr``.
+        str
+            Who they are, in words.
         """
         controls = [who for who, about in self.people.items() if about.get("group") == self.control_group]
         others = [who for who in controls if who != participant and who in self._by_person]
@@ -111,7 +118,7 @@ class GroupValues:
 
 
 def group_section(participant: str, group: GroupValues | None) -> Section:
-    """Return the section of a participant's page.
+    """Make the section that holds a participant against the controls.
 
     Parameters
     ----------
@@ -123,7 +130,7 @@ def group_section(participant: str, group: GroupValues | None) -> Section:
     Returns
     -------
     Section
-        The section of a participant's page.
+        A picture per metric and tissue and the values outside 95 % of the controls, or a note that says why not.
     """
     title = "Among the group"
     if group is None or (own := group.of(participant)) is None:

@@ -13,7 +13,19 @@ _WIDE: Final = 1000.0
 
 
 class Band(NamedTuple):
-    """A region: the participant's value and the controls' quantiles."""
+    """A region: the participant's value and the controls' quantiles, 1/s.
+
+    Parameters
+    ----------
+    name : str
+        Region.
+    value : float
+        The participant's.
+    low, high : float
+        Quantiles between which 95 % of the controls lie.
+    q25, median, q75 : float
+        Quartiles.
+    """
 
     name: str
     value: float
@@ -25,7 +37,7 @@ class Band(NamedTuple):
 
 
 def strip(bands: Sequence[Band], alt: str) -> str:
-    """Return the picture as SVG.
+    """Draw a participant's values over the controls' ranges, region by region, as SVG.
 
     Parameters
     ----------
@@ -37,7 +49,7 @@ def strip(bands: Sequence[Band], alt: str) -> str:
     Returns
     -------
     str
-        The picture as SVG.
+        HTML: a scrolling box with the picture.
     """
     ends = [end for band in bands for end in (band.low, band.high, band.value)]
     low, high = min(ends), max(ends)

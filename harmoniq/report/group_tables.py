@@ -59,12 +59,12 @@ class GroupTables:
         Parameters
         ----------
         folder : str or Path
-            Folder.
+            Of the group level.
 
         Returns
         -------
         GroupTables
-            The object.
+            Frames of those that could be read.
         """
         tables = cls(Path(folder))
         for name, columns in REQUIRED.items():
@@ -83,28 +83,29 @@ class GroupTables:
         Parameters
         ----------
         name : str
-            Name.
+            Of `REQUIRED`.
 
         Returns
         -------
         DataFrame or None
-            A table that has rows, or None.
+            None where it is absent or empty.
         """
         frame = self.frames.get(name)
         return None if frame is None or frame.empty else frame
 
     def people(self, participants: pd.DataFrame | None = None) -> pd.DataFrame | None:
-        """Return ``participant_id site group age sex``: as given, of participants.tsv or of the harmonized table.
+        """Return who took part, one row per participant.
 
         Parameters
         ----------
         participants : DataFrame or None, optional
-            Participants.tsv.
+            As ``participants.tsv``; None or without one of the columns: the written copy, else
+            ``regions_harmonized.tsv``.
 
         Returns
         -------
         DataFrame or None
-            ``participant_id site group age sex``: as given, of participants.tsv or of the harmonized table.
+            ``participant_id site group age sex``; None where no table has them all.
         """
         columns = list(REQUIRED["participants"])
         for frame in (participants, self.get("participants"), self.get("regions_harmonized")):
@@ -118,12 +119,12 @@ class GroupTables:
         Parameters
         ----------
         people : DataFrame or None
-            One row per participant.
+            Of `people`; None: the sites of the principal components.
 
         Returns
         -------
         list of str
-            The labels of all sites, sorted: they fix the colors.
+            Empty where no table names a site.
         """
         if people is not None:
             return sorted(people["site"].dropna().astype(str).unique())
@@ -131,12 +132,12 @@ class GroupTables:
         return sorted(pca["site"].astype(str).unique()) if pca is not None else []
 
     def methods(self) -> list[str]:
-        """Return the data that the tables hold: raw, combat, gam, hbr, as far as they were made.
+        """Return which data the tables hold: raw values and methods of harmonization.
 
         Returns
         -------
         list of str
-            The data that the tables hold: raw, combat, gam, hbr, as far as they were made.
+            Of ``raw combat gam hbr``, in the order of `METHOD_TITLES`.
         """
         from harmoniq.report.style import METHOD_TITLES, in_order
 

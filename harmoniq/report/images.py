@@ -106,17 +106,17 @@ def save_figure(figure: Figure, folder: str | Path, name: str, data: pd.DataFram
 
 @styled
 def figure_bytes(figure: Figure) -> bytes:
-    """Return a figure as the bytes of a PNG.
+    """Render a figure as PNG.
 
     Parameters
     ----------
     figure : Figure
-        Figure.
+        Its layout is settled first and stays.
 
     Returns
     -------
     bytes
-        A figure as the bytes of a PNG.
+        The same for the same figure: no version of matplotlib is written into them.
     """
     _freeze_layout(figure)
     buffer = io.BytesIO()

@@ -90,17 +90,22 @@ def draw_lesions(
     Parameters
     ----------
     in_map : str or Path
-        Map to show.
+        Map to show, 1/s.
     mask : str or Path
-        (x, y, z) voxels that count.
+        Voxels above 0 are left out.
     brain : str or Path
-        Brain mask.
+        Brain mask; above 0 is inside.
     out : Path
-        Where the result goes.
+        PNG.
     metric : str
         R1 or R2star.
     title : str
-        Title.
+        Above the picture.
+
+    Raises
+    ------
+    InputError
+        For images that cannot be read, and where their grids differ.
     """
     image, excluded, inside = (load_image(path, ndim=3) for path in (in_map, mask, brain))
     same_grid(image, excluded)
@@ -110,7 +115,7 @@ def draw_lesions(
 
 
 def lesion_section(rows: Sequence[Mapping[str, Any]], left_out: pd.DataFrame | None, said: Sequence[str]) -> Section:
-    """Return the section of normal-appearing tissue.
+    """Make the section of normal-appearing tissue.
 
     Parameters
     ----------
@@ -124,7 +129,7 @@ def lesion_section(rows: Sequence[Mapping[str, Any]], left_out: pd.DataFrame | N
     Returns
     -------
     Section
-        The section of normal-appearing tissue.
+        Empty where there is nothing to say.
     """
     blocks: list[object] = []
     if rows:

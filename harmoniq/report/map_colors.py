@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 
 
 class MapScale(NamedTuple):
-    """How a metric is shown: fixed, so that pages of different participants can be compared by eye."""
+    """How a metric is shown: fixed, so that pages of different participants can be compared by eye.
+
+    Parameters
+    ----------
+    name : str
+        Of one of Crameri's color maps.
+    top : float
+        Value of the last color, 1/s.
+    label : str
+        For the color bar.
+    """
 
     name: str
     top: float
@@ -35,7 +45,7 @@ def color_map(metric: str) -> Colormap:
     Returns
     -------
     Colormap
-        The metric's color map, turned round, with black for what is no value.
+        Of Crameri 2018.
     """
     from cmcrameri import cm
 
@@ -53,7 +63,7 @@ def color_norm(metric: str) -> FuncNorm:
     Returns
     -------
     FuncNorm
-        The metric's scale from 0 to its top: linear up to top / e, and logarithmic above.
+        From 1/s to 0 to 1, invertible.
     """
     knee = SCALES[metric].top / math.e
 

@@ -17,19 +17,21 @@ _R2STAR_FITS = {
 
 
 class Lookup:
-    """Settings by key, wherever a run's dump holds them: ``reference_site`` finds ``study.reference_site`` too.
+    """Settings by dotted key, wherever a run's dump holds them.
+
+    ``study.reference_site`` is found as such, nested, or as ``reference_site`` or ``study_reference_site`` at the top.
 
     Parameters
     ----------
     settings : mapping of str to object
-        The run's settings, as nested mappings.
+        Of the run, nested or flat.
     """
 
     def __init__(self, settings: Mapping[str, object]) -> None:
         self._flat = flatten(settings)
 
     def __call__(self, key: str, default: object = None) -> object:
-        """Return the value of a dotted key, or of the first key that ends in its last part."""
+        """Return the value of a dotted key, `default` where no spelling of it is there."""
         if key in self._flat:
             return self._flat[key]
         last = key.rsplit(".", 1)[-1]
@@ -40,7 +42,7 @@ class Lookup:
 
 
 def group_methods(settings: Mapping[str, object], methods: Iterable[str], tables: Iterable[str]) -> list[str]:
-    """Return the paragraphs of the group level's methods as HTML.
+    """Describe the group level's methods.
 
     Parameters
     ----------
@@ -54,7 +56,7 @@ def group_methods(settings: Mapping[str, object], methods: Iterable[str], tables
     Returns
     -------
     list of str
-        The paragraphs of the group level's methods as HTML.
+        Paragraphs of HTML, with links by `cite`.
     """
     get, done, have = Lookup(settings), list(methods), set(tables)
     reference = escape(get("study.reference_site", "the reference site"))
@@ -151,21 +153,21 @@ def _zscores(get: Lookup, done: list[str]) -> str:
 
 
 def participant_methods(settings: Mapping[str, object], metrics: Iterable[str], tissues: Iterable[str]) -> list[str]:
-    """Return the paragraphs of the participant level's methods as HTML, for what was made of a participant.
+    """Describe what was done at the participant level.
 
     Parameters
     ----------
     settings : mapping of str to object
         The run's settings, as nested mappings.
     metrics : iterable of str
-        Metrics that occur.
+        Metrics of the regional table: only what was made is described.
     tissues : iterable of str
-        Tissues that occur.
+        Tissues of the regional table.
 
     Returns
     -------
     list of str
-        The paragraphs of the participant level's methods as HTML, for what was made of a participant.
+        Paragraphs of HTML, with links by `cite`.
     """
     get, found, sampled = Lookup(settings), set(metrics), set(tissues)
     out = [f"Input is raw BIDS {cite('bids2016')}; the steps are connected by Nipype {cite('nipype2011')}."]
@@ -221,23 +223,23 @@ def _surface_text(get: Lookup) -> str:
 def methods_section(
     paragraphs: list[str], settings: Mapping[str, object], versions: Mapping[str, object], *, title: str = "Methods"
 ) -> Section:
-    """Return the section of methods, references, versions and settings.
+    """Make the section of methods, references, versions and settings.
 
     Parameters
     ----------
     paragraphs : list of str
-        Paragraphs of the text.
+        HTML, by `group_methods` or `participant_methods`.
     settings : mapping of str to object
         The run's settings, as nested mappings.
     versions : mapping of str to object
-        Versions by program.
+        Program to its version.
     title : str, optional
         Title.
 
     Returns
     -------
     Section
-        The section of methods, references, versions and settings.
+        The references are those that the paragraphs cite.
     """
     blocks: list[object] = [Text(f"<p>{paragraph}</p>") for paragraph in paragraphs]
     references = reference_list(paragraphs)

@@ -195,7 +195,7 @@ def figures_registration_frames(
 
 
 def edges(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return thin edges of a slice: local maxima of the smoothed gradient's magnitude, the strongest sixth in the mask.
+    """Find thin edges of a slice: local maxima of the smoothed gradient's magnitude, the strongest sixth in the mask.
 
     Parameters
     ----------
@@ -207,8 +207,7 @@ def edges(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of bool, shape (a, b)
-        Thin edges of a slice: local maxima of the smoothed gradient's magnitude, the strongest sixth in the
-        mask.
+        Empty where the mask is, and for slices narrower than three pixels.
     """
     from scipy.ndimage import gaussian_filter
 

@@ -39,18 +39,24 @@ def draw_outlines(
     Parameters
     ----------
     path : path
-        Map in the surfaces' scanner space.
+        Map in the surfaces' scanner space, 1/s.
     subject_dir : path
         FreeSurfer subject.
     out : path
         PNG.
     title : str
+        Above the picture.
     metric : {'R1', 'R2star'}
-        R1 or R2star.
+        Which scale and colors.
     mask_path : path, optional
         Of the brain, on the map's grid: what lies outside is dimmed.
     lines : bool
         Without them the picture has the same slices, to be shown in turn.
+
+    Raises
+    ------
+    InputError
+        For a map or a subject that cannot be read.
     """
     image, subject = load_image(path, ndim=3), FreeSurferSubject.load(subject_dir)
     surfaces = {
@@ -88,6 +94,7 @@ def figure_outlines(
     surfaces : mapping
         ``white`` and ``pial`` to meshes of vertices (RAS, mm) and faces.
     title : str
+        Above the panels.
     metric : {'R1', 'R2star'}
         Which scale and colors.
     mask : numpy.ndarray of bool, optional
@@ -137,7 +144,7 @@ def _draw_lines(ax: Any, meshes: Sequence[Mesh], corner: NDArray, plane: int, at
 
 
 def plane_cuts(points: NDArray[np.float64], faces: NDArray[np.int64], axis: int, at: float) -> NDArray[np.float64]:
-    """Return the segments in which a plane ``x[axis] = at`` cuts the faces of a mesh, shape (n, 2, 3).
+    """Cut the faces of a mesh by a plane ``x[axis] = at``.
 
     Parameters
     ----------
@@ -146,14 +153,14 @@ def plane_cuts(points: NDArray[np.float64], faces: NDArray[np.int64], axis: int,
     faces : array
         (f, 3) vertices of each triangle.
     axis : int
-        Axis across the slice.
+        Axis across the plane, 0 to 2.
     at : float
-        Where the slice lies, mm.
+        Where the plane lies, mm.
 
     Returns
     -------
-    array
-        The segments in which a plane ``x[axis] = at`` cuts the faces of a mesh, shape (n, 2, 3).
+    numpy.ndarray, shape (n, 2, 3)
+        Both ends of each segment, mm.
     """
     height = points[:, axis] - at
     # A vertex on the plane counts as above it, so that each face has two crossing edges or none.

@@ -29,6 +29,7 @@ def replace_section(path: str | Path, section: Section) -> bool:
     path : path
         Of a page that `write_page` made.
     section : Section
+        The new one; its id says which is replaced.
 
     Returns
     -------

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from harmoniq.data.acquisitions import MP2RAGETiming
+from harmoniq.data.names import with_prefix
 from harmoniq.report.blocks import Image, Notes, Section, Text, Tiles, Verbatim, table_block
 from harmoniq.report.failures import Failure, failure_section, remedy_of
 from harmoniq.report.group_place import GroupValues, group_section
@@ -110,7 +111,7 @@ def write_participant_report(path: str | Path, context: ParticipantReport) -> Pa
     else:
         metrics, tissues = sorted(set(regions["metric"])), sorted(set(regions["tissue"]))
         status = "partial" if context.error else "done"
-    label = context.participant_id if context.participant_id.startswith("sub-") else f"sub-{context.participant_id}"
+    label = with_prefix(context.participant_id)
     sessions = f", sessions {', '.join(context.sessions)}" if context.sessions else ""
     sections = [
         _summary(context, status),

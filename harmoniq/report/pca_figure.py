@@ -90,8 +90,7 @@ def covariance_ellipse(points: np.ndarray, **style: Any) -> Ellipse:
     Returns
     -------
     Ellipse
-        The ellipse that holds 95 % of a bivariate normal distribution with the mean and covariance of
-        `points`.
+        Half axes sqrt(5.99 λ), λ the eigenvalues: 5.99 is the 95 % quantile of χ² with two degrees of freedom.
     """
     variances, axes = np.linalg.eigh(np.cov(points, rowvar=False))
     minor, major = 2.0 * np.sqrt(np.clip(variances, 0, None) * _CHI2_95)

@@ -94,17 +94,19 @@ def least_squares_band(x: np.ndarray, y: np.ndarray, grid: np.ndarray) -> tuple[
 
     Parameters
     ----------
-    x : array
-        (n,) values on the horizontal axis.
-    y : array
-        (n,) values on the vertical axis.
-    grid : array
-        The image's grid.
+    x : numpy.ndarray, shape (n,)
+        On the horizontal axis; at least three, not all equal.
+    y : numpy.ndarray, shape (n,)
+        On the vertical axis.
+    grid : numpy.ndarray, shape (m,)
+        Where on the horizontal axis the line is wanted.
 
     Returns
     -------
-    tuple (array, array)
-        The least-squares line at `grid` and the half width of its pointwise 95 % confidence band.
+    numpy.ndarray, shape (m,)
+        The line.
+    numpy.ndarray, shape (m,)
+        The half width.
     """
     from scipy.special import stdtrit
 

@@ -132,12 +132,12 @@ def draw_registration(
 
 
 def on_grid(image: Image, path: Path, transform: Path | None) -> NDArray[np.float32]:
-    """Return another image on the grid of an image, for a picture or a table.
+    """Interpolate an image linearly on the grid of another, for a picture or a table.
 
     Parameters
     ----------
     image : Image
-        Of the grid.
+        Its grid is taken.
     path : path
         Mask or map.
     transform : path, optional
@@ -145,8 +145,13 @@ def on_grid(image: Image, path: Path, transform: Path | None) -> NDArray[np.floa
 
     Returns
     -------
-    array
-        Another image on the grid of an image, for a picture or a table.
+    numpy.ndarray of float32, shape of `image`
+        0 outside the other image.
+
+    Raises
+    ------
+    InputError
+        When an image or the transform cannot be read.
     """
     from scipy.ndimage import affine_transform
 

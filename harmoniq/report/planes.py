@@ -12,19 +12,21 @@ PLANES = (("sagittal", 0, 1, 2, "P", "A"), ("coronal", 1, 0, 2, "L", "R"), ("axi
 
 
 def canonical(volume: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the volume with axes to the right, anterior and superior, and the voxel sizes in mm in that order.
+    """Turn a volume so that its axes run to the right, anterior and superior.
 
     Parameters
     ----------
-    volume : array
-        (x, y, z) values.
-    affine : array
-        (4, 4) voxels to mm.
+    volume : numpy.ndarray, shape (x, y, z)
+        In any orientation; it is not resampled.
+    affine : numpy.ndarray, shape (4, 4)
+        From voxels to mm, RAS.
 
     Returns
     -------
-    tuple (array, array)
-        The volume with axes to the right, anterior and superior, and the voxel sizes in mm in that order.
+    numpy.ndarray
+        The volume, its axes flipped and in another order.
+    numpy.ndarray, shape (3,)
+        Edges of its voxels, mm.
 
     Raises
     ------
@@ -41,38 +43,38 @@ def canonical(volume: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def foreground(data: np.ndarray) -> np.ndarray:
-    """Return where there is signal: above a tenth of the brightest percent.
+    """Find where there is signal: above a tenth of the 99 % quantile.
 
     Parameters
     ----------
     data : array
-        Values.
+        Values of any shape; those that are not finite count as zero.
 
     Returns
     -------
-    array
-        Where there is signal: above a tenth of the brightest percent.
+    numpy.ndarray of bool
+        Of the shape of `data`.
     """
     finite = np.where(np.isfinite(data), data, 0.0)
     return finite > 0.1 * np.quantile(finite, 0.99)
 
 
 def bounding_box(shown: np.ndarray, zooms: np.ndarray, margin: float = 6.0) -> tuple[slice, ...]:
-    """Return what holds everything shown and `margin` mm around it: empty space would make the head small.
+    """Find what holds everything shown and `margin` mm around it: empty space would make the head small.
 
     Parameters
     ----------
-    shown : array
-        (x, y) slice that is shown.
-    zooms : array
+    shown : numpy.ndarray of bool, shape (x, y, z)
+        Voxels that are to be seen.
+    zooms : numpy.ndarray, shape (3,)
         Edges of the voxel, mm.
     margin : float, optional
-        Space around, as a share.
+        mm on each side.
 
     Returns
     -------
     tuple of slice
-        What holds everything shown and `margin` mm around it: empty space would make the head small.
+        One per axis; everything where nothing is shown.
     """
     found = []
     for axis, zoom in enumerate(zooms):
@@ -87,25 +89,27 @@ def bounding_box(shown: np.ndarray, zooms: np.ndarray, margin: float = 6.0) -> t
 def plane_grid(
     shape: tuple[int, ...], zooms: np.ndarray, slices: int, title: str, *, right: float
 ) -> tuple[Figure, np.ndarray]:
-    """Return a black figure and its panels, a row per plane, the rows as high as their slices.
+    """Make a black figure of three rows of panels, a row per plane, as high as its slices.
 
     Parameters
     ----------
     shape : tuple of int
-        Size of the grid, voxels.
-    zooms : array
+        Voxels along the three axes.
+    zooms : numpy.ndarray, shape (3,)
         Edges of the voxel, mm.
     slices : int
-        Number of slices.
+        Panels in a row.
     title : str
-        Title.
+        Above the panels.
     right : float
-        Right edge.
+        Where the panels end, as a share of the figure's width.
 
     Returns
     -------
-    tuple (Figure, array)
-        A black figure and its panels, a row per plane, the rows as high as their slices.
+    Figure
+        The figure.
+    numpy.ndarray of Axes, shape (3, slices)
+        The panels.
     """
     size = np.array(shape) * zooms
     heights = [size[vertical] / size[horizontal] for _, _, horizontal, vertical, _, _ in PLANES]
@@ -128,17 +132,17 @@ def slice_positions(grid: Any, shown: np.ndarray, slices: int) -> list[tuple[Any
 
     Parameters
     ----------
-    grid : object
-        The image's grid.
-    shown : array
-        (x, y) slice that is shown.
+    grid : numpy.ndarray of Axes, shape (3, slices)
+        Panels of `plane_grid`.
+    shown : numpy.ndarray of bool, shape (x, y, z)
+        Voxels that are to be seen.
     slices : int
-        Number of slices.
+        Panels in a row.
 
     Returns
     -------
-    list of tuple (object, tuple (int, int))
-        The axes of each panel, and plane and index of its slice.
+    list of tuple
+        The axes of a panel, and (plane, index) of its slice.
     """
     pairs = []
     for row, plane in enumerate(range(3)):
@@ -152,13 +156,13 @@ def slice_positions(grid: Any, shown: np.ndarray, slices: int) -> list[tuple[Any
 
 
 def extent_of(data_shape: tuple[int, int], zooms: np.ndarray, plane: int) -> tuple[float, float, float, float]:
-    """Return the place of a slice in mm: left, right, bottom, top, the first voxel's corner at the origin.
+    """Return the place of a slice for ``imshow``, mm.
 
     Parameters
     ----------
     data_shape : tuple (int, int)
-        Rows and columns of the slice.
-    zooms : array
+        Of the slice, before it is transposed.
+    zooms : numpy.ndarray, shape (3,)
         Edges of the voxel, mm.
     plane : int
         Axis across the slice, 0 to 2.
@@ -166,34 +170,34 @@ def extent_of(data_shape: tuple[int, int], zooms: np.ndarray, plane: int) -> tup
     Returns
     -------
     tuple (float, float, float, float)
-        The place of a slice in mm: left, right, bottom, top, the first voxel's corner at the origin.
+        Left, right, bottom and top; the first voxel's corner is the origin.
     """
     _, _, horizontal, vertical, _, _ = PLANES[plane]
     return 0.0, data_shape[0] * zooms[horizontal], 0.0, data_shape[1] * zooms[vertical]
 
 
 def show_slice(ax: Any, data: np.ndarray, zooms: np.ndarray, plane: int, index: int, **style: Any) -> Any:
-    """Show a slice and the letters of its sides; return the image, for the color bar.
+    """Show a slice and the letters of its sides.
 
     Parameters
     ----------
     ax : object
         Axes to draw on.
-    data : array
-        Values.
-    zooms : array
+    data : numpy.ndarray, shape (x, y, z)
+        By `canonical`; what is not finite is black.
+    zooms : numpy.ndarray, shape (3,)
         Edges of the voxel, mm.
     plane : int
         Axis across the slice, 0 to 2.
     index : int
-        Index of the slice.
+        Of the slice, along that axis.
     **style : object
-        Options of matplotlib.
+        For ``imshow``; `cmap` is needed.
 
     Returns
     -------
-    object
-        The image, for the color bar.
+    matplotlib.image.AxesImage
+        For the color bar.
     """
     from matplotlib import colormaps
 
@@ -218,9 +222,9 @@ def overlay(ax: Any, outline: np.ndarray, zooms: np.ndarray, plane: int) -> None
     ----------
     ax : object
         Axes to draw on.
-    outline : array
-        (n, 2) line.
-    zooms : array
+    outline : numpy.ndarray of bool, shape of the slice
+        Pixels that are painted.
+    zooms : numpy.ndarray, shape (3,)
         Edges of the voxel, mm.
     plane : int
         Axis across the slice, 0 to 2.

@@ -21,17 +21,17 @@ _PANELS: Final = {
 
 
 def scorecard_points(card: pd.DataFrame) -> pd.DataFrame:
-    """Return the figures that have a number on both sides, with the panel that they belong to.
+    """Choose the figures that have a number on both sides.
 
     Parameters
     ----------
     card : DataFrame
-        Scorecard.
+        As ``scorecard.tsv``.
 
     Returns
     -------
     DataFrame
-        The figures that have a number on both sides, with the panel that they belong to.
+        ``panel quantity metric tissue data paper here``.
     """
     panel = {quantity: title for title, quantities in _PANELS.items() for quantity in quantities}
     points = card.assign(panel=card["quantity"].map(panel), paper=pd.to_numeric(card["paper"], errors="coerce"))

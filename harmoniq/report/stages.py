@@ -27,19 +27,19 @@ STAGES: Final = {
 
 
 def stage_words(stage: str, node: str = "") -> str:
-    """Return what a step is called: of a part of the workflow, or of a node that stands by itself.
+    """Say what a step is called: a part of the workflow, or a node that stands by itself.
 
     Parameters
     ----------
     stage : str
-        Stage of the processing.
+        Name of a part of the workflow; ``session`` is the session's own nodes.
     node : str, optional
         Name of the node.
 
     Returns
     -------
     str
-        What a step is called: of a part of the workflow, or of a node that stands by itself.
+        Words for readers; an unknown name with spaces.
     """
     if stage == "session" and node:
         if node in ("regional_table", "merge_rows") or node.startswith("ds_regions"):

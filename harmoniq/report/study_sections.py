@@ -28,7 +28,7 @@ _TITLES: Final = {
 
 
 def scorecard_section(tables: GroupTables, figures: Mapping[str, ReportFigure]) -> Section:
-    """Return every published figure beside the one computed here, with sample sizes and what differs.
+    """Hold every published figure beside the one computed here, with sample sizes and what differs.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def scorecard_section(tables: GroupTables, figures: Mapping[str, ReportFigure]) 
     Returns
     -------
     Section
-        Every published figure beside the one computed here, with sample sizes and what differs.
+        Without blocks where there is no scorecard.
     """
     card = tables.get("scorecard")
     if card is None:
@@ -71,7 +71,7 @@ def scorecard_section(tables: GroupTables, figures: Mapping[str, ReportFigure]) 
 
 
 def readings_section(tables: GroupTables) -> Section:
-    """Return what the other reading changes where the paper can be read in two ways.
+    """Show what the other reading changes where the paper can be read in two ways.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def readings_section(tables: GroupTables) -> Section:
     Returns
     -------
     Section
-        What the other reading changes where the paper can be read in two ways.
+        Without blocks where there are no alternatives.
     """
     table = tables.get("alternatives")
     if table is None:
@@ -105,7 +105,7 @@ def readings_section(tables: GroupTables) -> Section:
 
 
 def exclusion_blocks(tables: GroupTables) -> list[object]:
-    """Return who was left out and why.
+    """List who was left out and why.
 
     Parameters
     ----------
@@ -114,8 +114,8 @@ def exclusion_blocks(tables: GroupTables) -> list[object]:
 
     Returns
     -------
-    list of object
-        Who was left out and why.
+    list of blocks
+        Empty where ``excluded.tsv`` is absent.
     """
     frame = tables.frames.get("excluded")
     if frame is None:
@@ -126,7 +126,7 @@ def exclusion_blocks(tables: GroupTables) -> list[object]:
 
 
 def rerun_section(command: str, versions: Mapping[str, object], paragraphs: list[str]) -> Section:
-    """Return how the results can be made again, and the references for a manuscript.
+    """Say how the results can be made again, and give the references for a manuscript.
 
     Parameters
     ----------
@@ -135,12 +135,12 @@ def rerun_section(command: str, versions: Mapping[str, object], paragraphs: list
     versions : mapping of str to object
         Versions by program.
     paragraphs : list of str
-        Paragraphs of the text.
+        Of the methods, HTML with links by `cite`.
 
     Returns
     -------
     Section
-        How the results can be made again, and the references for a manuscript.
+        Without blocks where there is neither a command nor a reference.
     """
     blocks: list[object] = []
     if command:

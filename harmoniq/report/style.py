@@ -70,7 +70,15 @@ PAGE_WIDTH: Final = 7.2
 
 
 class SiteStyle(NamedTuple):
-    """Color and marker of a site, the same in every figure of a report."""
+    """Color and marker of a site, the same in every figure of a report.
+
+    Parameters
+    ----------
+    color : str
+        As matplotlib takes it.
+    marker : str
+        As matplotlib takes it.
+    """
 
     color: str
     marker: str
@@ -131,25 +139,25 @@ def metric_label(metric: str) -> str:
     Returns
     -------
     str
-        The axis label of a metric, with its unit.
+        Of an axis; an unknown metric by its own name.
     """
     return f"{METRIC_TITLES.get(metric, metric)} (1/s)"
 
 
 def in_order(found: Iterable[str], order: Sequence[str]) -> list[str]:
-    """Return what was found, in the study's order; unknown labels come last, sorted.
+    """Sort labels in a given order; unknown ones come last, by the alphabet.
 
     Parameters
     ----------
     found : iterable of str
-        Sites that occur.
+        Labels that occur.
     order : sequence of str
-        Names in their order.
+        Labels in their order.
 
     Returns
     -------
     list of str
-        What was found, in the study's order; unknown labels come last, sorted.
+        Each once.
     """
     present = set(found)
     return [name for name in order if name in present] + sorted(present - set(order))
@@ -165,8 +173,8 @@ def records(frame: pd.DataFrame) -> list[Any]:
 
     Returns
     -------
-    list of object
-        The rows of a table as named tuples.
+    list of namedtuple
+        Without the index.
     """
     return list(frame.itertuples(index=False))
 
@@ -182,7 +190,7 @@ def metric_word(metric: object) -> str:
     Returns
     -------
     str
-        A metric's name in plain text: R1 or R2*.
+        An unknown metric by its own name.
     """
     return METRIC_WORDS.get(str(metric), str(metric))
 
@@ -193,7 +201,7 @@ def panel_letters(axes: Iterable[Any]) -> None:
     Parameters
     ----------
     axes : iterable of object
-        Axes to tidy.
+        One per panel, in the order of the letters.
     """
     for i, ax in enumerate(axes):
         ax.set_title(chr(ord("a") + i), loc="left", fontweight="bold")

@@ -29,7 +29,7 @@ _LOW = {"mid_cortex_in_gray_percent": 90.0, "below_white_in_white_percent": 85.0
 def surface_section(
     quality: Mapping[str, Mapping[str, Any]], compared: Mapping[str, pd.DataFrame] | None = None
 ) -> Section:
-    """Return the section on the embedded engine's surfaces; it is empty where it made none.
+    """Make the section on the embedded engine's surfaces.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def surface_section(
     Returns
     -------
     Section
-        The section on the embedded engine's surfaces; it is empty where it made none.
+        Empty where it made none.
     """
     if not quality:
         return Section("surfaces", "Surfaces", [])
@@ -82,17 +82,17 @@ def _comparison_blocks(session: str, table: pd.DataFrame) -> list[object]:
 
 
 def problems(figures: Mapping[str, Any]) -> list[str]:
-    """Return what of a hemisphere's figures wants a look.
+    """Say which of a hemisphere's figures want a look.
 
     Parameters
     ----------
     figures : mapping of str to object
-        Figures by name.
+        Name of a figure to its value, as ``*_desc-quality_surfaces.json`` holds them; absent ones are passed over.
 
     Returns
     -------
     list of str
-        What of a hemisphere's figures wants a look.
+        A clause each.
     """
     found = [
         f"{name.replace('_', ' ')} is {figures[name]}, not {wanted}"

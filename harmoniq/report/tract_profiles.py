@@ -95,7 +95,7 @@ def profile_figures(tables: GroupTables) -> list[Drawn]:
     Returns
     -------
     list of Drawn
-        The result.
+        Empty without ``tract_profiles.tsv``.
     """
     table = tables.get("tract_profiles")
     if table is None:
@@ -127,11 +127,11 @@ def legend_below(figure: Figure, panels: dict[str, Any], columns: int) -> None:
     Parameters
     ----------
     figure : Figure
-        Figure.
+        Of `bundle_panels`.
     panels : dict of str to object
-        Axes of the panels.
+        Of `bundle_panels`; the first has what the legend says.
     columns : int
-        Columns.
+        Entries in a row.
     """
     if not panels:
         return
@@ -144,21 +144,23 @@ def legend_below(figure: Figure, panels: dict[str, Any], columns: int) -> None:
 
 
 def bundle_panels(bundles: list[str], metric: str, title: str) -> tuple[Figure, dict[str, Any]]:
-    """Return a figure and a panel per bundle, in the study's order.
+    """Make a figure with a panel per bundle, in the study's order.
 
     Parameters
     ----------
     bundles : list of str
-        Bundles' files by name.
+        Names of those to show; others than the 18 are passed over.
     metric : str
         R1 or R2star.
     title : str
-        Title.
+        Above the panels.
 
     Returns
     -------
-    tuple (Figure, dict of str to object)
-        A figure and a panel per bundle, in the study's order.
+    Figure
+        Panels share both axes.
+    dict of str to Axes
+        Bundle to its panel.
     """
     names = [name for name in BUNDLES if name in bundles]
     rows = max(1, -(-len(names) // _COLUMNS))
@@ -180,7 +182,7 @@ def shade_central(ax: Any, rows: pd.DataFrame) -> None:
     ax : object
         Axes to draw on.
     rows : DataFrame
-        (n,) participants to take; None: all.
+        Rows with ``node`` and ``central``, of one bundle.
     """
     central = rows.loc[flags(rows["central"]), "node"]
     if len(central):
@@ -193,9 +195,9 @@ def share_scale(panels: dict[str, Any], values: pd.Series) -> None:
     Parameters
     ----------
     panels : dict of str to object
-        Axes of the panels.
+        Of `bundle_panels`.
     values : Series
-        Values, one per participant, 1/s.
+        Of all bundles' nodes, 1/s; the outer 0.5 % on either side do not count.
     """
     finite = values[np.isfinite(values)]
     if panels and len(finite):

@@ -7,6 +7,7 @@ from typing import Any, Final
 import pandas as pd
 
 from harmoniq.data.files import read_json
+from harmoniq.data.names import with_prefix
 from harmoniq.data.tables import read_tsv
 from harmoniq.report.qc.measure import qc_path
 from harmoniq.report.qc.metrics import QC_METRICS
@@ -57,22 +58,22 @@ def collect_metrics(out_dir: Path, labels: Sequence[str]) -> pd.DataFrame:
 
 
 def metrics_of_table(regions: pd.DataFrame) -> pd.DataFrame:
-    """Return the metrics that a regional table of many participants gives by itself.
+    """Measure the sessions of a regional table of many participants, as far as it alone tells.
 
     Parameters
     ----------
     regions : DataFrame
-        Regional tables, or values per region.
+        Rows of ``*_regions.tsv``; without ``session_id`` a participant is one session.
 
     Returns
     -------
     DataFrame
-        The metrics that a regional table of many participants gives by itself.
+        As of `collect_metrics`.
     """
     table = regions if "session_id" in regions else regions.assign(session_id=None)
     rows = []
     for (who, session), part in table.groupby(["participant_id", "session_id"], dropna=False, sort=True):
-        person = "sub-" + str(who).removeprefix("sub-")
+        person = with_prefix(who)
         label = person if not isinstance(session, str) else f"{person}_ses-{session.removeprefix('ses-')}"
         rows.append(_row(label, region_metrics(part)[0]))
     return _frame(rows)
@@ -85,7 +86,7 @@ def finish_table(
     states: Mapping[str, str],
     ratings: Sequence[Rating],
 ) -> pd.DataFrame:
-    """Return the table of `QC_COLUMNS`, with ``label`` before them.
+    """Add site, group, state, outliers and ratings to the sessions' metrics.
 
     Parameters
     ----------
@@ -101,7 +102,7 @@ def finish_table(
     Returns
     -------
     DataFrame
-        The table of `QC_COLUMNS`, with ``label`` before them.
+        ``label`` and `QC_COLUMNS`, a row per session.
     """
     table = metrics.copy()
     for name in ("site", "group"):
@@ -118,19 +119,24 @@ def finish_table(
 
 
 def people_of(path: Path | None, columns: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Return the site and group of each participant, as far as ``participants.tsv`` gives them.
+    """Read the site and group of each participant, as far as ``participants.tsv`` gives them.
 
     Parameters
     ----------
     path : Path or None
-        File.
+        The table; None or absent: no participants.
     columns : mapping of str to str
-        Columns.
+        ``participant_id``, ``site`` and ``group`` to their names in the file, where they differ.
 
     Returns
     -------
-    dict of str to dict of str to str
-        The site and group of each participant, as far as ``participants.tsv`` gives them.
+    dict
+        ``sub-X`` to ``site`` and ``group``, where they have a value.
+
+    Raises
+    ------
+    InputError
+        When the table cannot be read.
     """
     if path is None or not path.is_file():
         return {}
@@ -141,10 +147,10 @@ def people_of(path: Path | None, columns: Mapping[str, str]) -> dict[str, dict[s
         return {}
     found: dict[str, dict[str, str]] = {}
     for row in frame.to_dict("records"):
-        label = str(row[chosen["participant_id"]])
         values = {name: row[chosen[name]] for name in ("site", "group") if chosen[name] is not None}
-        person = label if label.startswith("sub-") else f"sub-{label}"
-        found[person] = {name: str(value) for name, value in values.items() if pd.notna(value)}
+        found[with_prefix(row[chosen["participant_id"]])] = {
+            name: str(value) for name, value in values.items() if pd.notna(value)
+        }
     return found
 
 

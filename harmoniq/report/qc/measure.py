@@ -31,14 +31,14 @@ def qc_path(out_dir: Path, label: str) -> Path:
     Parameters
     ----------
     out_dir : Path
-        Folder of the results.
+        Root of the derivatives.
     label : str
-        What to call it.
+        ``sub-X`` or ``sub-X_ses-Y``.
 
     Returns
     -------
     Path
-        The path of a session's metrics.
+        ``sub-X[/ses-Y]/sub-X[_ses-Y]_qc.json``.
     """
     return out_dir.joinpath(*label.split("_")) / f"{label}_qc.json"
 
@@ -69,21 +69,25 @@ def write_session_metrics(out_dir: Path, inputs: "SessionInputs") -> Path:
 
 
 def session_metrics(out_dir: Path, inputs: "SessionInputs") -> tuple[Metrics, dict[str, str], list[str]]:
-    """Return a session's metrics, of which region or bundle the extremes are, and what could not be measured.
+    """Measure a session.
 
     Nothing here fails: a file that cannot be used is a note, since bad sessions are what quality control is for.
 
     Parameters
     ----------
     out_dir : Path
-        Folder of the results.
+        Root of the derivatives.
     inputs : SessionInputs
         What the session has.
 
     Returns
     -------
-    tuple (Metrics, dict of str to str, list of str)
-        A session's metrics, of which region or bundle the extremes are, and what could not be measured.
+    dict
+        Name of a metric to its value.
+    dict of str to str
+        Metric to the region or bundle of its extreme value.
+    list of str
+        What could not be measured, and why.
     """
     session = _Session(out_dir, inputs)
     parts: tuple[Callable[[], Metrics], ...] = (

@@ -10,7 +10,19 @@ Side = Literal["low", "high", "both"]
 
 
 class Metric(NamedTuple):
-    """One column: its title on the page, unit, the side on which an outlier is marked, and what it is."""
+    """One column of the table of quality control.
+
+    Parameters
+    ----------
+    title : str
+        On the page.
+    unit : str
+        Empty for numbers without one.
+    side : {'low', 'high', 'both'}
+        On which side an outlier is marked.
+    meaning : str
+        A sentence.
+    """
 
     title: str
     unit: str

@@ -30,7 +30,19 @@ RATING_COLUMNS: Final[dict[str, object]] = {
 
 @dataclass(frozen=True)
 class Rating:
-    """A rating of one session, or of all of a participant's where `session_id` is empty."""
+    """A rating of a session, or of all of a participant's.
+
+    Parameters
+    ----------
+    participant_id : str
+        ``sub-X``.
+    session_id : str
+        ``ses-Y``; empty: all sessions.
+    rating : {'pass', 'warn', 'fail'}
+        The word.
+    comment, rater : str
+        As they stand in the table.
+    """
 
     participant_id: str
     session_id: str
@@ -62,7 +74,7 @@ def read_ratings(path: str | Path) -> list[Rating]:
     Returns
     -------
     list of Rating
-        Ratings by participant and session.
+        In the order of the table.
 
     Raises
     ------
@@ -92,17 +104,17 @@ def read_ratings(path: str | Path) -> list[Rating]:
 
 
 def find_ratings(folders: Iterable[Path]) -> Path | None:
-    """Return the first ``participants_qc.tsv`` of the folders.
+    """Find the first ``participants_qc.tsv``.
 
     Parameters
     ----------
     folders : iterable of Path
-        Folders that are searched.
+        Searched in this order, not below them.
 
     Returns
     -------
     Path or None
-        The first ``participants_qc.tsv`` of the folders.
+        None where no folder has one.
     """
     return next((path for folder in folders if (path := folder / RATINGS_FILE).is_file()), None)
 
@@ -113,7 +125,7 @@ def left_out(ratings: Sequence[Rating], level: str) -> dict[str, str]:
     Parameters
     ----------
     ratings : sequence of Rating
-        Ratings by participant and session.
+        Of `read_ratings`.
     level : str
         ``fail``, or ``warn``, which leaves out both.
 
@@ -132,14 +144,14 @@ def rated(label: str, ratings: dict[str, Rating]) -> Rating | None:
     Parameters
     ----------
     label : str
-        What to call it.
+        ``sub-X`` or ``sub-X_ses-Y``.
     ratings : dict of str to Rating
-        Ratings by participant and session.
+        By label.
 
     Returns
     -------
     Rating or None
-        The rating of a session: its own, else its participant's.
+        None where neither is rated.
     """
     return ratings.get(label) or ratings.get(label.split("_ses-")[0])
 

@@ -40,17 +40,17 @@ def surface_metrics(subject: Path | None, quality: Mapping[str, Any] | None) -> 
 
 
 def holes_of_stats(path: Path) -> int | None:
-    """Return the number of holes that FreeSurfer mended in both hemispheres, which ``aseg.stats`` keeps.
+    """Read how many holes FreeSurfer mended in both hemispheres together.
 
     Parameters
     ----------
     path : Path
-        File.
+        ``aseg.stats``.
 
     Returns
     -------
     int or None
-        The number of holes that FreeSurfer mended in both hemispheres, which ``aseg.stats`` keeps.
+        None where the file or the line is absent.
     """
     if not path.is_file():
         return None
@@ -59,7 +59,7 @@ def holes_of_stats(path: Path) -> int | None:
 
 
 def euler_number(vertices: int, faces: int) -> int:
-    """Return the Euler number of a closed surface of triangles, which has 3/2 edges per face: V - E + F = V - F / 2.
+    """Return the Euler number V - E + F of a closed surface of triangles, which has 3/2 edges per face.
 
     Parameters
     ----------
@@ -71,8 +71,7 @@ def euler_number(vertices: int, faces: int) -> int:
     Returns
     -------
     int
-        The Euler number of a closed surface of triangles, which has 3/2 edges per face: V - E + F = V - F /
-        2.
+        V - F / 2: 2 for a sphere, 2 less for each handle.
     """
     return vertices - faces // 2
 

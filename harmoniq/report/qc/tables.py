@@ -55,7 +55,7 @@ def region_metrics(
 
 
 def motion_of_sidecar(folder: Path, label: str, images: Sequence[Path]) -> dict[str, float]:
-    """Return the motion of a session's diffusion images.
+    """Read the largest motion of a session's diffusion images.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def motion_of_sidecar(folder: Path, label: str, images: Sequence[Path]) -> dict[
     Returns
     -------
     dict of str to float
-        The motion of a session's diffusion images.
+        ``dwi_motion_mm``, mm; empty where no file tells.
     """
     for path in sorted(folder.glob(f"{label}_*_tractography.json")):
         facts = read_json(path).get("Facts", {})

@@ -57,34 +57,34 @@ def thumbnail_path(figures: Path, label: str, name: str) -> Path:
     Parameters
     ----------
     figures : Path
-        Figures by name.
+        ``sub-X/figures``.
     label : str
-        What to call it.
+        ``sub-X`` or ``sub-X_ses-Y``.
     name : str
-        Name.
+        The ``desc`` of the figure's file.
 
     Returns
     -------
     Path
-        Where a figure's small picture lies.
+        A WebP.
     """
     return figures / f"{label}_desc-{name}_thumb.webp"
 
 
 def thumbnail(source: Path, name: str) -> bytes:
-    """Return the telling part of a picture at `WIDTH` pixels as WebP, of at most some 4.5 kB.
+    """Make the small picture of a figure: its telling part, `WIDTH` pixels at most, as WebP.
 
     Parameters
     ----------
     source : Path
-        File or folder to read.
+        The figure's PNG.
     name : str
-        Name.
+        The ``desc`` of the figure's file; some are kept whole.
 
     Returns
     -------
     bytes
-        The telling part of a picture at `WIDTH` pixels as WebP, of at most some 4.5 kB.
+        The best quality within `_LARGEST` bytes, else the poorest.
     """
     from PIL import Image
 
