@@ -130,7 +130,7 @@ CITATIONS: Final = {
         "de Boer et al., 2024",
         "de Boer AA, Bayer JMM, Kia SM, et al. (2024). Non-Gaussian normative modelling with hierarchical "
         "Bayesian regression. Imaging Neuroscience 2, 1–36.",
-        "10.1101/2022.10.05.510988",
+        "10.1162/imag_a_00132",
     ),
     "benjamini1995": Citation(
         "Benjamini and Hochberg, 1995",
