@@ -23,6 +23,7 @@ def begin_worker(folder: str) -> None:
     """
     for number in (signal.SIGTERM, signal.SIGUSR1):  # a forked one has the main process's, which keep its books
         signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to workers too: the main process ends them
     process_initializer(folder)
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -51,6 +51,7 @@ class SessionFailure:
     bad_input: bool = False
     traceback: str = ""
     stage: str = ""
+    remedy: str = ""
 
     @property
     def cause(self) -> str:

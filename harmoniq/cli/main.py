@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harmoniq.cli.resources import limit_threads
 from harmoniq.data.errors import InputError
+from harmoniq.jobs.ledger import kill_children
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
 
@@ -45,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return WRONG_INPUT
     except KeyboardInterrupt:
+        kill_children()  # workers leave Ctrl-C to this process
         print("interrupted: run the same command again to go on where it stopped", file=sys.stderr)
         return FAILED
     except BrokenPipeError:

@@ -23,20 +23,18 @@ from harmoniq.cli.bookkeeping import (
 )
 from harmoniq.cli.dataset import write_dataset_files
 from harmoniq.cli.discover import Discovery, describe, discover
+from harmoniq.cli.ended import end_run, not_reported
 from harmoniq.cli.folders import check_space, prepare_folder
 from harmoniq.cli.resources import limit_threads, memory_gb, process_count
 from harmoniq.cli.run_progress import RunProgress
 from harmoniq.data.errors import InputError
 from harmoniq.data.inputs import SessionInputs
-from harmoniq.jobs.ledger import Ledger, Stopped, kill_children, refuse, stop_on_signals
+from harmoniq.jobs.ledger import Ledger, Stopped, kill_children, stop_on_signals
 from harmoniq.settings.schema import STAGES, Settings
 
 if TYPE_CHECKING:
     from harmoniq.workflows.map_engines import MapEngines
     from harmoniq.workflows.study import RunSummary
-
-#: Exit code (the EX_TEMPFAIL of sysexits.h) that asks the batch script to put the task back into the queue.
-REQUEUE = 75
 
 #: What nearly every session's nodes need, and the report: loaded once, before the workers are forked.
 _NEEDED_BY_NODES = ("harmoniq.mp2rage.interpolation", "harmoniq.report.pictures", "harmoniq.report.participant")
@@ -129,22 +127,19 @@ def _process(run: _Run) -> int:
     started = time.monotonic()
     try:
         summary = _run_nodes(run)
-    except Stopped as stop:
+    except (Stopped, KeyboardInterrupt) as end:
         kill_children()
-        print(f"stopped by {stop}: run the same command again to go on where it stopped", file=sys.stderr)
-        return REQUEUE if stop.requeue and stop.gained else 128 + stop.number
+        return end_run(run.out_dir, run.found, run.settings, run.engines, end)
     except Exception as error:  # not of a node: the reports say it, and so does Python
         _write_reports(run.out_dir, run.found, run.settings, run.engines, stopped_by(error, run.found))
         raise
     code = _exit_code(run.found, summary)
     try:
         code = max(code, _write_reports(run.out_dir, run.found, run.settings, run.engines, summary))
-    except Stopped as stop:  # all maps are there, but a session without its report is not done
-        for inputs in run.found.sessions:
-            if inputs.label not in summary.failures:
-                refuse(run.out_dir, inputs.label, "stopped while reports were written", cause="cancelled")
-        print(f"stopped by {stop} while reports were written: run the same command again", file=sys.stderr)
-        return 128 + stop.number
+    except (Stopped, KeyboardInterrupt) as end:
+        labels = [inputs.label for inputs in run.found.sessions]
+        not_reported(run.out_dir, [label for label in labels if label not in summary.failures], end)
+        return end_run(run.out_dir, run.found, run.settings, run.engines, end)
     if run.args.clean_work_dir:
         clean(run.work_dir, run.found, summary.failures)
     _print_summary(run.found, summary, run.out_dir, time.monotonic() - started)

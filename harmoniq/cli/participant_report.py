@@ -24,9 +24,17 @@ if TYPE_CHECKING:
     from harmoniq.workflows.map_engines import MapEngines
     from harmoniq.workflows.study import RunSummary
 
+_ENDED = "The run was ended before this page was whole: pictures and tables may be missing, or those of an earlier run."
+
 
 def write_reports(
-    out_dir: Path, found: Discovery, settings: Settings, engines: "MapEngines", summary: "RunSummary"
+    out_dir: Path,
+    found: Discovery,
+    settings: Settings,
+    engines: "MapEngines",
+    summary: "RunSummary",
+    *,
+    ended: bool = False,
 ) -> dict[str, str]:
     """Write ``sub-X.html`` of every participant that was asked for, and what the page of all is made of.
 
@@ -42,6 +50,8 @@ def write_reports(
         What makes maps, surfaces and bundles.
     summary : RunSummary
         What failed, and what each node took.
+    ended : bool, optional
+        Whether a signal has ended the run: then nothing more is measured or drawn, and the pages say so.
 
     Returns
     -------
@@ -62,12 +72,12 @@ def write_reports(
     for participant in participants:
         sessions = [inputs for inputs in found.sessions if inputs.participant == participant]
         try:
-            for inputs in sessions:
+            for inputs in () if ended else sessions:
                 keep_timings(out_dir, inputs.label, summary.measures.get(inputs.label, ()))
                 write_session_metrics(out_dir, inputs)
-            said = _write_report(out_dir, participant, sessions, found, settings, engines, summary, group)
+            said = _write_report(out_dir, participant, sessions, found, settings, engines, summary, group, ended)
             failed |= {participant: said} if said else {}
-            for inputs in sessions:
+            for inputs in () if ended else sessions:
                 write_thumbnails(out_dir / f"sub-{participant}" / "figures", inputs.label)
         except InputError as error:
             failed[participant] = str(error)
@@ -86,6 +96,7 @@ def _write_report(
     map_engines: "MapEngines",
     summary: "RunSummary",
     group: "GroupValues | None",
+    ended: bool,
 ) -> str:
     """Write a participant's page; return what of it could not be drawn."""
     import pandas as pd
@@ -96,10 +107,11 @@ def _write_report(
     tables = [read_tsv(path) for inputs in sessions if (path := _table_path(out_dir, inputs)).is_file()]
     fitted = [(inputs, inputs.mp2rage) for inputs in sessions if inputs.mp2rage and "R1" not in inputs.maps]
     warnings = [note for _, mp2rage in fitted for note in mp2rage.notes]
-    figures, undrawn = _figures(out_dir, sessions)
+    figures, undrawn = _figures(out_dir, sessions, draw=not ended)
     failures += undrawn
     errors = [f"{failure.label}: {failure.sentence}" for failure in failures]
     notes = [note for inputs in sessions for note in inputs.notes]
+    notes += [_ENDED] if ended else []
     notes += _b1_notes(out_dir, sessions) + _table_notes(out_dir, sessions)
     context = ParticipantReport(
         participant_id=f"sub-{participant}",
@@ -138,7 +150,9 @@ def _failures(participant: str, found: Discovery, summary: "RunSummary") -> "lis
     ]
     told = summary.everything or list(summary.failures.items())
     return refused + [
-        Failure(label, said.sentence, said.stage, said.node, said.crash_file, said.traceback, said.bad_input)
+        Failure(
+            label, said.sentence, said.stage, said.node, said.crash_file, said.traceback, said.bad_input, said.remedy
+        )
         for label, said in told
         if _is_of(label, participant)
     ]
@@ -271,7 +285,9 @@ def _lesions(out_dir: Path, sessions: Sequence[SessionInputs]) -> list[dict[str,
     return rows
 
 
-def _figures(out_dir: Path, sessions: Sequence[SessionInputs]) -> "tuple[list[ReportFigure], list[Failure]]":
+def _figures(
+    out_dir: Path, sessions: Sequence[SessionInputs], *, draw: bool
+) -> "tuple[list[ReportFigure], list[Failure]]":
     """Return the figures of all sessions; one that cannot be drawn is said, and does not stop the page."""
     from harmoniq.report.failures import Failure
     from harmoniq.report.session_figures import session_figures
@@ -281,7 +297,7 @@ def _figures(out_dir: Path, sessions: Sequence[SessionInputs]) -> "tuple[list[Re
     for inputs in sessions:
         timing = None if inputs.mp2rage is None or "R1" in inputs.maps else inputs.mp2rage.timing
         try:
-            figures += session_figures(out_dir, inputs.label, timing=timing)
+            figures += session_figures(out_dir, inputs.label, timing=timing, draw=draw)
         except InputError as error:
             failures.append(Failure(inputs.label, str(error), "report", bad_input=True))
             figures += session_figures(out_dir, inputs.label, draw=False)

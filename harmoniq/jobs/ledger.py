@@ -38,6 +38,22 @@ class Stopped(BaseException):
         return self.number == signal.SIGUSR1
 
 
+def name_of(end: BaseException) -> str:
+    """Return what ended a run, for readers.
+
+    Parameters
+    ----------
+    end : BaseException
+        `Stopped` or KeyboardInterrupt.
+
+    Returns
+    -------
+    str
+        Such as ``SIGTERM``.
+    """
+    return "Ctrl-C (SIGINT)" if isinstance(end, KeyboardInterrupt) else str(end)
+
+
 class Ledger:
     """Status files of a run's sessions.
 
@@ -105,7 +121,9 @@ class Ledger:
         node : str
             Name of the node within it.
         """
-        self._gained |= (label, stage, node) in self._computing
+        if (label, stage, node) in self._computing:
+            self._computing.discard((label, stage, node))
+            self._gained = True
         with self._lock:
             record = self._records.get(label)
             if record is None or record.state != "running":
@@ -170,6 +188,16 @@ class Ledger:
         with self._lock:
             return [label for label, record in self._records.items() if record.state == "running"]
 
+    def _ended(self, label: str, name: str) -> dict[str, str]:
+        """Return how a signal found a session: in which step, and how far."""
+        record = self._records[label]
+        at_work = sorted((stage, node) for who, stage, node in self._computing if who == label)
+        stage, node = at_work[0] if at_work else ("", "")
+        done = f"{record.nodes_done} of its {record.nodes_total} steps were done"
+        where = " and ".join(f"{stage}: {node}" for stage, node in at_work)
+        where = f" during {where}" if where else " between two steps" if record.nodes_done else " before it began"
+        return {"message": f"the run was ended by {name}{where}; {done}", "stage": stage, "node": node}
+
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Say of each session that is still running how the run ended."""
         self._end.set()
@@ -184,7 +212,7 @@ class Ledger:
                 message = "the time limit came before a single node was finished"
                 self._change(label, state="failed", cause="time_limit", message=message)
             elif isinstance(error, Stopped | KeyboardInterrupt):
-                self._change(label, state="failed", cause="cancelled", message="the run was stopped")
+                self._change(label, state="failed", cause="cancelled", **self._ended(label, name_of(error)))
             elif error is not None:
                 self._change(label, state="failed", cause="exception", message=f"{type(error).__name__}: {error}")
             else:

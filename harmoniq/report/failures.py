@@ -24,6 +24,8 @@ class Failure:
         Of a node that stopped.
     bad_input : bool
         Whether the sentence names something that the user can mend.
+    remedy : str
+        What to do, where that is known; otherwise it is read from the traceback.
     """
 
     label: str
@@ -33,6 +35,7 @@ class Failure:
     crash_file: str = ""
     traceback: str = ""
     bad_input: bool = False
+    remedy: str = ""
 
 
 #: What a traceback holds, and what can be done about it.
@@ -60,6 +63,8 @@ def remedy_of(failure: Failure) -> str:
     str
         Sentences: by the traceback's words where they are known.
     """
+    if failure.remedy:
+        return failure.remedy
     if failure.bad_input or not failure.traceback:
         return f"Mend what the sentence names. {_AGAIN}"
     for pattern, remedy in _REMEDIES:

@@ -141,9 +141,9 @@ def _summary(context: ParticipantReport, status: str) -> Section:
     blocks: list[object] = []
     if context.error:
         said = (
-            "No values were made: a step failed."
+            "No values were made: not all steps were done."
             if status == "failed"
-            else "A step failed; what stands here is what was done."
+            else "Not all steps were done; what stands here is what was."
         )
         blocks += [Notes([said, *(remedy_of(failure) for failure in context.failures[:1])], "error")]
         blocks += [Verbatim(context.error, "Error")]
