@@ -31,7 +31,7 @@ def not_reported(out_dir: Path, labels: Sequence[str], end: BaseException) -> No
     Parameters
     ----------
     out_dir : Path
-        Folder of the results.
+        Root of the derivatives.
     labels : sequence of str
         Labels of the sessions.
     end : BaseException
@@ -55,13 +55,13 @@ def end_run(
     Parameters
     ----------
     out_dir : Path
-        Folder of the results.
+        Root of the derivatives.
     found : Discovery
-        What was found.
+        Sessions of the run, and those that were refused.
     settings : Settings
-        The run's settings.
+        Of the study, with the flags over it.
     engines : MapEngines
-        Which engines make the maps.
+        What makes maps, surfaces and bundles.
     end : Stopped or KeyboardInterrupt
         What ended the run.
 
