@@ -77,16 +77,18 @@ def average_blocks(data: NDArray, affine: NDArray, width: float) -> tuple[NDArra
     Parameters
     ----------
     data : ndarray, shape (x, y, z)
-        Image.
+        Numbers of any type.
     affine : ndarray, shape (4, 4)
-        Of its grid.
+        Of its grid, from voxels to mm.
     width : float
         In mm.
 
     Returns
     -------
-    tuple of ndarray
-        The averages and the affine of their grid.
+    averages : ndarray of float32
+        The very data, as float32, where no axis is finer.
+    affine : ndarray, shape (4, 4)
+        Of their grid.
     """
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
     factors = np.maximum(np.round(width / sizes), 1).astype(int)

@@ -117,10 +117,10 @@ def _courses() -> dict[str, NDArray[np.float64]]:
     """Return each bundle's center line as a smooth curve, (60, 3)."""
     from scipy.interpolate import CubicSpline
 
-    from harmoniq.tract.centrelines import read_centrelines
+    from harmoniq.tract.centerlines import read_centerlines
 
     out = {}
-    for name, points in read_centrelines().items():
+    for name, points in read_centerlines().items():
         knots = np.concatenate([[0.0], np.cumsum(np.sqrt(np.linalg.norm(np.diff(points, axis=0), axis=1)))])
         out[name] = CubicSpline(knots, points)(np.linspace(0.0, knots[-1], 60))
     return {name: out[name] for name in BUNDLES}

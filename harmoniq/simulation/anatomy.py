@@ -82,7 +82,7 @@ class Anatomy:
             for side, cortex in self.template.cortex.items()
         }
 
-    def centrelines(self) -> Mapping[str, NDArray[np.float64]]:
+    def centerlines(self) -> Mapping[str, NDArray[np.float64]]:
         """Bring the center lines of the template's bundles to the subject.
 
         Returns

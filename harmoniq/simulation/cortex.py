@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from harmoniq.data.errors import InputError
 from harmoniq.data.names import BRODMANN_NUMBERS, HEMISPHERES
-from harmoniq.simulation.meshes import cortical_thickness, neighbours_mean, read_fsaverage5, vertex_normals
+from harmoniq.simulation.meshes import cortical_thickness, neighbors_mean, read_fsaverage5, vertex_normals
 
 #: Averaging 40 brains shrank fsaverage's cortex to 1.3 mm in places; real cortex is 2 to 4 mm thick (Fischl and Dale
 #: 2000, PNAS 97:11050). Thinner than this (mm), no 1 mm map can hold the mid-cortical value.
@@ -106,8 +106,8 @@ def thicken(
     white, pial = white.copy(), pial.copy()
     for _ in range(iterations):
         lack = np.where(cortex, np.clip(minimum_mm - cortical_thickness(white, pial, faces, 12), 0.0, None), 0.0)
-        lack = np.maximum(lack, neighbours_mean(faces, lack))
-        lack = np.where(cortex, 0.5 * lack + 0.5 * neighbours_mean(faces, lack), 0.0)
+        lack = np.maximum(lack, neighbors_mean(faces, lack))
+        lack = np.where(cortex, 0.5 * lack + 0.5 * neighbors_mean(faces, lack), 0.0)
         if lack.max() < 0.02:
             break
         pial += 0.4 * lack[:, None] * vertex_normals(pial, faces)
@@ -137,6 +137,6 @@ def _area_index(
     # Without the medial wall's own label: the two surfaces coincide there. Smoothing closes the holes.
     flat = ((np.linalg.norm(pial - white, axis=1) < 1.2) & (numbers <= 0)).astype(float)
     for _ in range(4):
-        flat = 0.5 * flat + 0.5 * neighbours_mean(faces, flat)
+        flat = 0.5 * flat + 0.5 * neighbors_mean(faces, flat)
     area[(flat > 0.5) & (numbers <= 0)] = MEDIAL_WALL
     return area

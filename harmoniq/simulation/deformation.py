@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from harmoniq.data.errors import InputError
 
-_CENTRE = np.array([0.0, -18.0, 12.0])  # middle of the template's cerebrum, about which heads turn and scale
+_CENTER = np.array([0.0, -18.0, 12.0])  # middle of the template's cerebrum, about which heads turn and scale
 
 
 @dataclass(frozen=True)
@@ -164,4 +164,4 @@ def random_deformation(rng: np.random.Generator, amplitude_mm: float = 3.0, mode
     amplitude = rng.normal(size=(modes, 3))
     amplitude *= amplitude_mm / np.linalg.norm(amplitude, axis=1).sum()
     phase = rng.uniform(0.0, 2.0 * np.pi, modes)
-    return Deformation(matrix, _CENTRE - matrix @ (_CENTRE + shift), amplitude, wave, phase)
+    return Deformation(matrix, _CENTER - matrix @ (_CENTER + shift), amplitude, wave, phase)

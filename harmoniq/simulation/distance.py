@@ -125,14 +125,14 @@ def _scan(vertices, faces, origin, spacing, band, best, nearest):  # type: ignor
     """Lower `best` (squared distance, n^3) to the mesh's where it is within `band`; `nearest` takes the vertex."""
     triangle = np.empty(9)
     low, high = np.empty(3, np.int64), np.empty(3, np.int64)
-    centre = np.empty(3)
+    center = np.empty(3)
     for f in range(faces.shape[0]):
         for c in range(3):
             for a in range(3):
                 triangle[3 * c + a] = vertices[faces[f, c], a]
         radius2 = 0.0
         for a in range(3):
-            centre[a] = (triangle[a] + triangle[3 + a] + triangle[6 + a]) / 3.0
+            center[a] = (triangle[a] + triangle[3 + a] + triangle[6 + a]) / 3.0
             lowest = min(triangle[a], triangle[3 + a], triangle[6 + a]) - band
             highest = max(triangle[a], triangle[3 + a], triangle[6 + a]) + band
             low[a] = max(0, int(np.ceil((lowest - origin[a]) / spacing)))
@@ -140,7 +140,7 @@ def _scan(vertices, faces, origin, spacing, band, best, nearest):  # type: ignor
         for c in range(3):
             r = 0.0
             for a in range(3):
-                r += (triangle[3 * c + a] - centre[a]) ** 2
+                r += (triangle[3 * c + a] - center[a]) ** 2
             radius2 = max(radius2, r)
         radius = np.sqrt(radius2)
         for i in range(low[0], high[0] + 1):
@@ -150,7 +150,7 @@ def _scan(vertices, faces, origin, spacing, band, best, nearest):  # type: ignor
                 for k in range(low[2], high[2] + 1):
                     pz = origin[2] + spacing * k
                     reach = np.sqrt(best[i, j, k]) + radius
-                    if (px - centre[0]) ** 2 + (py - centre[1]) ** 2 + (pz - centre[2]) ** 2 > reach * reach:
+                    if (px - center[0]) ** 2 + (py - center[1]) ** 2 + (pz - center[2]) ** 2 > reach * reach:
                         continue
                     distance2, corner = _closest(px, py, pz, triangle)
                     if distance2 < best[i, j, k]:
@@ -161,7 +161,7 @@ def _scan(vertices, faces, origin, spacing, band, best, nearest):  # type: ignor
 @numba.njit(cache=True, nogil=True)
 def _crossings(vertices, faces, origin, spacing, winding):  # type: ignore[no-untyped-def]
     """Add to `winding` (n^3, int8) at the first node above every crossing of a column with the mesh."""
-    # Columns are moved by an odd fraction of a micrometre, so that none runs through a vertex or an edge.
+    # Columns are moved by an odd fraction of a micrometer, so that none runs through a vertex or an edge.
     ox, oy = origin[0] + 1.2345e-6, origin[1] + 0.7654e-6
     for f in range(faces.shape[0]):
         x0, y0, z0 = vertices[faces[f, 0], 0], vertices[faces[f, 0], 1], vertices[faces[f, 0], 2]

@@ -4,7 +4,7 @@ import numpy as np
 
 from harmoniq.simulation.anatomy import Anatomy
 from harmoniq.simulation.dwi_images import DiffusionTissue
-from harmoniq.simulation.fibres import fibre_map
+from harmoniq.simulation.fibers import fiber_map
 from harmoniq.simulation.protocol_grid import Grid
 from harmoniq.simulation.rasterize import tissue_fractions
 
@@ -30,7 +30,7 @@ def diffusion_tissue(anatomy: Anatomy, grid: Grid) -> DiffusionTissue:
         Up to two bundles in each voxel.
     """
     parts = tissue_fractions(anatomy, grid.affine, grid.shape)
-    index, direction = fibre_map(anatomy, grid.affine, grid.shape)
+    index, direction = fiber_map(anatomy, grid.affine, grid.shape)
     present = (index >= 0).astype(np.float32)
     white = parts["wm"] + np.float32(1 - _LESION_AS_GRAY) * parts["lesion"]
     share = present / np.maximum(present.sum(axis=-1, keepdims=True), 1)

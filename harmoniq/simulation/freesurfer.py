@@ -17,7 +17,7 @@ from harmoniq.simulation.meshes import cortical_thickness, mean_curvature, verte
 _STAMP: Final = "simulated by harmoniq; not made by FreeSurfer's recon-all\n"
 _FILES: Final = {"L": "lh", "R": "rh"}
 _LOBES: Final = ("unknown", "simulated-frontal", "simulated-parietal", "simulated-temporal", "simulated-occipital")
-_COLOURS: Final = ((25, 5, 25), (160, 30, 60), (60, 140, 220), (220, 180, 40), (120, 60, 180))
+_COLORS: Final = ((25, 5, 25), (160, 30, 60), (60, 140, 220), (220, 180, 40), (120, 60, 180))
 
 
 def write_freesurfer_subject(
@@ -66,7 +66,7 @@ def write_freesurfer_subject(
             f"cannot be written ({error.strerror})", file=folder, remedy="choose another folder"
         ) from error
     surfaces = anatomy.surfaces()
-    c_ras = _volume_centre(surfaces)
+    c_ras = _volume_center(surfaces)
     affine = conformed_affine(c_ras)
     parcels = []
     for side, surface in surfaces.items():
@@ -82,7 +82,7 @@ def write_freesurfer_subject(
     return folder
 
 
-def _volume_centre(surfaces: Mapping[str, SubjectSurfaces]) -> NDArray[np.float64]:
+def _volume_center(surfaces: Mapping[str, SubjectSurfaces]) -> NDArray[np.float64]:
     """Return c_ras: the middle of the brain and a little lower and forward, so that the head fits."""
     points = np.concatenate([surface.pial for surface in surfaces.values()])
     middle = 0.5 * (points.min(axis=0) + points.max(axis=0)) + np.array([0.0, 8.0, -22.0])
@@ -156,10 +156,10 @@ def _write_labels(
         lines.append(f"{vertex} {x:.3f} {y:.3f} {z:.3f} 0.0000000000")
     write_text(folder / "label" / f"{prefix}.cortex.label", "\n".join(lines) + "\n")
     if fsaverage_label_dir is None:
-        parcel, colours, names = _lobes(cortex)
+        parcel, colors, names = _lobes(cortex)
     else:
-        parcel, colours, names = _read_aparc(Path(fsaverage_label_dir) / f"{prefix}.aparc.annot", len(surface.white))
-    write_annot(str(folder / "label" / f"{prefix}.aparc.annot"), parcel, colours, names, fill_ctab=True)
+        parcel, colors, names = _read_aparc(Path(fsaverage_label_dir) / f"{prefix}.aparc.annot", len(surface.white))
+    write_annot(str(folder / "label" / f"{prefix}.aparc.annot"), parcel, colors, names, fill_ctab=True)
     return np.maximum(parcel, 0)
 
 
@@ -167,10 +167,10 @@ def _read_aparc(path: Path, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64
     from nibabel.freesurfer import read_annot
 
     try:
-        parcel, colours, names = read_annot(str(path))
+        parcel, colors, names = read_annot(str(path))
     except FileNotFoundError as error:
         raise InputError("file not found", file=path, remedy="give fsaverage's label folder") from error
-    return parcel[:n].astype(np.int64), colours[:, :4].astype(np.int64), [name.decode() for name in names]
+    return parcel[:n].astype(np.int64), colors[:, :4].astype(np.int64), [name.decode() for name in names]
 
 
 def _lobes(cortex: Hemisphere) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
@@ -181,7 +181,7 @@ def _lobes(cortex: Hemisphere) -> tuple[NDArray[np.int64], NDArray[np.int64], li
     parcel[(z < -0.55 * (y + 58.0) * (y < -20.0) + 4.0) & (abs(x) > 18.0) & (y < 18.0) & (z < 6.0)] = 3
     parcel[y < -72.0 + 0.2 * z] = 4
     parcel[cortex.area == MEDIAL_WALL] = 0
-    return parcel, np.array([(*colour, 0) for colour in _COLOURS]), list(_LOBES)
+    return parcel, np.array([(*color, 0) for color in _COLORS]), list(_LOBES)
 
 
 def _write_talairach(anatomy: Anatomy, path: Path) -> None:

@@ -93,8 +93,8 @@ def conformed_volumes(
     bundles = np.full(len(template.bundle_sets), _INTENSITY["deep_wm"])
     painted = property_values("pd", cgm=_INTENSITY["cortex"], swm=_INTENSITY["swm"], other=_INTENSITY)
     classes = [painted.other[name] for name in CLASSES.values()]
-    grey, ramp_end = _INTENSITY["cortex"], 2.0 * _INTENSITY["swm"] - _INTENSITY["cortex"]
-    cortical = [np.full(2 * LABELS_PER_SIDE, value) for value in (grey, ramp_end)]
+    gray, ramp_end = _INTENSITY["cortex"], 2.0 * _INTENSITY["swm"] - _INTENSITY["cortex"]
+    cortical = [np.full(2 * LABELS_PER_SIDE, value) for value in (gray, ramp_end)]
     soft = np.concatenate([classes, bundles, *cortical])[:, None]
     (intensity,) = paint_table(anatomy, soft, affine, (SIZE,) * 3, lesion_factor=[0.75])
     codes, lesion = paint_table(

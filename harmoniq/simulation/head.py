@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from harmoniq.simulation.distance import Grid
 from harmoniq.simulation.meshes import bundled_folder
-from harmoniq.tract.centrelines import MNI305_TO_MNI152
+from harmoniq.tract.centerlines import MNI305_TO_MNI152
 
 #: Tissue classes of the template's volumes, by number; bundles' classes follow. The value is a name of `OTHER_TISSUES`.
 CLASSES: Final[dict[str, str]] = {
@@ -72,11 +72,11 @@ def deep_structures(grid: Grid, depth: NDArray[np.float32]) -> NDArray[np.uint8]
     """
     x, y, z = np.meshgrid(*(axis.astype(np.float32) for axis in grid.axes()), indexing="ij", sparse=True)
     classes = np.zeros(grid.shape, np.uint8)
-    for name, centre, half_axes, turn in _ELLIPSOIDS:
-        u, v = abs(x) - centre[0], y - centre[1]
+    for name, center, half_axes, turn in _ELLIPSOIDS:
+        u, v = abs(x) - center[0], y - center[1]
         cosine, sine = np.cos(np.radians(turn)), np.sin(np.radians(turn))
         inside = ((cosine * u - sine * v) / half_axes[0]) ** 2 + ((sine * u + cosine * v) / half_axes[1]) ** 2
-        classes[(inside + ((z - centre[2]) / half_axes[2]) ** 2) < 1.0] = CLASS_NUMBER[name]
+        classes[(inside + ((z - center[2]) / half_axes[2]) ** 2) < 1.0] = CLASS_NUMBER[name]
     for chain in _VENTRICLE:
         balls = _interpolate_chain(np.array(chain, float), 1.0)
         for sign in (1.0, -1.0):
@@ -103,12 +103,12 @@ def paint_balls(volume: NDArray[np.integer], grid: Grid, balls: NDArray[np.float
     """
     bits = volume.dtype == np.uint32
     for x, y, z, radius in balls:
-        centre = grid.indices(np.array([x, y, z]))
-        low = np.maximum(np.ceil(centre - radius / grid.spacing).astype(int), 0)
-        high = np.minimum(np.floor(centre + radius / grid.spacing).astype(int) + 1, grid.shape)
+        center = grid.indices(np.array([x, y, z]))
+        low = np.maximum(np.ceil(center - radius / grid.spacing).astype(int), 0)
+        high = np.minimum(np.floor(center + radius / grid.spacing).astype(int) + 1, grid.shape)
         if np.any(high <= low):
             continue
-        axes = [(np.arange(a, b) - c) ** 2 for a, b, c in zip(low, high, centre)]
+        axes = [(np.arange(a, b) - c) ** 2 for a, b, c in zip(low, high, center)]
         near = axes[0][:, None, None] + axes[1][None, :, None] + axes[2] <= (radius / grid.spacing) ** 2
         box = volume[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
         box[near] = box[near] | np.uint32(value) if bits else value

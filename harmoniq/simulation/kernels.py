@@ -67,12 +67,12 @@ def _mixture(  # type: ignore[no-untyped-def]
     else:
         matter = True
     distance = white * _stretch(gx, gy, gz, matrix, amplitude, wave, cosines)
-    grey = numbers[1] + label
-    inner = grey + 2 * _LABELS
+    gray = numbers[1] + label
+    inner = gray + 2 * _LABELS
     if distance >= ramp[0]:
-        return grey, grey, 1.0, False
+        return gray, gray, 1.0, False
     if distance >= ramp[1]:
-        return grey, inner, (distance - ramp[1]) / (ramp[0] - ramp[1]), matter
+        return gray, inner, (distance - ramp[1]) / (ramp[0] - ramp[1]), matter
     # In the band beneath the cortex, a class that the nearest node took from outside the white surface is no tissue.
     if tissue < numbers[2]:
         tissue = numbers[2]

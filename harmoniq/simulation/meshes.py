@@ -126,7 +126,7 @@ def vertex_areas(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDA
     return np.bincount(faces.ravel(), np.repeat(area / 3.0, 3), len(vertices)).astype(np.float64)
 
 
-def neighbours_mean(faces: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def neighbors_mean(faces: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Average values over each vertex's neighbors on a closed mesh.
 
     Parameters
@@ -166,7 +166,7 @@ def mean_curvature(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> N
         In 1/mm, positive in sulci as in FreeSurfer.
     """
     normals = vertex_normals(vertices, faces)
-    towards = neighbours_mean(faces, vertices) - vertices
+    towards = neighbors_mean(faces, vertices) - vertices
     edge = np.linalg.norm(vertices[faces[:, 0]] - vertices[faces[:, 1]], axis=1)
     square = np.bincount(faces[:, 0], edge**2, len(vertices)) / np.maximum(
         np.bincount(faces[:, 0], minlength=len(vertices)), 1

@@ -23,7 +23,7 @@ BLEND_MM: Final = (2.0, 0.3)
 #: Volumes of `tissue_fractions`.
 FRACTIONS: Final = ("csf", "gm", "wm", "lesion", "head")
 
-_GREY: Final = ("thalamus", "caudate", "putamen", "pallidum", "ventral_dc", "cerebellum_gm")
+_GRAY: Final = ("thalamus", "caudate", "putamen", "pallidum", "ventral_dc", "cerebellum_gm")
 _WHITE: Final = ("deep_wm", "cerebellum_wm", "brainstem", "spinal_cord")
 
 
@@ -172,7 +172,7 @@ def tissue_fractions(
     sets = len(anatomy.template.bundle_sets)
     table = np.zeros((_rows(anatomy.template), len(FRACTIONS)))
     for name, number in CLASS_NUMBER.items():
-        kind = "gm" if name in _GREY else "wm" if name in _WHITE else "csf" if CLASSES[name] == "csf" else None
+        kind = "gm" if name in _GRAY else "wm" if name in _WHITE else "csf" if CLASSES[name] == "csf" else None
         if kind is not None:
             table[number, FRACTIONS.index(kind)] = 1.0
         table[number, FRACTIONS.index("head")] = float(name != "air")
@@ -244,9 +244,9 @@ def _table(values: PropertyValues, template: Template) -> NDArray[np.float64]:
         np.mean([value for bit, value in enumerate(values.bundles) if int(bits) >> bit & 1])
         for bits in template.bundle_sets
     ]
-    grey = np.column_stack([values.cgm, np.full(2, values.other["cortex"])]).ravel()
+    gray = np.column_stack([values.cgm, np.full(2, values.other["cortex"])]).ravel()
     superficial = np.column_stack([values.swm, np.full(2, values.other["swm"])]).ravel()
-    return np.concatenate([classes, sets, grey, 2.0 * superficial - grey])
+    return np.concatenate([classes, sets, gray, 2.0 * superficial - gray])
 
 
 def _factors(supersample: int | tuple[int, int, int]) -> tuple[int, int, int]:

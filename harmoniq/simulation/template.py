@@ -275,7 +275,7 @@ def _fingerprint(labels: Mapping[str, ArrayLike]) -> str:
     folder = Path(__file__).parent
     for name in ("template", "cortex", "head", "tubes", "distance", "meshes"):
         digest.update((folder / f"{name}.py").read_bytes())
-    digest.update((folder.parent / "tract" / "data" / "centrelines.tsv").read_bytes())
+    digest.update((folder.parent / "tract" / "data" / "centerlines.tsv").read_bytes())
     for side in HEMISPHERES:
         digest.update(np.ascontiguousarray(labels.get(side, ()), dtype=np.int16).tobytes())
     digest.update("".join(version(package) for package in ("numpy", "scipy", "nilearn")).encode())

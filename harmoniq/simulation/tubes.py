@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from harmoniq.data.names import BUNDLES
 from harmoniq.simulation.distance import Grid
-from harmoniq.tract.centrelines import read_centrelines
+from harmoniq.tract.centerlines import read_centerlines
 
 #: Radii of the tubes, mm: wanted, and the least where white matter is thin.
 RADIUS_MM: Final = 3.5
@@ -84,7 +84,7 @@ def relax_tubes(depth: NDArray[np.float32], grid: Grid, iterations: int = 150) -
     """
     from scipy.ndimage import gaussian_filter1d
 
-    start = [resample(points) for points in read_centrelines().values()]
+    start = [resample(points) for points in read_centerlines().values()]
     lines = [line.copy() for line in start]
     wanted = RADIUS_MM + CORTEX_MARGIN_MM + 0.4
     weights = [_taper(len(line)) for line in lines]

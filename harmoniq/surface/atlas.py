@@ -260,6 +260,6 @@ def split_right(
     out = right.copy()
     for one in np.unique(component[shared]):
         members = shared & (component == one)
-        centre = sphere[members].mean(axis=0)
-        out[members] = min(mirrored, key=lambda area: float(np.linalg.norm(centre - mirrored[area])))
+        center = sphere[members].mean(axis=0)
+        out[members] = min(mirrored, key=lambda area: float(np.linalg.norm(center - mirrored[area])))
     return out

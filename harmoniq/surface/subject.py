@@ -17,7 +17,7 @@ Points = npt.NDArray[np.float64]
 
 _RERUN = "run recon-all to its end"
 #: Surfaces whose volume lies further than this from orig.mgz, in mm, were made from another image.
-_CENTRE_TOLERANCE = 0.1
+_CENTER_TOLERANCE = 0.1
 
 
 _HEMISPHERE_FILES = (
@@ -218,8 +218,8 @@ def _surface(file: Path, vox2ras: Points | None) -> tuple[Points, npt.NDArray[np
         raise InputError("has faces of vertices that do not exist", file=file, remedy=_RERUN)
     if vox2ras is not None and str(info.get("valid", "")).startswith("1") and {"cras", "volume"} <= set(info):
         # The center of the volume is the origin of tkRAS.
-        apart = float(np.linalg.norm(np.asarray(info["cras"]) - _centre(vox2ras, info["volume"])))
-        if apart > _CENTRE_TOLERANCE:
+        apart = float(np.linalg.norm(np.asarray(info["cras"]) - _center(vox2ras, info["volume"])))
+        if apart > _CENTER_TOLERANCE:
             raise InputError(
                 f"was made from a volume whose center lies {apart:.3g} mm away from that of mri/orig.mgz", file=file,
                 remedy="surfaces and orig.mgz must come from the same run of recon-all",
@@ -227,7 +227,7 @@ def _surface(file: Path, vox2ras: Points | None) -> tuple[Points, npt.NDArray[np
     return np.asarray(points, dtype=np.float64), np.asarray(faces, dtype=np.int64)
 
 
-def _centre(vox2ras: Points, shape: npt.ArrayLike) -> Points:
+def _center(vox2ras: Points, shape: npt.ArrayLike) -> Points:
     return (vox2ras @ np.append(np.asarray(shape, dtype=float) / 2, 1))[:3]
 
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harmoniq.tract.centrelines import read_centrelines
+from harmoniq.tract.centerlines import read_centerlines
 from harmoniq.tract.profile import Points, orient, resample, resample_lines
 from harmoniq.tract.streamlines import Streamline
 
@@ -50,5 +50,5 @@ def _alike(one: Points, other: Points) -> float:
 
 @cache
 def _course(name: str) -> npt.NDArray[np.float64]:
-    course = resample(read_centrelines()[name], _POINTS)
+    course = resample(read_centerlines()[name], _POINTS)
     return course[::-1] if name.split("_")[0] in _AGAINST_AFQ else course

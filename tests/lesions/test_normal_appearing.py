@@ -36,7 +36,7 @@ def head(test_data, tmp_path_factory):
     healthy = Anatomy(template, deformation)
     drawn = place_lesions(template, deformation, 40, rng)
     # A lesion in the midst of the left corticospinal tract, so that a bundle is surely hit.
-    line = healthy.centrelines()["CST_L"]
+    line = healthy.centerlines()["CST_L"]
     ill = Anatomy(template, deformation, (*drawn, Lesion(tuple(map(float, line[len(line) // 2])), 6.0)))
     for name, anatomy in (("healthy", healthy), ("ill", ill)):
         maps = truth_map(anatomy, default_values(), AFFINE, SHAPE)

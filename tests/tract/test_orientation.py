@@ -8,7 +8,7 @@ from harmoniq.data.images import load_image, save_image
 from harmoniq.data.names import BUNDLES
 from harmoniq.data.tables import read_tsv
 from harmoniq.regions.bundles import sample_bundles
-from harmoniq.tract.centrelines import MNI305_TO_MNI152, read_centrelines
+from harmoniq.tract.centerlines import MNI305_TO_MNI152, read_centerlines
 from harmoniq.tract.orientation import run_one_way
 from harmoniq.tract.profile import resample
 from harmoniq.tract.streamlines import save_streamlines
@@ -23,7 +23,7 @@ def turn(degrees, axis):
 
 
 def bundle(name, rng, n=20):
-    course = resample(read_centrelines()[name], 40)
+    course = resample(read_centerlines()[name], 40)
     return [(course + rng.normal(0, 2, 3)).astype(np.float32) for _ in range(n)]
 
 

@@ -32,8 +32,8 @@ def conformed_affine(shape: tuple[int, ...], affine: Affine) -> Affine:
     middle = affine[:3, :3] @ (np.array(shape[:3]) / 2.0) + affine[:3, 3]
     out = np.array([[-1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
     # MGH headers hold float32.
-    centre = np.round(middle, 3)
-    out[:3, 3] = centre - out[:3, :3] @ np.full(3, SIZE / 2)
+    center = np.round(middle, 3)
+    out[:3, 3] = center - out[:3, :3] @ np.full(3, SIZE / 2)
     return out
 
 

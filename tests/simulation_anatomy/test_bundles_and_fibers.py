@@ -6,7 +6,7 @@ import pytest
 
 from harmoniq.data.errors import InputError
 from harmoniq.data.names import BUNDLES
-from harmoniq.simulation.fibres import fibre_map
+from harmoniq.simulation.fibers import fiber_map
 from harmoniq.simulation.tractograms import bundle_streamlines, pyafq_name, write_tractograms
 
 
@@ -22,7 +22,7 @@ def test_files_hold_world_coordinates(anatomy, tmp_path):
     assert len(paths) == 18
     assert paths[2] == tmp_path / "sub-01/ses-2/dwi/bundles/sub-01_ses-2_desc-LeftArcuate_tractography.trk"
     assert json.loads((tmp_path / "dataset_description.json").read_text())["DatasetType"] == "derivative"
-    lines = anatomy.centrelines()
+    lines = anatomy.centerlines()
     for bundle, path in zip(BUNDLES, paths):
         streamlines = nib.streamlines.load(path).streamlines
         assert len(streamlines) == 20
@@ -44,16 +44,16 @@ def test_same_seed_same_streamlines(anatomy):
     assert all(np.array_equal(a, b) for a, b in zip(first, second))
 
 
-def test_fibres_follow_the_streamlines(anatomy):
+def test_fibers_follow_the_streamlines(anatomy):
     affine = np.diag([2.0, 2, 2, 1])
     affine[:3, 3] = [-100, -125, -70]
     shape = (100, 112, 90)
-    index, direction = fibre_map(anatomy, affine, shape)
+    index, direction = fiber_map(anatomy, affine, shape)
     assert index.shape == (*shape, 2) and direction.shape == (*shape, 2, 3)
     assert set(np.unique(index)) == set(range(-1, 18))
     assert np.allclose(np.linalg.norm(direction[index >= 0], axis=-1), 1, atol=1e-5)
     assert np.all(direction[index < 0] == 0)
-    for number, line in enumerate(anatomy.centrelines().values()):
+    for number, line in enumerate(anatomy.centerlines().values()):
         n = len(line)
         tangents = np.gradient(line, axis=0)
         central = slice(int(0.15 * n), int(0.85 * n))

@@ -20,7 +20,7 @@ MNI305_TO_MNI152: Final = np.array(
 )
 
 
-def read_centrelines() -> dict[str, NDArray[np.float64]]:
+def read_centerlines() -> dict[str, NDArray[np.float64]]:
     """Read the course of each of the 18 bundles.
 
     Returns
@@ -30,7 +30,7 @@ def read_centrelines() -> dict[str, NDArray[np.float64]]:
     """
     import pandas
 
-    text = files("harmoniq.tract").joinpath("data", "centrelines.tsv").read_text(encoding="utf-8")
+    text = files("harmoniq.tract").joinpath("data", "centerlines.tsv").read_text(encoding="utf-8")
     table = pandas.read_csv(StringIO(text), sep="\t")
     inverse = np.linalg.inv(MNI305_TO_MNI152)
     lines = {}

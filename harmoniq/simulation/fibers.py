@@ -8,7 +8,7 @@ from harmoniq.simulation.head import CLASSES
 from harmoniq.simulation.tubes import Tube
 
 
-def fibre_map(
+def fiber_map(
     anatomy: Anatomy, affine: ArrayLike, shape: tuple[int, int, int]
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Find the bundles at the voxels' centers, and their directions.
