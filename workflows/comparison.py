@@ -3,11 +3,10 @@
 from nipype.interfaces.utility import IdentityInterface
 from nipype.pipeline.engine import Node, Workflow
 
+from harmoniq.data.names import METRIC_WORDS
 from harmoniq.interfaces.report import CompareEngines
 from harmoniq.workflows.map_engines import MapEngine
 from harmoniq.workflows.session_parts import SessionParts
-
-_WORDS = {"R1": "R1", "R2star": "R2*"}
 
 
 def init_comparison_wf(
@@ -84,7 +83,7 @@ def add_comparisons(parts: SessionParts) -> None:
         moved = metric == "R2star"
         masked = not moved or (parts.coregistration is not None and parts.registered)
         name = f"{metric.lower()}_engines"
-        title = f"{parts.inputs.label}: {_WORDS[metric]}, native minus {engine.label}"
+        title = f"{parts.inputs.label}: {METRIC_WORDS[metric]}, native minus {engine.label}"
         comparison_wf = init_comparison_wf(
             metric=metric, engine=engine, title=title, masked=masked, mem_gb=parts.mem_gb, name=f"{name}_wf"
         )

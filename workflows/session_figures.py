@@ -2,10 +2,9 @@
 
 from nipype.pipeline.engine import Node, Workflow
 
+from harmoniq.data.names import METRIC_WORDS
 from harmoniq.interfaces.report import MapFigure, RegistrationFigure
 from harmoniq.workflows.session_parts import SessionParts
-
-_WORDS = {"R1": "R1", "R2star": "R2*"}
 
 
 def add_map_figures(parts: SessionParts) -> None:
@@ -19,7 +18,7 @@ def add_map_figures(parts: SessionParts) -> None:
     label, registration = parts.inputs.label, parts.coregistration if parts.registered else None
     for metric, (source, field) in parts.maps.items():
         name = f"figure_{metric.lower()}"
-        figure = Node(MapFigure(metric=metric, title=f"{label}: {_WORDS[metric]}"), name=name, mem_gb=1.0)
+        figure = Node(MapFigure(metric=metric, title=f"{label}: {METRIC_WORDS[metric]}"), name=name, mem_gb=1.0)
         parts.workflow.connect([(source, figure, [(field, "in_map")])])
         if metric == "R1" or registration is not None:
             parts.workflow.connect([(parts.r1_wf, figure, [("outputnode.mask", "mask")])])

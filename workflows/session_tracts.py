@@ -2,6 +2,7 @@
 
 from nipype.pipeline.engine import Node, Workflow
 
+from harmoniq.data.names import METRIC_WORDS
 from harmoniq.interfaces.diffusion import BundleFigure, PutBundles, TrackBundles
 from harmoniq.regions.aggregate import engine_label
 from harmoniq.workflows.bundle_engines import steps_for
@@ -11,7 +12,6 @@ from harmoniq.workflows.session_parts import SessionParts
 
 #: What tracking needs: the diffusion images twice in float32, fiber densities, whole-brain streamlines.
 MEM_GB = 4.0
-_WORDS = {"R1": "R1", "R2star": "R2*"}
 
 
 def add_tracking(parts: SessionParts) -> Node | Workflow | None:
@@ -82,7 +82,7 @@ def add_bundles(
     bundles_wf = init_bundles_wf(
         metric=metric, engine=engine_label(*made_by), bundles=parts.settings.bundles,
         plausible=parts.plausible(metric), scilpy=scilpy,
-        title=f"{parts.inputs.label}: {_WORDS[metric]} along the bundles, in brackets native minus SCILPY",
+        title=f"{parts.inputs.label}: {METRIC_WORDS[metric]} along the bundles, in brackets native minus SCILPY",
     )  # fmt: skip
     parts.give_reference(bundles_wf, "inputnode.reference")
     if tracking is None:

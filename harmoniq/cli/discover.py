@@ -349,3 +349,20 @@ def _lesions(inputs: SessionInputs) -> str:
     if inputs.lesions is not None:
         return inputs.lesions.describe()
     return f"SAMSEG with {inputs.samseg_flair.name}" if inputs.samseg_flair is not None else "none"
+
+
+def print_notes(sessions: Sequence[SessionInputs]) -> None:
+    """Print each note once, with the sessions that it is about.
+
+    Parameters
+    ----------
+    sessions : sequence of SessionInputs
+        What the sessions have.
+    """
+    about: dict[str, list[str]] = {}
+    for inputs in sessions:
+        for note in inputs.notes:
+            about.setdefault(note, []).append(inputs.label)
+    for note, labels in about.items():
+        some = ", ".join(labels[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")
+        print(f"  note: {note} ({'all' if len(labels) == len(sessions) else some})")

@@ -43,7 +43,7 @@ def examine_dataset(bids_dir: Path, args: argparse.Namespace, settings: "Setting
     InputError
         For what concerns the whole dataset.
     """
-    from harmoniq.cli.discover import discover
+    from harmoniq.cli.discover import discover, print_notes
     from harmoniq.workflows.map_engines import choose_map_engines
 
     license_file = args.fs_license_file and args.fs_license_file.absolute()
@@ -61,7 +61,7 @@ def examine_dataset(bids_dir: Path, args: argparse.Namespace, settings: "Setting
         print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
     for label, error in found.refused.items():
         print(f"  {label}: cannot be processed: {error}")
-    _print_notes(found)
+    print_notes(found.sessions)
     _print_needs(found, engines)
     return int(bool(found.refused))
 
@@ -95,16 +95,6 @@ def _bundles(inputs: SessionInputs, engines: "MapEngines") -> str:
     if inputs.bundles:
         return f"{len(inputs.bundles)} of 18 exist"
     return f"by {engines.bundles.name} from DWI" if inputs.dwi else "none"
-
-
-def _print_notes(found: "Discovery") -> None:
-    about: dict[str, list[str]] = {}
-    for inputs in found.sessions:
-        for note in inputs.notes:
-            about.setdefault(note, []).append(inputs.label)
-    for note, labels in about.items():
-        some = "all" if len(labels) == len(found.sessions) else ", ".join(labels[:3]) + (", ..." if labels[3:] else "")
-        print(f"  note: {note} ({some})")
 
 
 def _print_needs(found: "Discovery", engines: "MapEngines") -> None:

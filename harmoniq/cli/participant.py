@@ -4,7 +4,7 @@ import argparse
 import shutil
 import sys
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from harmoniq.cli.bookkeeping import (
     stopped_by,
 )
 from harmoniq.cli.dataset import write_dataset_files
-from harmoniq.cli.discover import Discovery, describe, discover
+from harmoniq.cli.discover import Discovery, describe, discover, print_notes
 from harmoniq.cli.ended import end_run, not_reported
 from harmoniq.cli.folders import check_space, prepare_folder
 from harmoniq.cli.resources import limit_threads, memory_gb, process_count
@@ -317,7 +317,7 @@ def _print_summary(found: Discovery, summary: "RunSummary", out_dir: Path, secon
         print(f"error: {label}: {failure.sentence}{crash}", file=sys.stderr)
     nodes = f"{summary.computed} nodes computed, {summary.reused} reused"
     print(f"{total - failed} of {total} sessions done in {seconds:.0f} s; {nodes}.")
-    _print_notes([inputs for inputs in found.sessions if inputs.label not in summary.failures])
+    print_notes([inputs for inputs in found.sessions if inputs.label not in summary.failures])
     made = {
         "R1": "anat/*_R1map.nii.gz", "R2*": "anat/*_R2starmap.nii.gz", "cortex": "anat/*_hemi-L_desc-cGM_R*.gii",
         "bundles": "dwi/*_profiles.tsv", "regional tables": "*_regions.tsv",
@@ -334,14 +334,3 @@ def _print_summary(found: Discovery, summary: "RunSummary", out_dir: Path, secon
         print("Mend what the errors name and run the same command again: what is done is not done twice.")
     else:
         print(f"Next: harmoniq run BIDS_DIR {out_dir} group")
-
-
-def _print_notes(sessions: Sequence[SessionInputs]) -> None:
-    """Print each note once, with the sessions that it is about."""
-    about: dict[str, list[str]] = {}
-    for inputs in sessions:
-        for note in inputs.notes:
-            about.setdefault(note, []).append(inputs.label)
-    for note, labels in about.items():
-        some = ", ".join(labels[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")
-        print(f"  note: {note} ({'all' if len(labels) == len(sessions) else some})")

@@ -3,6 +3,8 @@
 from typing import Final
 
 METRICS: Final = ("R1", "R2star")
+#: What a reader calls them, in plain text.
+METRIC_WORDS: Final = {"R1": "R1", "R2star": "R2*"}
 TISSUES: Final = ("cGM", "sWM", "WM")
 HEMISPHERES: Final = ("L", "R")
 

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from harmoniq.data.names import METRIC_WORDS
 from harmoniq.report.blocks import Image, Notes, Section, Text, Tiles, escape, table_block
 from harmoniq.report.images import ReportFigure, figure_bytes, save_figure
 from harmoniq.report.methods import methods_section
 from harmoniq.report.page import write_page
 from harmoniq.report.recovery import figure_recovery, recovery_summary
-from harmoniq.report.style import METRIC_WORDS, metric_word, records
+from harmoniq.report.style import metric_word, records
 
 
 def write_demo_report(

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from harmoniq.data.compare import compare_maps
+from harmoniq.data.names import METRIC_WORDS
 from harmoniq.report.map_colors import SCALES
-from harmoniq.report.style import METRIC_WORDS, PAGE_WIDTH, panel_letters, styled
+from harmoniq.report.style import PAGE_WIDTH, panel_letters, styled
 
 #: Classes of tissue by R1 in 1/s at 3 T (T1 of 0.6 to 1.1, 1.1 to 2.0 and over 2.0 s), and the whole mask.
 CLASSES: Final[dict[str, tuple[float, float]]] = {

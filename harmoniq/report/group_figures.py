@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harmoniq.data.names import METRICS
+from harmoniq.data.names import METRIC_WORDS, METRICS
 from harmoniq.report.clinical_figures import clinical_figures
 from harmoniq.report.distributions import figure_age_curves, figure_distributions
 from harmoniq.report.examples import example_curves, example_values
@@ -15,7 +15,7 @@ from harmoniq.report.images import ReportFigure, save_figure
 from harmoniq.report.pca_figure import figure_pca
 from harmoniq.report.peak_ages import figure_peak_ages, peak_pairs
 from harmoniq.report.site_effects import figure_site_effects
-from harmoniq.report.style import METHOD_TITLES, METRIC_WORDS, metric_word, records
+from harmoniq.report.style import METHOD_TITLES, metric_word, records
 from harmoniq.report.tract_profiles import profile_figures
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from harmoniq.data.acquisitions import MP2RAGETiming
-from harmoniq.data.names import with_prefix
+from harmoniq.data.names import METRIC_WORDS, with_prefix
 from harmoniq.report.blocks import Image, Notes, Section, Text, Tiles, Verbatim, table_block
 from harmoniq.report.failures import Failure, failure_section, remedy_of
 from harmoniq.report.group_place import GroupValues, group_section
@@ -17,7 +17,7 @@ from harmoniq.report.methods import methods_section, participant_methods
 from harmoniq.report.page import write_page
 from harmoniq.report.sensitivity import sensitivity_blocks
 from harmoniq.report.stages import stage_table
-from harmoniq.report.style import METRIC_WORDS, TISSUE_TITLES, metric_word, records
+from harmoniq.report.style import TISSUE_TITLES, metric_word, records
 from harmoniq.report.surface_quality import surface_section
 
 

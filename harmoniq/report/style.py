@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 import matplotlib
 import pandas as pd
 
+from harmoniq.data.names import METRIC_WORDS
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -39,7 +41,6 @@ METHOD_TITLES: Final = {"raw": "Raw", "combat": "ComBat", "gam": "ComBat-GAM", "
 TISSUE_TITLES: Final = {"cGM": "cortical gray matter", "sWM": "superficial white matter", "WM": "white-matter bundles"}
 TISSUE_SHORT: Final = {"cGM": "cGM", "sWM": "sWM", "WM": "WM bundles"}
 METRIC_TITLES: Final = {"R1": "$R_1$", "R2star": "$R_2^*$"}
-METRIC_WORDS: Final = {"R1": "R1", "R2star": "R2*"}
 
 #: Nothing below 7 pt: figures are made at the width at which they are printed.
 _RC: Final[Any] = {

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harmoniq.data.names import BUNDLES
+from harmoniq.data.names import BUNDLES, METRIC_WORDS
 from harmoniq.data.tables import flags
 from harmoniq.report.clinical_figures import Drawn
 from harmoniq.report.group_tables import GroupTables
-from harmoniq.report.style import METRIC_TITLES, METRIC_WORDS, PAGE_WIDTH, styled
+from harmoniq.report.style import METRIC_TITLES, PAGE_WIDTH, styled
 
 _COLUMNS: Final = 6
 _COLOR: Final = {"R1": "#0072B2", "R2star": "#D55E00"}

@@ -2,9 +2,9 @@
 
 from typing import Final, Literal, NamedTuple
 
+from harmoniq.data.names import METRIC_WORDS, TISSUES
 from harmoniq.data.names import METRICS as MAPS
-from harmoniq.data.names import TISSUES
-from harmoniq.report.style import METRIC_WORDS, TISSUE_SHORT, TISSUE_TITLES
+from harmoniq.report.style import TISSUE_SHORT, TISSUE_TITLES
 
 Side = Literal["low", "high", "both"]
 
