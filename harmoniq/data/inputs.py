@@ -162,10 +162,11 @@ def find_acquisitions(
     wanted = b1_correction and mp2rage is not None and "R1" not in maps
     b1 = find_b1(query, site_keys.get("TB1SRGE", {}), notes) if wanted else None
     files = {name: query.get(name) for name in ("mp2rage", "megre", "dwi")}
-    parameters = acquisition_parameters(mp2rage, megre, files)
+    dwi = raw_diffusion(layout, files["dwi"])
+    parameters = acquisition_parameters(mp2rage, megre, files, dwi)
     flair, t1w, t2w = (tuple(Path(file.path) for file in query.get(name)) for name in ("flair", "t1w", "t2w"))
     return SessionInputs(
-        participant, session, mp2rage, megre, b1, raw_diffusion(layout, files["dwi"]),
+        participant, session, mp2rage, megre, b1, dwi,
         flair=flair, t1w=t1w, t2w=t2w, notes=tuple(notes), parameters=parameters, maps=maps,
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harmoniq.data.acquisitions import MEGRE, MP2RAGE
+from harmoniq.data.acquisitions import DWI, MEGRE, MP2RAGE
 
 if TYPE_CHECKING:
     from bids.layout import BIDSImageFile
@@ -23,6 +23,7 @@ def acquisition_parameters(
     mp2rage: MP2RAGE | None,
     megre: MEGRE | None,
     files: Mapping[str, "Sequence[BIDSImageFile]"],
+    series: Sequence[DWI] = (),
 ) -> Parameters:
     """Return what each sequence was acquired with.
 
@@ -32,12 +33,14 @@ def acquisition_parameters(
         Checked acquisitions; their timing may come from the config where a sidecar lacks it.
     files : mapping of str to sequence of BIDSImageFile
         The images of ``mp2rage``, ``megre`` and ``dwi``, for what else stands in their sidecars and headers.
+    series : sequence of DWI, optional
+        The diffusion images that have gradients.
 
     Returns
     -------
     dict
         ``MP2RAGE``, ``MEGRE`` and ``DWI``, each as far as it was measured: BIDS keys, ``VoxelSize`` in mm, ``Matrix``,
-        and for DWI ``BValues`` in s/mm² with the number of ``Directions`` of each.
+        and for DWI ``BValues`` in s/mm² with the number of ``Directions`` of each, over all of `series`.
     """
     out: Parameters = {}
     if mp2rage is not None:
@@ -55,7 +58,7 @@ def acquisition_parameters(
         own = _of_images(files.get("megre", ()), megre.magnitudes[0], known)
         out["MEGRE"] = {**own, "EchoTime": list(megre.echo_times)}
     if dwi := files.get("dwi", ()):
-        out["DWI"] = {**_of_images(dwi, Path(dwi[0].path)), **_shells([Path(file.path) for file in dwi])}
+        out["DWI"] = {**_of_images(dwi, Path(dwi[0].path)), **_shells(series)}
     return out
 
 
@@ -69,13 +72,12 @@ def _of_images(files: "Sequence[BIDSImageFile]", image: Path, keys: Sequence[str
     return out | {key: metadata[key] for key in (*_COMMON, *keys) if key in metadata}
 
 
-def _shells(images: Sequence[Path]) -> dict[str, Any]:
+def _shells(series: Sequence[DWI]) -> dict[str, Any]:
     """Return the b-values and how many directions each has, over all diffusion images of the session."""
     values: list[float] = []
-    for image in images:
-        table = image.with_name(image.name.split(".")[0] + ".bval")
+    for images in series:
         try:
-            values += [float(word) for word in table.read_text(encoding="utf-8").split()]
+            values += [float(word) for word in images.bvals.read_text(encoding="utf-8").split()]
         except (OSError, ValueError):
             continue
     if not values:
