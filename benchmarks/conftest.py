@@ -129,6 +129,29 @@ def allocated(benchmark: Any) -> Callable[[Callable[[], Any]], float]:
     return measure
 
 
+@pytest.fixture
+def in_turn(benchmark: Any) -> Callable[..., float]:
+    """Return a function that runs two others in turn, and returns the ratio of their fastest wall times."""
+
+    def measure(function: Callable[[], Any], other: Callable[[], Any], *, rounds: int = 5) -> float:
+        times: list[float] = []
+        others: list[float] = []
+
+        def both() -> None:  # so that other jobs on the machine slow both
+            for call, found in ((other, others), (function, times)):
+                start = time.perf_counter()
+                call()
+                found.append(time.perf_counter() - start)
+
+        benchmark.pedantic(both, rounds=rounds, warmup_rounds=1)
+        ratio = min(times) / min(others)
+        benchmark.extra_info |= {"wall_s": min(times), "other_wall_s": min(others), "times_the_other": ratio}
+        _FOUND.append((benchmark.name, f"{min(times):9.2f} s  {ratio:7.2f} times the other's {min(others):.2f} s"))
+        return ratio
+
+    return measure
+
+
 @pytest.fixture(scope="session")
 def timing() -> MP2RAGETiming:
     return TIMING
