@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harmoniq.data.files import write_json, write_text
+from harmoniq.data.files import write_json
+from harmoniq.diffusion.gradients import Gradients, write_gradients
+from harmoniq.registration.itk import write_itk
 from harmoniq.simulation import bids_sidecars as sidecars
 from harmoniq.simulation.bids import lesion_mask_path, raw_path, truth_map_path
 from harmoniq.simulation.bids_nifti import open_nifti, write_nifti
 from harmoniq.simulation.cohort_head import Head, sub_voxels
 from harmoniq.simulation.noise_receiver import PHASE_STEP
 from harmoniq.simulation.protocol import SiteProtocol
-from harmoniq.simulation.protocol_grid import Grid, itk_text
+from harmoniq.simulation.protocol_grid import Grid
 
 if TYPE_CHECKING:
     from harmoniq.simulation.mp2rage_images import MP2RAGEImages
@@ -158,7 +160,7 @@ def acquire_megre(head: Head, site: SiteProtocol, root: Path) -> None:
             write_nifti(path.with_name(path.name + ".nii.gz"), grid.affine, volume, slope=slope)
             write_json(path.with_name(path.name + ".json"), sidecars.echo_sidecar(site, n + 1, phase=part == "phase"))
     # Images are resampled from MEGRE to UNIT1 by the motion of points the other way.
-    write_text(truth_map_path(root, head.label, "from-MEGRE_to-UNIT1_mode-image_xfm.txt"), itk_text(head.motion))
+    write_itk(head.motion, truth_map_path(root, head.label, "from-MEGRE_to-UNIT1_mode-image_xfm.txt"))
 
 
 def acquire_b1(head: Head, site: SiteProtocol, root: Path) -> None:
@@ -238,8 +240,6 @@ def acquire_dwi(head: Head, site: SiteProtocol, root: Path) -> None:
     with open_nifti(path, grid.affine, shape, np.uint16, repetition_time=site.dwi.repetition_time) as stream:
         for number, (b_value, direction) in enumerate(zip(b_values, directions, strict=True)):
             stream.append(scan.volume(number, b_value, direction))
-    write_text(raw_path(root, head.label, "dwi", "dwi.bval"), " ".join(f"{b:g}" for b in b_values) + "\n")
-    rows = fsl_directions(directions, grid.affine).T
-    text = "\n".join(" ".join(f"{value:.6f}" for value in row) for row in rows) + "\n"
-    write_text(raw_path(root, head.label, "dwi", "dwi.bvec"), text)
+    table = Gradients(b_values, fsl_directions(directions, grid.affine))
+    write_gradients(table, raw_path(root, head.label, "dwi", "dwi"))
     write_json(raw_path(root, head.label, "dwi", "dwi.json"), sidecars.diffusion_sidecar(site, grid.shape[1]))

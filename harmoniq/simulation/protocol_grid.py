@@ -132,25 +132,3 @@ def oblique_grid(
     affine[:3, :3] = directions * voxel
     affine[:3, 3] = np.asarray(center) - affine[:3, :3] @ ((shape - 1) / 2)
     return Grid(affine, (int(shape[0]), int(shape[1]), int(shape[2])))
-
-
-def itk_text(ras_transform: NDArray) -> str:
-    """Write a transform of RAS points (4 x 4, mm) as an ITK text file, whose points are LPS.
-
-    Parameters
-    ----------
-    ras_transform : array
-        (4, 4) motion, mm.
-
-    Returns
-    -------
-    str
-        Content of the file.
-    """
-    flip = np.diag([-1.0, -1.0, 1.0, 1.0])
-    lps = flip @ ras_transform @ flip
-    numbers = " ".join(f"{value:.12g}" for value in [*lps[:3, :3].ravel(), *lps[:3, 3]])
-    return (
-        "#Insight Transform File V1.0\n#Transform 0\nTransform: AffineTransform_double_3_3\n"
-        f"Parameters: {numbers}\nFixedParameters: 0 0 0\n"
-    )

@@ -3,7 +3,7 @@ import pytest
 
 from harmoniq.data.errors import InputError
 from harmoniq.simulation.protocol import site_protocols
-from harmoniq.simulation.protocol_grid import itk_text, oblique_grid, random_motion, rotation
+from harmoniq.simulation.protocol_grid import oblique_grid, random_motion, rotation
 
 
 def test_protocols_are_table_2() -> None:
@@ -52,17 +52,6 @@ def test_grid_holds_the_head_and_little_else(flip: bool) -> None:
     assert (voxels < np.array(grid.shape) - 1).all()
     assert (np.array(grid.shape) * grid.voxel_size < 2 * radii + 16).all()
     assert all(n % 2 == 0 for n in grid.shape)
-
-
-def test_itk_text_is_read_by_itk_as_the_same_motion(tmp_path) -> None:
-    sitk = pytest.importorskip("SimpleITK")
-    motion = random_motion(np.random.default_rng(3), (0, -10, 10))
-    (tmp_path / "xfm.txt").write_text(itk_text(motion))
-    transform = sitk.ReadTransform(str(tmp_path / "xfm.txt"))
-    point = np.array([12.0, -34.0, 56.0])
-    flip = np.array([-1, -1, 1])
-    moved = flip * np.array(transform.TransformPoint([float(v) for v in flip * point]))
-    assert moved == pytest.approx((motion @ [*point, 1])[:3], abs=1e-6)
 
 
 def test_motion_is_small_and_rigid() -> None:
