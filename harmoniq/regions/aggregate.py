@@ -9,9 +9,6 @@ import numpy.typing as npt
 from harmoniq.data.names import BRODMANN_NUMBERS, BUNDLES
 from harmoniq.tract.profile import Profile
 
-#: What R1 and R2* of living brain tissue can be, in 1/s; a value outside is CSF, a vessel, air or a failed fit.
-PLAUSIBLE_RANGES: Mapping[str, tuple[float, float]] = {"R1": (0.2, 2.5), "R2star": (1.0, 150.0)}
-
 Row = dict[str, Any]
 
 
@@ -42,7 +39,7 @@ def cortical_rows(
     tissue: str,
     hemisphere: str,
     engine: str,
-    plausible_range: tuple[float, float] | None = None,
+    plausible: tuple[float, float],
     excluded: npt.ArrayLike | None = None,
     areas: Sequence[int] = BRODMANN_NUMBERS,
     names: Mapping[int, str] | None = None,
@@ -60,8 +57,9 @@ def cortical_rows(
         False outside the field of view.
     metric, tissue, hemisphere, engine : str
         Entries of the columns of these names.
-    plausible_range : tuple of float, optional
-        By default that of `metric` in ``PLAUSIBLE_RANGES``; values outside are left out.
+    plausible : tuple (float, float)
+        What the metric of living brain tissue can be, 1/s; a value outside is fluid, a vessel, air or a failed fit, and
+        is left out.
     excluded : array of bool, shape (n,), optional
         True where a vertex is to be left out, in a lesion for example.
     areas : sequence of int
@@ -86,7 +84,7 @@ def cortical_rows(
     samples, numbers = np.asarray(values, dtype=np.float64), np.asarray(labels)
     if samples.shape != numbers.shape:
         raise ValueError(f"{samples.size} values for {numbers.size} labels")
-    low, high = PLAUSIBLE_RANGES[metric] if plausible_range is None else plausible_range
+    low, high = plausible
     valid = np.isfinite(samples) & (samples >= low) & (samples <= high)
     if inside is not None:
         valid &= np.asarray(inside, dtype=bool)

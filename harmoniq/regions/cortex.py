@@ -163,7 +163,7 @@ def sample_cortex(
                 in_lesions[f"{metric} {name}"] += int(np.count_nonzero(touched))
             part = cortical_rows(
                 values, regions.labels[side], inside, names=regions.regions, weights=weights,
-                metric=metric, tissue=name, hemisphere=side, engine=engine, plausible_range=plausible,
+                metric=metric, tissue=name, hemisphere=side, engine=engine, plausible=plausible,
             )  # fmt: skip
             rows += part if place < len(TISSUES) else []
             profile += [{**row, "kind": depth[0], "depth": depth[1]} for row in part]

@@ -8,7 +8,10 @@ from harmoniq.data.names import BRODMANN_AREAS, BRODMANN_NUMBERS
 from harmoniq.regions.aggregate import bundle_rows, cortical_rows, engine_label
 from harmoniq.tract.profile import Profile, central_nodes
 
-WHAT = {"metric": "R1", "tissue": "cGM", "hemisphere": "L", "engine": "native 0.1.0 + freesurfer 7.3.2"}
+WHAT = {
+    "metric": "R1", "tissue": "cGM", "hemisphere": "L", "engine": "native 0.1.0 + freesurfer 7.3.2",
+    "plausible": (0.1, 3.0),
+}  # fmt: skip
 
 
 def test_agrees_with_pandas():
@@ -40,7 +43,7 @@ def test_implausible_and_missing_values_are_left_out():
     assert rows["BA3"]["n"] == 1
     assert np.isnan(rows["BA3"]["sd"])
     assert rows["BA4"]["n"] == rows["BA4"]["n_excluded"] == 0
-    narrow = cortical_rows(values, labels, plausible_range=(0.75, 0.85), **WHAT)[0]
+    narrow = cortical_rows(values, labels, **{**WHAT, "plausible": (0.75, 0.85)})[0]
     assert (narrow["value"], narrow["n"]) == (0.8, 1)
 
 
