@@ -99,7 +99,7 @@ def _bundles(inputs: SessionInputs, engines: "MapEngines") -> str:
 
 def _print_needs(found: "Discovery", engines: "MapEngines") -> None:
     """Say how many sessions permit what, and what disk, memory and network they need."""
-    from harmoniq.cli.participant import fit_gb, voxel_bytes
+    from harmoniq.cli.memory_needs import fit_gb, voxel_bytes
 
     sessions = found.sessions
     asked: dict[str, Callable[[SessionInputs], bool]] = {

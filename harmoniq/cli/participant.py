@@ -1,11 +1,8 @@
 """The participant level: discover, check, run, report, summarize."""
 
 import argparse
-import shutil
 import sys
 import time
-from collections.abc import Container
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,13 +19,15 @@ from harmoniq.cli.bookkeeping import (
     stopped_by,
 )
 from harmoniq.cli.dataset import write_dataset_files
-from harmoniq.cli.discover import Discovery, describe, discover, print_notes
+from harmoniq.cli.discover import Discovery, discover
 from harmoniq.cli.ended import end_run, not_reported
 from harmoniq.cli.folders import check_space, prepare_folder
+from harmoniq.cli.memory_needs import fit_gb, voxel_bytes
+from harmoniq.cli.nipype_options import foreign_plugin, write_graph
+from harmoniq.cli.participant_words import exit_code, print_plan, print_refused, print_summary
 from harmoniq.cli.resources import limit_threads, memory_gb, process_count
 from harmoniq.cli.run_progress import RunProgress
 from harmoniq.data.errors import InputError
-from harmoniq.data.inputs import SessionInputs
 from harmoniq.jobs.ledger import Ledger, Stopped, kill_children, stop_on_signals
 from harmoniq.settings.schema import STAGES, Settings
 
@@ -76,12 +75,12 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
         fs_license_file=args.fs_license_file and args.fs_license_file.absolute(),
         bundle_engine=engines.bundles,
     )  # fmt: skip
-    _print_refused(found)
+    print_refused(found)
     options = options_digest(args, settings)
     if not found.sessions:
         return _refuse_all(args, settings, engines, found, options)
     if args.dry_run:
-        _print_plan(found.sessions)
+        print_plan(found.sessions)
         return int(bool(found.refused))
     out_dir = prepare_folder(args.out_dir, "OUT_DIR")
     if out_dir == args.bids_dir.absolute():
@@ -100,7 +99,7 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
         print(f"Profiles along the bundles: {engines.tractometry.label} ({engines.tractometry.folder})")
     write_dataset_files(out_dir, args.bids_dir, settings, _options(args))
     with claimed(out_dir, found, options=options) as mine:
-        _print_refused(mine, known=found.refused)
+        print_refused(mine, known=found.refused)
         if not mine.sessions:  # another run has them all, and writes their reports
             return 1
         stop_on_signals()
@@ -133,7 +132,7 @@ def _process(run: _Run) -> int:
     except Exception as error:  # not of a node: the reports say it, and so does Python
         _write_reports(run.out_dir, run.found, run.settings, run.engines, stopped_by(error, run.found))
         raise
-    code = _exit_code(run.found, summary)
+    code = exit_code(run.found, summary)
     try:
         code = max(code, _write_reports(run.out_dir, run.found, run.settings, run.engines, summary))
     except (Stopped, KeyboardInterrupt) as end:
@@ -142,7 +141,7 @@ def _process(run: _Run) -> int:
         return end_run(run.out_dir, run.found, run.settings, run.engines, end)
     if run.args.clean_work_dir:
         clean(run.work_dir, run.found, summary.failures)
-    _print_summary(run.found, summary, run.out_dir, time.monotonic() - started)
+    print_summary(run.found, summary, run.out_dir, time.monotonic() - started)
     return code
 
 
@@ -159,8 +158,8 @@ def _run_nodes(run: _Run) -> "RunSummary":
     )  # fmt: skip
     mend_work_folder(run.work_dir, found)
     if args.write_graph:
-        _write_graph(workflow, out_dir)
-    plugin, plugin_args = _foreign_plugin(args)
+        write_graph(workflow, out_dir)
+    plugin, plugin_args = foreign_plugin(args)
     workers = fork_workers(run.nprocs, _NEEDED_BY_NODES) if plugin is None else None
     nodes = count_nodes(workflow, found)
     with (
@@ -180,72 +179,6 @@ def _run_nodes(run: _Run) -> "RunSummary":
         return summary
 
 
-def _write_graph(workflow: Any, out_dir: Path) -> None:
-    """Write ``logs/graph.dot``, and its picture where Graphviz is installed."""
-    target = out_dir / "logs" / "graph.dot"
-    if shutil.which("dot") is not None:
-        workflow.write_graph(dotfilename=str(target), graph2use="colored", format="svg")
-        return
-    with suppress(OSError):  # Nipype writes the text first, and then fails for want of `dot`
-        workflow.write_graph(dotfilename=str(target), graph2use="colored", format="svg")
-    print(f"note: Graphviz (dot) is not installed: {target} alone is written", file=sys.stderr)
-
-
-def _foreign_plugin(args: argparse.Namespace) -> tuple[str | None, dict[str, Any]]:
-    from harmoniq.data.files import read_json
-
-    content = read_json(args.nipype_plugin_file) if args.nipype_plugin_file else {}
-    if not isinstance(content, dict):
-        raise InputError("must be a JSON object", file=args.nipype_plugin_file, key="--nipype-plugin-file")
-    plugin = args.nipype_plugin or content.get("plugin")
-    if plugin is not None:
-        import nipype.pipeline.plugins as plugins
-
-        if not hasattr(plugins, f"{plugin}Plugin"):
-            raise InputError(
-                "Nipype has no such plugin", key="--nipype-plugin", value=plugin, remedy="try MultiProc or SLURM"
-            )
-    return plugin, dict(content.get("plugin_args", {}))
-
-
-def fit_gb(inputs: SessionInputs) -> float:
-    """Estimate the memory of a session's largest fit: float32 echoes, stacked once, and the maps.
-
-    Parameters
-    ----------
-    inputs : SessionInputs
-        What the session has.
-
-    Returns
-    -------
-    float
-        GB (1024³ bytes), at least 0.5.
-    """
-    return max(0.5, 3 * voxel_bytes(inputs) / 1024**3)
-
-
-def voxel_bytes(inputs: SessionInputs) -> int:
-    """Compute the size of a session's MP2RAGE and ME-GRE images, and of its existing maps, as float32.
-
-    Parameters
-    ----------
-    inputs : SessionInputs
-        What the session has.
-
-    Returns
-    -------
-    int
-        Bytes, by the header of the first image of each kind.
-    """
-    from math import prod
-
-    from harmoniq.data.images import load_grid
-
-    groups = [group.files for group in (inputs.mp2rage, inputs.megre) if group is not None]
-    groups += [(existing.path,) for existing in inputs.maps.values()]
-    return sum(4 * prod(load_grid(files[0])[0]) * len(files) for files in groups)
-
-
 def _validate(bids_dir: Path) -> None:
     """Say what the BIDS validator finds, where it is installed; harmoniq's own checks decide what can be processed."""
     from harmoniq.cli.validation import validate
@@ -256,19 +189,6 @@ def _validate(bids_dir: Path) -> None:
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in vars(args).items() if name != "execute"}
-
-
-def _print_refused(found: Discovery, known: Container[str] = ()) -> None:
-    for label, error in found.refused.items():
-        if label not in known:
-            print(f"error: {label}: {error}", file=sys.stderr)
-
-
-def _print_plan(sessions: tuple[SessionInputs, ...]) -> None:
-    for inputs in sessions:
-        print(inputs.label + ": " + "; ".join(f"{name} {value}" for name, value in describe(inputs).items()))
-        for note in inputs.notes:
-            print(f"  note: {note}")
 
 
 def _refuse_all(
@@ -299,38 +219,3 @@ def _write_reports(
     for participant, sentence in failed.items():
         print(f"error: sub-{participant}: {sentence}", file=sys.stderr)
     return int(bool(failed))
-
-
-def _exit_code(found: Discovery, summary: "RunSummary") -> int:
-    failed = len(found.refused) + len(summary.failures)
-    if failed == 0:
-        return 0
-    total = len(found.sessions) + len(found.refused)
-    return 2 if failed == total and all(failure.bad_input for failure in summary.failures.values()) else 1
-
-
-def _print_summary(found: Discovery, summary: "RunSummary", out_dir: Path, seconds: float) -> None:
-    total = len(found.sessions) + len(found.refused)
-    failed = len(found.refused) + len(summary.failures)
-    for label, failure in sorted(summary.failures.items()):
-        crash = f" (crash file: {failure.crash_file})" if failure.crash_file else ""
-        print(f"error: {label}: {failure.sentence}{crash}", file=sys.stderr)
-    nodes = f"{summary.computed} nodes computed, {summary.reused} reused"
-    print(f"{total - failed} of {total} sessions done in {seconds:.0f} s; {nodes}.")
-    print_notes([inputs for inputs in found.sessions if inputs.label not in summary.failures])
-    made = {
-        "R1": "anat/*_R1map.nii.gz", "R2*": "anat/*_R2starmap.nii.gz", "cortex": "anat/*_hemi-L_desc-cGM_R*.gii",
-        "bundles": "dwi/*_profiles.tsv", "regional tables": "*_regions.tsv",
-    }  # fmt: skip
-    folders = [out_dir.joinpath(*inputs.label.split("_")) for inputs in found.sessions]
-    counts = {name: sum(any(folder.glob(pattern)) for folder in folders) for name, pattern in made.items()}
-    print("  " + ", ".join(f"{name}: {count}" for name, count in counts.items() if count))
-    print(f"Results: {out_dir}\nReports: {out_dir}/sub-*.html")
-    if failed:
-        labels = sorted([*found.refused, *summary.failures])
-        print(
-            f"Failed: {', '.join(labels[:10])}{', ...' if failed > 10 else ''}; why stands above and in their reports."
-        )
-        print("Mend what the errors name and run the same command again: what is done is not done twice.")
-    else:
-        print(f"Next: harmoniq run BIDS_DIR {out_dir} group")
