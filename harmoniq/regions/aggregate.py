@@ -25,7 +25,7 @@ def engine_label(map_engine: str, *sampling_engines: str) -> str:
     Returns
     -------
     str
-        Joined by `` + ``.
+        Joined by a plus sign between spaces.
     """
     return " + ".join((map_engine, *sampling_engines))
 
