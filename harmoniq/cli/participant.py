@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,8 +103,8 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
         print_refused(mine, known=found.refused)
         if not mine.sessions:  # another run has them all, and writes their reports
             return 1
-        stop_on_signals()
-        return _process(_Run(args, settings, engines, mine, out_dir, work_dir, nprocs, memory, options))
+        stop_again = stop_on_signals()
+        return _process(_Run(args, settings, engines, mine, out_dir, work_dir, nprocs, memory, options, stop_again))
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ class _Run:
     nprocs: int
     memory: float
     options: str
+    stop_again: Callable[[], None]
 
 
 def _process(run: _Run) -> int:
@@ -168,6 +170,7 @@ def _run_nodes(run: _Run) -> "RunSummary":
     ):
 
         def on_node(label: str, stage: str, node: str, status: str) -> None:
+            run.stop_again()  # else the node that the signal met would be told to have failed
             progress.node(label, stage, node, status)
             note_event(ledger, label, stage, node, status)
 

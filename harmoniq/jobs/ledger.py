@@ -6,9 +6,10 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import NoReturn
 
 from harmoniq.jobs.claim import slurm_job
 from harmoniq.jobs.memory import oom_kills, tree_gb
@@ -242,14 +243,30 @@ def refuse(out_dir: Path, label: str, message: str, *, options: str = "", cause:
     ))  # fmt: skip
 
 
-def stop_on_signals() -> None:
-    """Let SIGTERM and SIGUSR1 end the run in order, with its status files written."""
+def stop_on_signals() -> Callable[[], None]:
+    """Let SIGTERM, SIGUSR1 and Ctrl-C end the run in order, with its status files written.
 
-    def stop(number: int, _frame: object) -> None:
-        raise Stopped(number)
+    Returns
+    -------
+    callable
+        Ends the run once more where a signal came that did not end it: Nipype takes whatever is raised while a node
+        runs in this process for that node's failure. To be called between nodes.
+    """
+    received: list[int] = []
+
+    def stop(number: int, _frame: object) -> NoReturn:
+        received.append(number)
+        raise KeyboardInterrupt if number == signal.SIGINT else Stopped(number)
+
+    def stop_again() -> None:
+        if received:
+            stop(received[0], None)
 
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, stop)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else a shell lets it run in the background
+        signal.signal(signal.SIGINT, stop)
+    return stop_again
 
 
 def kill_children() -> None:

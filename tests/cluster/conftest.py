@@ -35,6 +35,15 @@ def free_ports(count):
     raise RuntimeError("no free ports")
 
 
+def communication(host):
+    """Listen on the host's own address alone; on every one where, as in a bare root, nothing resolves its name."""
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError:
+        return []
+    return ["CommunicationParameters=NoCtldInAddrAny,NoInAddrAny"]
+
+
 class Slurm:
     """Start and stop the daemons; run its commands."""
 
@@ -64,7 +73,7 @@ class Slurm:
         lines = [
             "ClusterName=lab", f"SlurmctldHost={self.host}(127.0.0.1)", f"SlurmUser={me}", f"SlurmdUser={me}",
             f"SlurmctldPort={port}", f"SlurmdPort={port + 1}",
-            "CommunicationParameters=NoCtldInAddrAny,NoInAddrAny", "AuthType=auth/munge",
+            *communication(self.host), "AuthType=auth/munge",
             f"AuthInfo=socket={lab}/run/munge.sock", f"PluginDir={plugins}",
             f"SlurmctldPidFile={lab}/run/slurmctld.pid", f"SlurmdPidFile={lab}/run/slurmd.%n.pid",
             f"SlurmctldLogFile={lab}/log/slurmctld.log", f"SlurmdLogFile={lab}/log/slurmd.%n.log",

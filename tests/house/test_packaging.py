@@ -38,7 +38,7 @@ def pinned_here() -> list[tuple[str, str]]:
         except PackageNotFoundError:  # of another Python, or of an extra that is not installed
             continue
         if pin.specifier.contains(installed["Version"], prereleases=True):
-            found.append((line, installed["Requires-Python"] or ""))
+            found.append((line, installed.get("Requires-Python") or ""))
     return found
 
 

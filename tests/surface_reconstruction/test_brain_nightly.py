@@ -36,6 +36,23 @@ def truth(test_data, side, name):
     return image.agg_data("pointset").astype(float), image.agg_data("triangle")
 
 
+def pseudonormals(vertices, corners, faces):
+    """Return normals at the vertices, weighted by the angle of each face: at an edge they tell the inside.
+
+    A face's own normal does not: next to a sharp edge the nearest point belongs to two faces, and one of them may look
+    away from a point on their inner side (Baerentzen and Aanaes 2005, doi:10.1109/TVCG.2005.49).
+    """
+    normals = np.zeros_like(vertices)
+    own = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    own /= np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-12)
+    for corner in range(3):
+        sides = corners[:, [(corner + 1) % 3, (corner + 2) % 3]] - corners[:, [corner]]
+        sides /= np.maximum(np.linalg.norm(sides, axis=2, keepdims=True), 1e-12)
+        angle = np.arccos(np.clip(np.einsum("ij,ij->i", sides[:, 0], sides[:, 1]), -1, 1))
+        np.add.at(normals, faces[:, corner], own * angle[:, None])
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+
+
 def signed_distance(points, vertices, faces):
     """Return distances to a surface, negative inside: to the nearest of points strewn over its faces, 0.25 mm apart."""
     from scipy.spatial import cKDTree
@@ -43,12 +60,29 @@ def signed_distance(points, vertices, faces):
     corners = vertices[faces]
     weights = np.array([[a, b, 4 - a - b] for a in range(5) for b in range(5 - a)]) / 4.0
     strewn = np.einsum("wk,fkx->fwx", weights, corners).reshape(-1, 3)
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    normals = pseudonormals(vertices, corners, faces)
     distance, nearest = cKDTree(strewn).query(points)
     face = nearest // len(weights)
-    inward = np.einsum("ij,ij->i", points - strewn[nearest], normals[face]) < 0
-    return np.where(inward, -distance, distance), face
+    outward = np.einsum("nk,nkx->nx", weights[nearest % len(weights)], normals[faces[face]])
+    inside = np.einsum("ij,ij->i", points - strewn[nearest], outward) < 0
+    return np.where(inside, -distance, distance), face
+
+
+def test_inside_of_a_sharp_body():
+    """Points inside and outside a cube turned on its tip, most of them nearest to an edge or a corner."""
+    from scipy.spatial import ConvexHull
+
+    corners = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (-1.0, 1.0)])
+    hull = ConvexHull(corners)
+    faces = hull.simplices.copy()
+    turned = np.einsum("ij,ij->i", np.cross(corners[faces[:, 1]] - corners[faces[:, 0]], corners[faces[:, 2]]
+                       - corners[faces[:, 0]]), hull.equations[:, :3]) < 0  # fmt: skip
+    faces[turned] = faces[turned][:, ::-1]
+    points = np.random.default_rng(0).uniform(-2, 2, (4000, 3))
+    inside = (np.abs(points) < 1).all(axis=1)
+    clear = np.abs(np.abs(points).max(axis=1) - 1) > 0.3
+    found = signed_distance(points, corners, faces)[0] < 0
+    assert (found == inside)[clear].mean() > 0.999
 
 
 def test_white_and_mid_cortex_on_a_real_brain(made, test_data):
