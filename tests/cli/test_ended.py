@@ -15,6 +15,11 @@ WORDS = ("run", "bids", "out", "participant", "--stages", "maps", "regions", "--
 COMMAND = [sys.executable, "-P", "-m", "harmoniq", *WORDS]
 
 
+def heed_ctrl_c():
+    """As in a terminal: what a script starts in the background, these tests perhaps, ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def run(tiny, tmp_path):
     """A run of two participants, with a process group of its own as a terminal gives it, and some steps done."""
@@ -22,8 +27,9 @@ def run(tiny, tmp_path):
         tiny.add(label)
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
-            COMMAND, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=os.environ
-        )
+            COMMAND, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=os.environ,
+            preexec_fn=heed_ctrl_c,
+        )  # fmt: skip
     end = time.monotonic() + 120
     while sum(record["nodes_done"] for record in records(tmp_path)) < 4:
         assert process.poll() is None and time.monotonic() < end, (tmp_path / "log").read_text()

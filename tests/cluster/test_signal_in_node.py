@@ -1,6 +1,7 @@
 """A signal that meets a node in the main process ends the run: Nipype would take it for that node's failure."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -32,6 +33,11 @@ else:
 """
 
 
+def heed_ctrl_c():
+    """As in a terminal: what a script starts in the background, these tests perhaps, ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     ("name", "told", "said"),
     [
@@ -45,6 +51,6 @@ else:
 def test_signal_in_a_node_of_the_main_process(tmp_path, name, told, said):
     done = subprocess.run(
         [sys.executable, "-P", "-c", RUN, name, told], capture_output=True, text=True, check=True, cwd=tmp_path,
-        env={**os.environ, "NO_ET": "1"},
+        env={**os.environ, "NO_ET": "1"}, preexec_fn=heed_ctrl_c,
     )  # fmt: skip
     assert done.stdout.splitlines()[-1].strip() == said
