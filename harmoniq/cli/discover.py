@@ -273,6 +273,8 @@ class _Existing:
             compared, freesurfer = _finished(freesurfer, notes), None
         if freesurfer is None and inputs.r1_space is not None and (not self.stages or "surfaces" in self.stages):
             notes += self._surfaces_to_be_made(inputs)
+        if "regions" in self.stages and not {"surfaces", "bundles"} & set(self.stages):
+            notes.append("no regional table without surfaces or bundles: add them to --stages")
         notes = [*inputs.notes, *notes]
         return dataclasses.replace(inputs, freesurfer=freesurfer, compared_surfaces=compared, notes=tuple(notes))
 

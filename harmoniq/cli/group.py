@@ -30,8 +30,8 @@ def run_group(args: argparse.Namespace, settings: Settings) -> int:
     Raises
     ------
     InputError
-        Where the folder, its regional tables or ``participants.tsv`` are not there, no table fits the labels that were
-        asked for, or the input is wrong.
+        Where the folder, its regional tables (unless ``--stages`` asks for none) or ``participants.tsv`` are not there, no
+        table fits the labels that were asked for, or the input is wrong.
     """
     from harmoniq.regions.collect import find_regions, profiles_beside
 
@@ -41,11 +41,16 @@ def run_group(args: argparse.Namespace, settings: Settings) -> int:
     rated = excluded_by_rating(args, [out_dir, out_dir / "group", args.bids_dir.absolute()])
     excluded = name_absent(out_dir, rated)
     tables = [path for path in find_regions(out_dir) if path.name.removesuffix("_regions.tsv") not in excluded]
-    if not tables:
+    without = args.stages is not None and "regions" not in args.stages
+    if not tables and not without:
         raise InputError("has no *_regions.tsv", file=out_dir, key="OUT_DIR", remedy="run the participant level first")
-    tables = _chosen(tables, args.participant_label, args.session_label)
+    tables = _chosen(tables, args.participant_label, args.session_label) if tables else []
     page, _ = write_quality(out_dir, settings, ratings_file(args, [out_dir, out_dir / "group"]))
     print(f"Quality control: {page}")
+    if not tables:
+        # As the group job of `harmoniq slurm ... -- --stages maps`: who failed is said, and that is all there is to do.
+        print("No regional tables were asked for: nothing to analyze (--stages)")
+        return 0
     beside = [folder / "participants.tsv" for folder in (out_dir, args.bids_dir.absolute())]
     participants = next((path for path in beside if path.is_file()), None)
     if participants is None:

@@ -205,6 +205,7 @@ def test_group_level_without_tables(harmoniq, tiny, tmp_path):
     refused(harmoniq("run", tiny.root, "out", "group"), "run the participant level first")
     (tmp_path / "out").mkdir()
     refused(harmoniq("run", tiny.root, "out", "group"), "has no *_regions.tsv")
+    refused(harmoniq("run", tiny.root, "out", "group", "--stages", "surfaces", "regions"), "has no *_regions.tsv")
 
 
 def test_analyze_refusals(harmoniq, tmp_path):

@@ -129,3 +129,15 @@ def test_dry_run_does_nothing(harmoniq, tiny, tmp_path):
     done = run(harmoniq, tiny, "--dry-run")
     assert "sub-01: MP2RAGE" in done.stdout
     assert not (tmp_path / "out").exists()
+
+
+def test_maps_alone(harmoniq, tiny):
+    """Regional tables without surfaces or bundles are a note; a group level of maps says who is there, and ends well."""
+    tiny.add("01")
+    words = ("--stages", "maps", "regions", "--nprocs", "1", "--skip-bids-validation")
+    done = harmoniq("run", tiny.root, "out", "participant", *words)
+    assert done.returncode == 0, done.stderr
+    assert "no regional table without surfaces or bundles: add them to --stages" in done.stdout
+    done = harmoniq("run", tiny.root, "out", "group", "--stages", "maps")
+    assert done.returncode == 0, done.stderr
+    assert "No regional tables were asked for" in done.stdout and "qc.html" in done.stdout
