@@ -30,8 +30,8 @@ def run_group(args: argparse.Namespace, settings: Settings) -> int:
     Raises
     ------
     InputError
-        Where the folder, its regional tables (unless ``--stages`` asks for none) or ``participants.tsv`` are not there, no
-        table fits the labels that were asked for, or the input is wrong.
+        Where the folder, its regional tables (unless ``--stages`` asks for none) or ``participants.tsv`` are not there,
+        no table fits the labels that were asked for, or the input is wrong.
     """
     from harmoniq.regions.collect import find_regions, profiles_beside
 

@@ -132,7 +132,7 @@ def test_dry_run_does_nothing(harmoniq, tiny, tmp_path):
 
 
 def test_maps_alone(harmoniq, tiny):
-    """Regional tables without surfaces or bundles are a note; a group level of maps says who is there, and ends well."""
+    """Regional tables without surfaces or bundles are a note; the group level of maps alone ends well."""
     tiny.add("01")
     words = ("--stages", "maps", "regions", "--nprocs", "1", "--skip-bids-validation")
     done = harmoniq("run", tiny.root, "out", "participant", *words)
