@@ -81,7 +81,12 @@ class ReportingMultiProc(MultiProcPlugin):
         self.computed = self.reused = 0
         self._sent: dict[int, tuple[Any, bool]] = {}
         self._alone: dict[int, ProcessPoolExecutor] = {}
+        self._over = False
         self.pool = self._new_pool(self.processors) if workers is None else workers
+
+    def end(self) -> None:
+        """Start no more processes: whoever ended the run is about to kill those that there are."""
+        self._over = True
 
     def _submit_job(self, node: Any, updatehash: bool = False) -> int:
         self.computed += 1
@@ -128,7 +133,7 @@ class ReportingMultiProc(MultiProcPlugin):
 
     def _try_alone(self, task: int) -> bool:
         """Try a node in a process of its own; not the only one at work, nor when the run itself is ending."""
-        if len(self._in_flight()) < 2:
+        if self._over or len(self._in_flight()) < 2:
             return False
         self._alone[task] = pool = self._new_pool(1)
         try:

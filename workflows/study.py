@@ -318,6 +318,9 @@ def run_nodes(
         # Nipype raises the first node's error at the end; each is told to the user from the list of failures.
         if not failed:
             raise
+    except BaseException:  # a signal
+        runner.end()
+        raise
     return NodesDone(runner.failures, runner.computed, runner.reused, runner.measures)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harmoniq.cli.resources import limit_threads
 from harmoniq.data.errors import InputError
-from harmoniq.jobs.ledger import kill_children
+from harmoniq.jobs.ledger import Stopped, kill_children, name_of
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
 
@@ -45,10 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return WRONG_INPUT
-    except KeyboardInterrupt:
-        kill_children()  # workers leave Ctrl-C to this process
-        print("interrupted: run the same command again to go on where it stopped", file=sys.stderr)
-        return FAILED
+    except (KeyboardInterrupt, Stopped) as end:
+        kill_children()  # workers leave signals to this process
+        print(f"stopped by {name_of(end)}: run the same command again", file=sys.stderr)
+        return 128 + end.number if isinstance(end, Stopped) else FAILED
     except BrokenPipeError:
         # The reader of our output has gone, for example `| head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 WORDS = ("run", "bids", "out", "participant", "--stages", "maps", "regions", "--skip-bids-validation", "--nprocs", "2")
-COMMAND = [sys.executable, "-P", "-m", "harmoniq", *WORDS]
+COMMAND = [sys.executable, "-P", "-m", "harmoniq"]
 
 
 def heed_ctrl_c():
@@ -20,20 +20,30 @@ def heed_ctrl_c():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def start(folder, *words):
+    """Start a command with a process group of its own as a terminal gives it; it writes to ``log``."""
+    (folder / "tmp").mkdir()
+    with (folder / "log").open("w") as log:
+        return subprocess.Popen(
+            [*COMMAND, *map(str, words)], cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            env={**os.environ, "TMPDIR": str(folder / "tmp")}, preexec_fn=heed_ctrl_c,
+        )  # fmt: skip
+
+
+def wait(folder, process, condition):
+    end = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None and time.monotonic() < end, (folder / "log").read_text()
+        time.sleep(0.02)
+
+
 @pytest.fixture
 def run(tiny, tmp_path):
-    """A run of two participants, with a process group of its own as a terminal gives it, and some steps done."""
+    """A run of two participants, with some steps done."""
     for label in ("01", "02"):
         tiny.add(label)
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(
-            COMMAND, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=os.environ,
-            preexec_fn=heed_ctrl_c,
-        )  # fmt: skip
-    end = time.monotonic() + 120
-    while sum(record["nodes_done"] for record in records(tmp_path)) < 4:
-        assert process.poll() is None and time.monotonic() < end, (tmp_path / "log").read_text()
-        time.sleep(0.02)
+    process = start(tmp_path, *WORDS)
+    wait(tmp_path, process, lambda: sum(record["nodes_done"] for record in records(tmp_path)) >= 4)
     yield process
     if process.poll() is None:
         process.kill()
@@ -83,3 +93,22 @@ def test_ctrl_c(run, tmp_path):
     os.killpg(run.pid, signal.SIGINT)
     assert run.wait(60) == 1
     check(tmp_path, family, "Ctrl-C")
+
+
+@pytest.mark.parametrize(("name", "code", "said"), [("SIGTERM", 143, "SIGTERM"), ("SIGINT", 1, "Ctrl-C (SIGINT)")])
+def test_group_level(harmoniq, tmp_path, name, code, said):
+    """Its workers end, its temporary folder goes, its folder of results has nothing, and it says so in a sentence."""
+    made = harmoniq("simulate", "tables", "--tables-only", "--subjects-per-site", 12, "--patients", 12)
+    assert made.returncode == 0, made.stderr
+    tables = ("tables/regions.tsv", "tables/participants.tsv")
+    process = start(tmp_path, "analyze", *tables, "out", "--methods", "raw", "--bootstrap", 100000, "--nprocs", 2)
+    wait(tmp_path, process, lambda: len(list(tmp_path.glob("tmp/harmoniq-*/group_wf/*"))) > 3)
+    family = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.Signals[name]) if name == "SIGINT" else process.terminate()
+    assert process.wait(60) == code
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive, "workers go on"
+    told = (tmp_path / "log").read_text()
+    assert told.endswith(f"stopped by {said}: run the same command again\n") and "Traceback" not in told, told
+    assert not list(tmp_path.glob("tmp/harmoniq-*")), "its temporary folder stays"
+    assert not list((tmp_path / "out").iterdir())
