@@ -1,11 +1,12 @@
 """From a model of the mean to the parameters of ComBat: the steps that the linear and the smooth variant share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from harmoniq.data.missing import missingness_groups
 from harmoniq.harmonization.base import some
 from harmoniq.harmonization.empirical_bayes import MAX_ITERATIONS, shrink_site
 from harmoniq.harmonization.site_model import SiteModel, expand
@@ -64,26 +65,6 @@ class MeanModel(ABC):
         """
 
 
-def patterns(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Group the regions that were measured in the same controls.
-
-    Parameters
-    ----------
-    values : array, shape (n_controls, p)
-        NaN where missing.
-
-    Yields
-    ------
-    tuple (array of int, array of int)
-        Positions of the controls, and of the regions, of one group.
-    """
-    finite = np.isfinite(values)
-    packed = np.packbits(finite, axis=0)
-    _, first, inverse = np.unique(packed, axis=1, return_index=True, return_inverse=True)
-    for group, column in enumerate(first):
-        yield np.flatnonzero(finite[:, column]), np.flatnonzero(inverse.ravel() == group)
-
-
 @dataclass
 class _Estimates:
     """What the fits of all patterns of missing values add up to; the arrays end in the regions' axis."""
@@ -132,7 +113,7 @@ def estimate(training: Training, mean_model: MeanModel) -> SiteModel:
     found = _Estimates.empty(*shape)
     as_is = constant_regions(training.values)
     failed: list[int] = []
-    for rows, every in patterns(training.values):
+    for rows, every in missingness_groups(training.values, empty=True):
         regions = every[~as_is[every]]
         if not len(regions):
             continue

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from harmoniq.data.errors import InputError
+from harmoniq.data.missing import missingness_groups
 from harmoniq.harmonization.base import some
 from harmoniq.harmonization.combat import SiteHarmonizer
 from harmoniq.harmonization.design import full_rank
@@ -27,7 +28,6 @@ from harmoniq.harmonization.location_scale import (
     CONSTANT,
     constant_regions,
     covariate_ranges,
-    patterns,
     site_effects,
 )
 from harmoniq.harmonization.packages import import_engine
@@ -113,7 +113,7 @@ class NeuroHarmonize(SiteHarmonizer):
         as_is = constant_regions(training.values)
         model = _blank(training, as_is, smooth=self.method == "gam")
         lost: list[int] = []
-        for rows, every in patterns(training.values):
+        for rows, every in missingness_groups(training.values, empty=True):
             regions = every[~as_is[every]]
             here = np.unique(training.site[rows])
             if not len(regions):

@@ -7,11 +7,12 @@ import pandas as pd
 
 from harmoniq.data.cohort import Cohort
 from harmoniq.data.errors import InputError
+from harmoniq.data.missing import missingness_groups
 from harmoniq.statistics.bootstrap import bootstrap_peaks
 from harmoniq.statistics.columns import DATA, FEATURE_COLUMNS, ColumnDescriptions
 from harmoniq.statistics.design import AgeDesign, age_design
 from harmoniq.statistics.inputs import Values, blocks, controls_only, feature_table
-from harmoniq.statistics.linear import LinearFit, is_constant, least_squares, missingness_groups
+from harmoniq.statistics.linear import LinearFit, is_constant, least_squares
 from harmoniq.statistics.peak_age import delta_se, paper_se, peak
 from harmoniq.statistics.standardize import standardize, standardize_within
 from harmoniq.statistics.threads import one_blas_thread

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from harmoniq.data.cohort import Cohort
+from harmoniq.data.missing import missingness_groups
 from harmoniq.statistics.columns import FEATURE_COLUMNS, ColumnDescriptions
 from harmoniq.statistics.fdr import benjamini_hochberg
-from harmoniq.statistics.linear import least_squares, missingness_groups
+from harmoniq.statistics.linear import least_squares
 from harmoniq.statistics.threads import one_blas_thread
 
 #: What is in the equation beside Z: Chen et al. 2026, equation 7.

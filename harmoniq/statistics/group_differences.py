@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 
 from harmoniq.data.cohort import Cohort
+from harmoniq.data.missing import missingness_groups
 from harmoniq.statistics.cohens_d import cohens_d
 from harmoniq.statistics.columns import FEATURE_COLUMNS, ColumnDescriptions
 from harmoniq.statistics.comparisons import COMPARISONS, check_reference, comparison_rows
 from harmoniq.statistics.design import age_design
 from harmoniq.statistics.fdr import benjamini_hochberg
 from harmoniq.statistics.inputs import Values, blocks, check, controls_only, feature_table
-from harmoniq.statistics.linear import least_squares, missingness_groups
+from harmoniq.statistics.linear import least_squares
 from harmoniq.statistics.threads import one_blas_thread
 
 _COMPARISON: Final[dict[str, object]] = {

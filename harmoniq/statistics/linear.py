@@ -1,6 +1,5 @@
 """Ordinary least squares of many regions at once, whatever values are missing."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,31 +69,6 @@ def least_squares(design: np.ndarray, responses: np.ndarray) -> LinearFit:
     unscaled = np.full((k, k), np.nan)
     unscaled[np.ix_(keep, keep)] = inverse @ inverse.T
     return LinearFit(coefficients, residuals, np.einsum("ij,ij->j", residuals, residuals), unscaled, n, int(keep.sum()))
-
-
-def missingness_groups(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Group the columns that share the same finite rows.
-
-    Columns without a finite value are not yielded.
-
-    Parameters
-    ----------
-    values : array, shape (n, p)
-        NaN where missing.
-
-    Yields
-    ------
-    tuple (array of int, array of int)
-        Positions of the rows, and of the columns, of one group.
-    """
-    finite = np.isfinite(values)
-    groups: dict[bytes, list[int]] = {}
-    for column, mask in enumerate(np.packbits(finite, axis=0).T):
-        groups.setdefault(mask.tobytes(), []).append(column)
-    for columns in groups.values():
-        rows = np.flatnonzero(finite[:, columns[0]])
-        if rows.size:
-            yield rows, np.array(columns)
 
 
 def is_constant(values: np.ndarray) -> np.ndarray:

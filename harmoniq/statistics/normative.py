@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from harmoniq.data.missing import missingness_groups
 from harmoniq.statistics.design import age_design
-from harmoniq.statistics.linear import is_constant, least_squares, missingness_groups
+from harmoniq.statistics.linear import is_constant, least_squares
 
 
 def normative_z(people: pd.DataFrame, values: np.ndarray, trained: np.ndarray) -> np.ndarray:

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from harmoniq.data.cohort import Cohort
+from harmoniq.data.missing import missingness_groups
 from harmoniq.statistics.age_models import age_models
 from harmoniq.statistics.design import age_design, site_indicators
 from harmoniq.statistics.inputs import Values, controls_only
-from harmoniq.statistics.linear import least_squares, missingness_groups
+from harmoniq.statistics.linear import least_squares
 
 #: Adjusted ICC of the raw values below which there is hardly a site effect to correct.
 SMALL_ICC: Final = 0.10

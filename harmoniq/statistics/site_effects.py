@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from harmoniq.data.cohort import Cohort
+from harmoniq.data.missing import missingness_groups
 from harmoniq.statistics.columns import DATA, FEATURE_COLUMNS, ColumnDescriptions
 from harmoniq.statistics.design import age_design, site_indicators
 from harmoniq.statistics.inputs import Values, controls_only, feature_table
-from harmoniq.statistics.linear import is_constant, missingness_groups
+from harmoniq.statistics.linear import is_constant
 from harmoniq.statistics.random_intercept import intraclass_correlation, site_spectrum
 from harmoniq.statistics.threads import one_blas_thread
 
