@@ -18,19 +18,6 @@ BUNDLES: Final = (
     "CST_L", "CST_R", "IFO_L", "IFO_R", "ILF_L", "ILF_R", "SLF_L", "SLF_R",
 )  # fmt: skip
 
-BUNDLE_TITLES: Final = {
-    "FA": "Callosum Forceps Minor",
-    "FP": "Callosum Forceps Major",
-    "ARC": "Arcuate",
-    "pARC": "Posterior Arcuate",
-    "ATR": "Thalamic Radiation",
-    "CGC": "Cingulum Cingulate",
-    "CST": "Corticospinal",
-    "IFO": "Inferior Fronto-Occipital",
-    "ILF": "Inferior Longitudinal",
-    "SLF": "Superior Longitudinal",
-}
-
 #: Columns of ``*_regions.tsv`` with their BIDS descriptions, in the order in which they are written.
 REGION_COLUMNS: Final[dict[str, dict[str, object]]] = {
     "participant_id": {"Description": "Participant, as in participants.tsv"},

@@ -1,7 +1,6 @@
 """The true regional values of simulated participants, and what their site's scanner reads."""
 
 from functools import cache
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -11,8 +10,6 @@ from harmoniq.data.names import BRODMANN_AREAS, HEMISPHERES, METRICS, TISSUES
 from harmoniq.simulation.demographics import PATIENT_GROUP, edss_residual, measures_r2star
 from harmoniq.simulation.effects import effect_defaults, tissue_regions
 from harmoniq.simulation.effects_random import named_generator
-
-VALUE_COLUMNS: Final = ("participant_id", "metric", "tissue", "region", "hemisphere", "value", "biological")
 
 
 def simulate_values(

@@ -6,8 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from harmoniq.data.names import BUNDLE_TITLES, BUNDLES
+from harmoniq.data.names import BUNDLES
 from harmoniq.tract.bundles import canonical_bundle
+
+#: Of AFQ's new names, without the side.
+TITLES = {
+    "FA": "Callosum Forceps Minor",
+    "FP": "Callosum Forceps Major",
+    "ARC": "Arcuate",
+    "pARC": "Posterior Arcuate",
+    "ATR": "Thalamic Radiation",
+    "CGC": "Cingulum Cingulate",
+    "CST": "Corticospinal",
+    "IFO": "Inferior Fronto-Occipital",
+    "ILF": "Inferior Longitudinal",
+    "SLF": "Superior Longitudinal",
+}
 
 
 @pytest.mark.parametrize("bundle", BUNDLES)
@@ -19,7 +33,7 @@ def test_own_names_and_their_file_spelling(bundle):
 @pytest.mark.parametrize("bundle", BUNDLES)
 def test_titles_of_afq(bundle):
     base, _, side = bundle.partition("_")
-    title = {"L": "Left ", "R": "Right ", "": ""}[side] + BUNDLE_TITLES[base]
+    title = {"L": "Left ", "R": "Right ", "": ""}[side] + TITLES[base]
     assert canonical_bundle(title) == bundle
     assert canonical_bundle(title.replace(" ", "").replace("-", "")) == bundle
 

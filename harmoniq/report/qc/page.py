@@ -12,8 +12,9 @@ import harmoniq
 from harmoniq.report.blocks import Notes, Section, Text, table_block
 from harmoniq.report.page import write_page
 from harmoniq.report.qc.collect import QC_COLUMNS
-from harmoniq.report.qc.metrics import QC_METRICS
+from harmoniq.report.qc.metrics import QC_METRICS, RATINGS
 from harmoniq.report.qc.outliers import FEWEST, LIMIT
+from harmoniq.report.qc.ratings import RATING_COLUMNS
 from harmoniq.report.qc.thumbnails import PICTURES
 
 _SIDES = {"low": "too low", "high": "too high", "both": "too low or too high"}
@@ -58,6 +59,8 @@ def write_qc_page(
         "kinds": dict(PICTURES),
         "metrics": [{"name": name, **QC_METRICS[name]._asdict()} for name in names],
         "medians": _medians(table, names),
+        "words": list(RATINGS),
+        "columns": list(RATING_COLUMNS),
         "rows": [
             _row(number, row, names, pictures or {}, raters or {}, where or {}, reports)
             for number, row in enumerate(table.to_dict("records"))

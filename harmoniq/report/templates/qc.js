@@ -1,7 +1,7 @@
 // The table of quality control: rows are made for what is shown, so that thousands of sessions stay quick.
 const qc = JSON.parse(document.getElementById("qc-data").textContent);
 const qcKey = "harmoniq-qc " + location.pathname;
-const QC_WORDS = ["pass", "warn", "fail"];
+const QC_WORDS = qc.words;
 const QC_PAGE = 50;
 const $ = function (id) { return document.getElementById(id); };
 const saved = (function () {
@@ -161,7 +161,7 @@ function table() {
   }).map(function (pair) {
     return [pair[0].participant, pair[0].session, pair[1].rating, pair[1].comment, pair[1].rater].map(clean).join("\t");
   });
-  return ["participant_id\tsession_id\trating\tcomment\trater"].concat(lines).join("\n") + "\n";
+  return [qc.columns.join("\t")].concat(lines).join("\n") + "\n";
 }
 
 function load(text) {
