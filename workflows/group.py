@@ -97,59 +97,11 @@ def init_group_wf(
     given = ["regions", "participants", "alternatives", "profiles", "profiles_of"]
     inputnode = Node(IdentityInterface(fields=given), name="inputnode")
     outputnode = Node(IdentityInterface(fields=["folder"]), name="outputnode")
-    statistics = settings.statistics
-    wanted = statistics.harmonized_method
-    build_cohort = Node(
-        BuildCohort(
-            columns=dict(settings.columns),
-            control_group=settings.study.control_group,
-            covariates=[name for name in settings.harmonization.protect if name not in PARTICIPANT_COLUMNS],
-            allow_mixed_engines=allow_mixed_engines,
-            left_out=sorted(left_out or {}),
-        ),
-        name="build_cohort",
-        mem_gb=mem_gb,
-    )
-    harmonize = Node(
-        Harmonize(
-            methods=list(methods),
-            reference_site=settings.study.reference_site,
-            engine=statistics.combat_engine,
-            hbr_engine=statistics.hbr_engine,
-            hbr_fit=statistics.hbr_fit,
-            zscore_sites=list(statistics.zscore_sites),
-            threads=nprocs if "hbr" in methods else 1,
-            seed=seed,
-            choices=harmonization_choices(settings),
-            patient_group=settings.study.patient_group,
-        ),
-        name="harmonize",
-        mem_gb=mem_gb,
-        n_procs=nprocs if "hbr" in methods else 1,
-    )
-    options = {
-        "reference_site": settings.study.reference_site,
-        "patient_group": settings.study.patient_group,
-        "harmonized_method": "gam" if wanted not in methods and "gam" in methods else wanted,
-        "standardize_r2star": statistics.standardize_r2star,
-        "overlap_only": statistics.overlap_only,
-        "overlap_share": statistics.overlap_share,
-        "stratify_bootstrap": statistics.stratify_bootstrap,
-        "alpha": statistics.alpha,
-        "peak_sign": statistics.peak_sign,
-        "peak_error": statistics.peak_error,
-        "edss_family": statistics.edss_family,
-        "bootstrap": statistics.bootstrap,
-        "choices": harmonization_choices(settings),
-        "held_out_methods": list(settings.harmonization.held_out_methods),
-        "folds": settings.harmonization.folds,
-        "simulations": settings.harmonization.simulations,
-        "seed": seed,
-    }
-    merge_files = Node(Merge(len(STEPS) + 2), name="merge_files", run_without_submitting=True)
-    merge_notes = Node(Merge(len(STEPS) + 5), name="merge_notes", run_without_submitting=True)
-    merge_notes.inputs.in1 = list(notes)
+    options = step_options(settings, methods, seed=seed)
+    build_cohort = _build_cohort(settings, left_out or {}, allow_mixed_engines=allow_mixed_engines, mem_gb=mem_gb)
+    harmonize = _harmonize(settings, methods, seed=seed, nprocs=nprocs, mem_gb=mem_gb)
     tract_profiles = Node(GroupProfiles(), name="tract_profiles", mem_gb=mem_gb)
+    steps = [Node(GroupStep(step=step, options=options), name=step, mem_gb=mem_gb) for step in STEPS]
     summaries = Node(
         GroupSummaries(
             options=options,
@@ -166,36 +118,110 @@ def init_group_wf(
         name="report",
         mem_gb=mem_gb,
     )
+    merge_files = _merge(workflow, "files", [*steps, harmonize, tract_profiles])
+    merge_notes = _merge(workflow, "notes", [build_cohort, harmonize, *steps, summaries, tract_profiles], list(notes))
+    tables = ["regions", "participants", "alternatives"]
     workflow.connect([
         (inputnode, build_cohort, [("regions", "regions"), ("participants", "participants")]),
         (build_cohort, harmonize, [("cohort", "cohort"), (("cohort", values_file), "cohort_values")]),
-        (build_cohort, merge_notes, [("notes", "in2")]),
-        (harmonize, merge_notes, [("notes", "in3")]),
         (inputnode, tract_profiles, [("profiles", "profiles"), ("profiles_of", "profiles_of")]),
         (build_cohort, tract_profiles, [("cohort", "cohort"), (("cohort", values_file), "cohort_values")]),
-        (tract_profiles, merge_files, [("files", f"in{len(STEPS) + 2}")]),
-        (tract_profiles, merge_notes, [("notes", f"in{len(STEPS) + 5}")]),
-        (harmonize, report, [("cohort", "cohort"), ("models", "models")]),
-        (harmonize, merge_files, [("files", f"in{len(STEPS) + 1}")]),
-        (merge_files, report, [("out", "files")]),
-        (inputnode, summaries, [
-            ("regions", "regions"), ("participants", "participants"), ("alternatives", "alternatives"),
-        ]),
+        *((harmonize, step, [("cohort", "cohort")]) for step in steps),
+        (inputnode, summaries, [(table, table) for table in tables]),
         (harmonize, summaries, [("cohort", "cohort")]),
         (merge_files, summaries, [("out", "files")]),
+        (harmonize, report, [("cohort", "cohort"), ("models", "models")]),
+        (merge_files, report, [("out", "files")]),
         (summaries, report, [("folder", "summaries")]),
-        (summaries, merge_notes, [("notes", f"in{len(STEPS) + 4}")]),
         (merge_notes, report, [("out", "notes")]),
         (report, outputnode, [("folder", "folder")]),
     ])  # fmt: skip
-    for index, step in enumerate(STEPS, start=1):
-        node = Node(GroupStep(step=step, options=options), name=step, mem_gb=mem_gb)
-        workflow.connect([
-            (harmonize, node, [("cohort", "cohort")]),
-            (node, merge_files, [("files", f"in{index}")]),
-            (node, merge_notes, [("notes", f"in{index + 3}")]),
-        ])  # fmt: skip
     return workflow
+
+
+def _build_cohort(settings: Settings, left_out: Mapping[str, str], *, allow_mixed_engines: bool, mem_gb: float) -> Node:
+    """Make the node that joins the regional tables and the participants."""
+    return Node(
+        BuildCohort(
+            columns=dict(settings.columns),
+            control_group=settings.study.control_group,
+            covariates=[name for name in settings.harmonization.protect if name not in PARTICIPANT_COLUMNS],
+            allow_mixed_engines=allow_mixed_engines,
+            left_out=sorted(left_out),
+        ),
+        name="build_cohort",
+        mem_gb=mem_gb,
+    )
+
+
+def _harmonize(settings: Settings, methods: Sequence[str], *, seed: int, nprocs: int, mem_gb: float) -> Node:
+    """Make the node that runs all methods; hierarchical Bayesian regression alone takes several processors."""
+    threads = nprocs if "hbr" in methods else 1
+    return Node(
+        Harmonize(
+            methods=list(methods),
+            reference_site=settings.study.reference_site,
+            engine=settings.statistics.combat_engine,
+            hbr_engine=settings.statistics.hbr_engine,
+            hbr_fit=settings.statistics.hbr_fit,
+            zscore_sites=list(settings.statistics.zscore_sites),
+            threads=threads,
+            seed=seed,
+            choices=harmonization_choices(settings),
+            patient_group=settings.study.patient_group,
+        ),
+        name="harmonize",
+        mem_gb=mem_gb,
+        n_procs=threads,
+    )
+
+
+def _merge(workflow: Workflow, field: str, sources: Sequence[Node], first: Sequence[str] | None = None) -> Node:
+    """Join a field of several nodes in their order, after what is given."""
+    given = int(first is not None)
+    merge = Node(Merge(given + len(sources)), name=f"merge_{field}", run_without_submitting=True)
+    if first is not None:
+        merge.inputs.in1 = list(first)
+    for place, source in enumerate(sources, start=1 + given):
+        workflow.connect(source, field, merge, f"in{place}")
+    return merge
+
+
+def step_options(settings: Settings, methods: Sequence[str], *, seed: int) -> dict[str, object]:
+    """Lay out what the steps of the statistics are told, each of which takes what it needs.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of the study, with the flags over it.
+    methods : sequence of str
+        Harmonization methods that are run: where the one that the comparisons are to use is not, ComBat-GAM takes its
+        place.
+    seed : int
+        Of all that is random.
+
+    Returns
+    -------
+    dict of str to object
+        By name.
+    """
+    statistics, harmonization = settings.statistics, settings.harmonization
+    wanted = statistics.harmonized_method
+    same = (
+        "standardize_r2star", "overlap_only", "overlap_share", "stratify_bootstrap", "alpha", "peak_sign", "peak_error",
+        "edss_family", "bootstrap",
+    )  # fmt: skip
+    return {
+        **{name: getattr(statistics, name) for name in same},
+        "reference_site": settings.study.reference_site,
+        "patient_group": settings.study.patient_group,
+        "harmonized_method": "gam" if wanted not in methods and "gam" in methods else wanted,
+        "choices": harmonization_choices(settings),
+        "held_out_methods": list(harmonization.held_out_methods),
+        "folds": harmonization.folds,
+        "simulations": harmonization.simulations,
+        "seed": seed,
+    }
 
 
 def harmonization_choices(settings: Settings) -> dict[str, object]:
