@@ -157,8 +157,10 @@ class ReportingMultiProc(MultiProcPlugin):
 
 
 def _lost(taskid: int, error: BaseException) -> dict[str, Any]:
-    hint = f"{WORKER_KILLED}, perhaps for want of memory: give --mem or fewer --nprocs"
-    return {"taskid": taskid, "result": None, "traceback": [f"{type(error).__name__}: {error} ({hint})"]}
+    said = str(error)
+    if isinstance(error, BrokenExecutor):  # Python's own words do not say what to do
+        said = f"{WORKER_KILLED}, perhaps for want of memory: give --mem or fewer --nprocs"
+    return {"taskid": taskid, "result": None, "traceback": [f"{type(error).__name__}: {said}"]}
 
 
 def make_plugin(

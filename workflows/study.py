@@ -345,5 +345,7 @@ def explain(failure: NodeFailure, stage: str = "") -> SessionFailure:
     lines = [line.strip() for line in failure.traceback.splitlines() if line.strip()]
     errors = [line for line in lines if _ERROR.match(line)]
     last = (errors or lines or ["unknown reason"])[-1]
+    if WORKER_KILLED in last:
+        last = last.partition(": ")[2]
     sentence = f"{failure.node} failed: {last}"
     return SessionFailure(sentence, failure.node, failure.crash_file, False, failure.traceback, stage)

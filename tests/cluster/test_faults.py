@@ -68,7 +68,7 @@ def test_worker_killed_for_memory(start, undisturbed):
     assert run.wait(60) == 1, run.text()
     told = status(run.out)
     assert (told["state"], told["cause"]) == ("failed", "killed")
-    assert "a worker was killed" in told["message"]
+    assert " failed: a worker was killed, perhaps for want of memory" in told["message"]
     assert "a worker was killed" in (run.out / f"{run.label}.html").read_text()
     again = start()
     assert again.wait() == 0, again.text()
