@@ -80,7 +80,7 @@ def bounding_box(shown: np.ndarray, zooms: np.ndarray, margin: float = 6.0) -> t
     for axis, zoom in enumerate(zooms):
         inside = np.flatnonzero(shown.any(axis=tuple(other for other in range(3) if other != axis)))
         if inside.size == 0:
-            return (slice(None),) * 3
+            return tuple(slice(0, count) for count in shown.shape)
         pad = round(margin / zoom)
         found.append(slice(max(inside[0] - pad, 0), inside[-1] + pad + 1))
     return tuple(found)

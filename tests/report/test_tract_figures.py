@@ -104,3 +104,11 @@ def test_profiles_of_a_session_are_found(tmp_path):
     assert find_profiles(tmp_path, "sub-1", "R2star") is None
     (tmp_path / "dwi" / "sub-1_desc-central50_R1map_profiles.tsv").touch()
     assert find_profiles(tmp_path, "sub-1", "R1") is None
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_bundles_over_a_map_without_values(value):
+    """A map that failed still gets its picture: the whole field of view."""
+    line = np.linspace(0, 40, 20, dtype=np.float32)[:, None].repeat(3, axis=1)
+    figure = figure_bundles(np.full((20, 24, 18), value), np.diag([4.0, 4, 4, 1]), {"FA": [line]}, "nothing")
+    assert figure.axes[0].get_xlim() == (0, 96) and figure.axes[0].get_ylim() == (0, 72)
