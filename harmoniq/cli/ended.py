@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from harmoniq.cli.discover import Discovery
 from harmoniq.data.errors import InputError
-from harmoniq.jobs.ledger import Stopped, name_of
 from harmoniq.jobs.record import read_record, status_dir, write_record
+from harmoniq.jobs.signals import Stopped, name_of
 from harmoniq.jobs.verdict import REMEDIES
 from harmoniq.settings.schema import Settings
 

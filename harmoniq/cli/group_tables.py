@@ -17,7 +17,7 @@ from harmoniq.cli.rerun import rerun_command
 from harmoniq.cli.resources import limit_threads, memory_gb, process_count
 from harmoniq.data.errors import InputError
 from harmoniq.data.files import copy_whole
-from harmoniq.jobs.ledger import Stopped, kill_children, stop_on_signals
+from harmoniq.jobs.signals import Stopped, kill_children, stop_on_signals
 from harmoniq.settings.schema import Settings
 
 

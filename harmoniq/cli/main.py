@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harmoniq.cli.resources import limit_threads
 from harmoniq.data.errors import InputError
-from harmoniq.jobs.ledger import Stopped, kill_children, name_of
+from harmoniq.jobs.signals import Stopped, kill_children, name_of
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
 

@@ -29,7 +29,8 @@ from harmoniq.cli.participant_words import exit_code, print_plan, print_refused,
 from harmoniq.cli.resources import limit_threads, memory_gb, process_count
 from harmoniq.cli.run_progress import RunProgress
 from harmoniq.data.errors import InputError
-from harmoniq.jobs.ledger import Ledger, Stopped, kill_children, stop_on_signals
+from harmoniq.jobs.ledger import Ledger
+from harmoniq.jobs.signals import Stopped, kill_children, stop_on_signals
 from harmoniq.settings.schema import STAGES, Settings
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ import argparse
 
 from harmoniq.cli.progress import Progress
 from harmoniq.cli.resources import process_count
+from harmoniq.jobs.signals import stop_on_signals
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -62,6 +63,7 @@ def simulate(plan, nprocs: int, *, quiet: bool = False) -> int:  # type: ignore[
     """
     from harmoniq.simulation.cohort import simulate_cohort
 
+    stop_on_signals()
     with Progress("simulate", quiet=quiet) as progress:
         summary = simulate_cohort(plan, nprocs=nprocs, progress=progress.show)
     return len(summary["participants"])

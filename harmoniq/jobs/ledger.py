@@ -2,57 +2,20 @@
 
 import dataclasses
 import os
-import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn
 
 from harmoniq.jobs.claim import slurm_job
 from harmoniq.jobs.memory import oom_kills, tree_gb
 from harmoniq.jobs.record import Record, read_record, status_dir, write_record
+from harmoniq.jobs.signals import Stopped, name_of
 
 #: Seconds between two signs of life of a run.
 HEARTBEAT = 10.0
-
-
-class Stopped(BaseException):
-    """The run was told to stop: by the user, by the scheduler, or because its time is nearly over.
-
-    Parameters
-    ----------
-    number : int
-        Number of the signal that said so.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.number = number
-        self.gained = False  # whether the run had computed anything; its ledger says so
-
-    @property
-    def requeue(self) -> bool:
-        """Whether the scheduler said that time is nearly over, so that the work can go on in another job."""
-        return self.number == signal.SIGUSR1
-
-
-def name_of(end: BaseException) -> str:
-    """Return what ended a run, for readers.
-
-    Parameters
-    ----------
-    end : BaseException
-        `Stopped` or KeyboardInterrupt.
-
-    Returns
-    -------
-    str
-        Such as ``SIGTERM``.
-    """
-    return "Ctrl-C (SIGINT)" if isinstance(end, KeyboardInterrupt) else str(end)
 
 
 class Ledger:
@@ -241,42 +204,3 @@ def refuse(out_dir: Path, label: str, message: str, *, options: str = "", cause:
         label, "failed", cause=cause, message=message, started=time.time(), attempt=(old.attempt if old else 0) + 1,
         options=options, job=slurm_job(), host=socket.gethostname(),
     ))  # fmt: skip
-
-
-def stop_on_signals() -> Callable[[], None]:
-    """Let SIGTERM, SIGUSR1 and Ctrl-C end the run in order, with its status files written.
-
-    Returns
-    -------
-    callable
-        Ends the run once more where a signal came that did not end it: Nipype takes whatever is raised while a node
-        runs in this process for that node's failure. To be called between nodes.
-    """
-    received: list[int] = []
-
-    def stop(number: int, _frame: object) -> NoReturn:
-        received.append(number)
-        raise KeyboardInterrupt if number == signal.SIGINT else Stopped(number)
-
-    def stop_again() -> None:
-        if received:
-            stop(received[0], None)
-
-    for number in (signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(number, stop)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else a shell lets it run in the background
-        signal.signal(signal.SIGINT, stop)
-    return stop_again
-
-
-def kill_children() -> None:
-    """Kill all processes below this one: a run that was told to stop must not wait for a node to finish."""
-    import psutil
-
-    for process in psutil.Process().children(recursive=True):
-        try:
-            # Python's own keeper of semaphores ends with this process, and would complain if it were killed.
-            if not any("resource_tracker" in word for word in process.cmdline()):
-                process.kill()
-        except psutil.Error:
-            continue

@@ -112,3 +112,20 @@ def test_group_level(harmoniq, tmp_path, name, code, said):
     assert told.endswith(f"stopped by {said}: run the same command again\n") and "Traceback" not in told, told
     assert not list(tmp_path.glob("tmp/harmoniq-*")), "its temporary folder stays"
     assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 1), ("SIGKILL", -9)])
+def test_simulation(tmp_path, name, code):
+    """Its workers end with it, however it ends, and nobody waits for the participants that they are at."""
+    process = start(tmp_path, "simulate", "made", "--voxel-size", 4, "--modalities", "mp2rage", "--nprocs", 2)
+    wait(tmp_path, process, lambda: len(list(tmp_path.glob("made/.staging-*"))) == 2)
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert len(family) >= 2
+    os.killpg(process.pid, signal.SIGINT) if name == "SIGINT" else process.send_signal(signal.Signals[name])
+    assert process.wait(60) == code
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive, "workers go on"
+    told = (tmp_path / "log").read_text()
+    assert "Traceback" not in told
+    assert (": run the same command again" in told) == (name != "SIGKILL")
+    assert not list(tmp_path.glob("made/sub-*/anat/*UNIT1.nii.gz")), "it has waited for a participant"

@@ -12,7 +12,7 @@ import signal, sys
 from pathlib import Path
 from nipype.interfaces.utility import Function
 from nipype.pipeline.engine import Node, Workflow
-from harmoniq.jobs.ledger import Stopped, stop_on_signals
+from harmoniq.jobs.signals import Stopped, stop_on_signals
 from harmoniq.workflows.study import configure_nipype, run_nodes
 
 SEND = "def send(name):\\n    import os, signal\\n    os.kill(os.getpid(), getattr(signal, name))\\n    return name\\n"
