@@ -113,7 +113,7 @@ def _counts(records: Mapping[str, Record]) -> dict[str, int]:
 
 
 def _watch(out_dir: Path, every: float, records: Mapping[str, Record]) -> Mapping[str, Record]:
-    """Show the counts until nothing is pending or running; on a terminal in place, in a log when they change."""
+    """Show the counts until nothing is pending or running, or Ctrl-C; on a terminal in place, in a log by change."""
     live, last = sys.stderr.isatty(), ""
     while True:
         counts = _counts(records)
@@ -125,5 +125,8 @@ def _watch(out_dir: Path, every: float, records: Mapping[str, Record]) -> Mappin
         last = line
         if not counts["pending"] + counts["running"]:
             return records
-        time.sleep(every)
-        records = judge_all(out_dir)
+        try:
+            time.sleep(every)
+            records = judge_all(out_dir)
+        except KeyboardInterrupt:  # how one leaves it
+            return records

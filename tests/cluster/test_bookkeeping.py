@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -233,3 +234,19 @@ def test_units_of_the_schedulers():
     assert Resources(1, 1.5, "1-1:30").fields()["time_hours_minutes"] == "25:30"
     assert (FIELDS["array"], FIELDS["array_from_1"]) == ("0-2%2", "1-3%2")
     assert directives("pbs", ["-q long"]) == "#PBS -q long"
+
+
+def test_ctrl_c_leaves_the_watch(tmp_path):
+    """It is how one leaves it, and nothing that has to be run again: the states are printed as they are."""
+    write_record(tmp_path, RUNNING)
+    command = [sys.executable, "-P", "-m", "harmoniq", "status", tmp_path, "--watch", "--every", "30"]
+    watching = subprocess.Popen(
+        command, text=True, cwd=tmp_path,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    assert "1 running" in watching.stderr.readline()
+    time.sleep(0.2)  # until it sleeps
+    watching.send_signal(signal.SIGINT)
+    out, said = watching.communicate(timeout=30)
+    assert watching.returncode == 0 and not said, said
+    assert "1 running" in out
