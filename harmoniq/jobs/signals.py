@@ -67,7 +67,7 @@ def stop_on_signals() -> Callable[[], None]:
 
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, stop)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else a shell lets it run in the background
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # which a shell sets for what runs in the background
         signal.signal(signal.SIGINT, stop)
     return stop_again
 

@@ -23,6 +23,7 @@ workflow = Workflow("run_wf", base_dir="work")
 node = Node(Function(["name"], ["name"], function=SEND, imports=[]), name="send", run_without_submitting=True)
 workflow.add_nodes([node])
 workflow.get_node("send").inputs.name = name
+stop_on_signals()  # of an earlier stage of the same process
 stop_again = stop_on_signals()
 try:
     done = run_nodes(workflow, nprocs=1, mem_gb=1, on_node=lambda *_: stop_again() if told == "told" else None)
