@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from harmoniq.cli.discover import Discovery
 from harmoniq.data.errors import InputError
@@ -46,8 +46,8 @@ def not_reported(out_dir: Path, labels: Sequence[str], end: BaseException) -> No
 
 def end_run(
     out_dir: Path, found: Discovery, settings: Settings, engines: "MapEngines", end: Stopped | KeyboardInterrupt
-) -> int:
-    """Say that a signal has ended the run, on the terminal and on each participant's page.
+) -> NoReturn:
+    """Say that a signal has ended the run, on the terminal and on each participant's page; then end the program.
 
     A scheduler kills what has not ended some seconds after its signal, and who presses Ctrl-C waits: so no picture is
     drawn that is not there yet, and a second signal ends this too.
@@ -65,16 +65,17 @@ def end_run(
     end : Stopped or KeyboardInterrupt
         What ended the run.
 
-    Returns
-    -------
-    int
-        The exit code: 1 after Ctrl-C, `REQUEUE`, or 128 and the signal's number.
+    Raises
+    ------
+    SystemExit
+        With 1 after Ctrl-C, `REQUEUE`, or 128 and the signal's number. It is raised, not returned, since ``demo`` and
+        ``reproduce`` would go on with what comes next.
     """
     print(f"stopped by {name_of(end)}: run the same command again to go on where it stopped", file=sys.stderr)
     _write_pages(out_dir, found, settings, engines)
     if isinstance(end, KeyboardInterrupt):
-        return 1
-    return REQUEUE if end.requeue and end.gained else 128 + end.number
+        sys.exit(1)
+    sys.exit(REQUEUE if end.requeue and end.gained else 128 + end.number)
 
 
 def _write_pages(out_dir: Path, found: Discovery, settings: Settings, engines: "MapEngines") -> None:

@@ -54,13 +54,14 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
     Returns
     -------
     int
-        Exit code: 0 done, 1 some failed, 2 none had usable input; `REQUEUE`, or 128 and the number of the signal, when
-        the run was stopped.
+        Exit code: 0 done, 1 some failed, 2 none had usable input.
 
     Raises
     ------
     InputError
         For what concerns the whole dataset or run, such as results that would go into the raw dataset.
+    SystemExit
+        When a signal has ended the run: with 1 after Ctrl-C, `REQUEUE`, or 128 and the signal's number.
     """
     from harmoniq.workflows.map_engines import choose_map_engines
 
@@ -131,7 +132,7 @@ def _process(run: _Run) -> int:
         summary = _run_nodes(run)
     except (Stopped, KeyboardInterrupt) as end:
         kill_children()
-        return end_run(run.out_dir, run.found, run.settings, run.engines, end)
+        end_run(run.out_dir, run.found, run.settings, run.engines, end)
     except Exception as error:  # not of a node: the reports say it, and so does Python
         _write_reports(run.out_dir, run.found, run.settings, run.engines, stopped_by(error, run.found))
         raise
@@ -141,7 +142,7 @@ def _process(run: _Run) -> int:
     except (Stopped, KeyboardInterrupt) as end:
         labels = [inputs.label for inputs in run.found.sessions]
         not_reported(run.out_dir, [label for label in labels if label not in summary.failures], end)
-        return end_run(run.out_dir, run.found, run.settings, run.engines, end)
+        end_run(run.out_dir, run.found, run.settings, run.engines, end)
     if run.args.clean_work_dir:
         clean(run.work_dir, run.found, summary.failures)
     print_summary(run.found, summary, run.out_dir, time.monotonic() - started)

@@ -49,9 +49,9 @@ def run(tiny, tmp_path):
         process.kill()
 
 
-def records(folder):
+def records(folder, out="out"):
     """Return the status files, which are replaced whole."""
-    return [json.loads(path.read_text()) for path in (folder / "out" / "logs" / "status").glob("sub-*.json")]
+    return [json.loads(path.read_text()) for path in (folder / out / "logs" / "status").glob("sub-*.json")]
 
 
 def check(folder, family, name):
@@ -129,3 +129,18 @@ def test_simulation(tmp_path, name, code):
     assert "Traceback" not in told
     assert (": run the same command again" in told) == (name != "SIGKILL")
     assert not list(tmp_path.glob("made/sub-*/anat/*UNIT1.nii.gz")), "it has waited for a participant"
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 1)])
+def test_reproduce_does_not_go_on(tiny, tmp_path, name, code):
+    """Who ends the participant level of one dataset wants neither the next one nor the group level."""
+    tiny.add("01")
+    (tmp_path / "study.toml").write_text("".join(f'[datasets.{site}]\nbids = "bids"\n' for site in ("one", "two")))
+    process = start(tmp_path, "reproduce", "study.toml", "out", "--skip-bids-validation", "--nprocs", 2)
+    wait(tmp_path, process, lambda: any(record["nodes_done"] > 1 for record in records(tmp_path, "out/one")))
+    os.killpg(process.pid, signal.SIGINT) if name == "SIGINT" else process.terminate()
+    assert process.wait(60) == code
+    told = (tmp_path / "log").read_text()
+    assert "== one: participant level" in told and "== two" not in told and told.count("stopped by") == 1
+    assert "Traceback" not in told and "error:" not in told, told
+    assert not (tmp_path / "out" / "two").exists() and not (tmp_path / "out" / "group").exists()
