@@ -15,6 +15,7 @@ from nipype.pipeline.engine import Workflow
 
 import harmoniq
 from harmoniq.data.inputs import SessionInputs
+from harmoniq.jobs.signals import stop_again
 from harmoniq.jobs.timings import Measure
 from harmoniq.settings.schema import Settings
 from harmoniq.workflows.map_engines import MapEngines
@@ -305,6 +306,7 @@ def run_nodes(
 
     def callback(node: Any, status: str) -> None:
         nonlocal failed
+        stop_again()  # else the node that a signal met would be told to have failed
         failed |= status == "exception"
         on_node(node, status)
 

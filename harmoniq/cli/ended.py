@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from harmoniq.cli.discover import Discovery
 from harmoniq.data.errors import InputError
 from harmoniq.jobs.record import read_record, status_dir, write_record
-from harmoniq.jobs.signals import Stopped, name_of
+from harmoniq.jobs.signals import Stopped, exit_code_of, name_of
 from harmoniq.jobs.verdict import REMEDIES
 from harmoniq.settings.schema import Settings
 
@@ -73,9 +73,8 @@ def end_run(
     """
     print(f"stopped by {name_of(end)}: run the same command again to go on where it stopped", file=sys.stderr)
     _write_pages(out_dir, found, settings, engines)
-    if isinstance(end, KeyboardInterrupt):
-        sys.exit(1)
-    sys.exit(REQUEUE if end.requeue and end.gained else 128 + end.number)
+    back = isinstance(end, Stopped) and end.requeue and end.gained
+    sys.exit(REQUEUE if back else exit_code_of(end))
 
 
 def _write_pages(out_dir: Path, found: Discovery, settings: Settings, engines: "MapEngines") -> None:

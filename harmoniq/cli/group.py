@@ -41,10 +41,10 @@ def run_group(args: argparse.Namespace, settings: Settings) -> int:
     rated = excluded_by_rating(args, [out_dir, out_dir / "group", args.bids_dir.absolute()])
     excluded = name_absent(out_dir, rated)
     tables = [path for path in find_regions(out_dir) if path.name.removesuffix("_regions.tsv") not in excluded]
-    without = args.stages is not None and "regions" not in args.stages
-    if not tables and not without:
+    if tables:
+        tables = _chosen(tables, args.participant_label, args.session_label)
+    elif args.stages is None or "regions" in args.stages:
         raise InputError("has no *_regions.tsv", file=out_dir, key="OUT_DIR", remedy="run the participant level first")
-    tables = _chosen(tables, args.participant_label, args.session_label) if tables else []
     page, _ = write_quality(out_dir, settings, ratings_file(args, [out_dir, out_dir / "group"]))
     print(f"Quality control: {page}")
     if not tables:

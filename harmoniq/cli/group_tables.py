@@ -4,11 +4,9 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from harmoniq.cli.folders import prepare_folder
 from harmoniq.cli.group_methods import choose_methods, further_covariates, published_from
@@ -17,7 +15,7 @@ from harmoniq.cli.rerun import rerun_command
 from harmoniq.cli.resources import limit_threads, memory_gb, process_count
 from harmoniq.data.errors import InputError
 from harmoniq.data.files import copy_whole
-from harmoniq.jobs.signals import Stopped, kill_children, stop_on_signals
+from harmoniq.jobs.signals import stop_on_signals, workers_end_first
 from harmoniq.settings.schema import Settings
 
 
@@ -92,7 +90,7 @@ def analyze_tables(
     notes = [*further_notes, *notes]
     out_dir = prepare_folder(out_dir, "OUT_DIR")
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="harmoniq-") as temporary, _workers_end_first():
+    with tempfile.TemporaryDirectory(prefix="harmoniq-") as temporary, workers_end_first():
         work_dir = prepare_folder(args.work_dir, "--work-dir") if args.work_dir else Path(temporary)
         inputs = group_inputs(regions, participants, alternatives, profiles)
         folder = _run(args, settings, methods, notes, inputs, work_dir, nprocs, memory, title, left_out)
@@ -104,16 +102,6 @@ def analyze_tables(
         print(f"  note: {note}")
     print(f"Results: {out_dir}\nNext: open {out_dir / 'report.html'}")
     return 0
-
-
-@contextmanager
-def _workers_end_first() -> Iterator[None]:
-    """Where a signal ends the run, end the workers before the folder that they write to is removed."""
-    try:
-        yield
-    except (Stopped, KeyboardInterrupt):
-        kill_children()
-        raise
 
 
 def node_memory_gb(inputs: Mapping[str, object]) -> float:
@@ -153,15 +141,16 @@ def _run(
     workflow.base_dir = str(work_dir)
     for name, value in inputs.items():
         setattr(workflow.inputs.inputnode, name, value)
-    stop_again = stop_on_signals()
+    stop_on_signals()
     workers = fork_workers(nprocs)
     with Progress("group", len(workflow.list_node_names()), quiet=args.quiet) as progress:
-
-        def on_node(node: Any, status: str) -> None:
-            stop_again()
-            progress.node(node.name, status)
-
-        failures = run_nodes(workflow, nprocs=nprocs, mem_gb=memory, on_node=on_node, workers=workers).failures
+        failures = run_nodes(
+            workflow,
+            nprocs=nprocs,
+            mem_gb=memory,
+            on_node=lambda node, status: progress.node(node.name, status),
+            workers=workers,
+        ).failures
     for failure in map(explain, failures):
         if failure.bad_input:
             raise InputError(failure.sentence)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harmoniq.cli.resources import limit_threads
 from harmoniq.data.errors import InputError
-from harmoniq.jobs.signals import Stopped, kill_children, name_of
+from harmoniq.jobs.signals import Stopped, exit_code_of, kill_children, name_of
 
 DONE, FAILED, WRONG_INPUT = 0, 1, 2
 
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, Stopped) as end:
         kill_children()  # workers leave signals to this process
         print(f"stopped by {name_of(end)}: run the same command again", file=sys.stderr)
-        return 128 + end.number if isinstance(end, Stopped) else FAILED
+        return exit_code_of(end)
     except BrokenPipeError:
         # The reader of our output has gone, for example `| head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

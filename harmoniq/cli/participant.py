@@ -3,7 +3,6 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,8 +104,8 @@ def run_participants(args: argparse.Namespace, settings: Settings) -> int:
         print_refused(mine, known=found.refused)
         if not mine.sessions:  # another run has them all, and writes their reports
             return 1
-        stop_again = stop_on_signals()
-        return _process(_Run(args, settings, engines, mine, out_dir, work_dir, nprocs, memory, options, stop_again))
+        stop_on_signals()
+        return _process(_Run(args, settings, engines, mine, out_dir, work_dir, nprocs, memory, options))
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,6 @@ class _Run:
     nprocs: int
     memory: float
     options: str
-    stop_again: Callable[[], None]
 
 
 def _process(run: _Run) -> int:
@@ -172,7 +170,6 @@ def _run_nodes(run: _Run) -> "RunSummary":
     ):
 
         def on_node(label: str, stage: str, node: str, status: str) -> None:
-            run.stop_again()  # else the node that the signal met would be told to have failed
             progress.node(label, stage, node, status)
             note_event(ledger, label, stage, node, status)
 

@@ -4,10 +4,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
-from typing import NoReturn
+from typing import Final, NoReturn
+
+#: Signals that came since `stop_on_signals`: of the process, as their handlers are.
+_received: Final[list[int]] = []
 
 
 class Stopped(BaseException):
@@ -46,30 +49,53 @@ def name_of(end: BaseException) -> str:
     return "Ctrl-C (SIGINT)" if isinstance(end, KeyboardInterrupt) else str(end)
 
 
-def stop_on_signals() -> Callable[[], None]:
-    """Let SIGTERM, SIGUSR1 and Ctrl-C end the run in order, with its status files written.
+def exit_code_of(end: BaseException) -> int:
+    """Return the exit code of a program that a signal ended.
+
+    Parameters
+    ----------
+    end : BaseException
+        `Stopped` or KeyboardInterrupt.
 
     Returns
     -------
-    callable
-        Ends the run once more where a signal came that did not end it: Nipype takes whatever is raised while a node
-        runs in this process for that node's failure. To be called between nodes.
+    int
+        1 after Ctrl-C, else 128 and the signal's number.
     """
-    received: list[int] = []
+    return 128 + end.number if isinstance(end, Stopped) else 1
 
-    def stop(number: int, _frame: object) -> NoReturn:
-        received.append(number)
-        raise KeyboardInterrupt if number == signal.SIGINT else Stopped(number)
 
-    def stop_again() -> None:
-        if received:
-            stop(received[0], None)
-
+def stop_on_signals() -> None:
+    """Let SIGTERM, SIGUSR1 and Ctrl-C end the run in order, with its status files written."""
+    _received.clear()
     for number in (signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(number, stop)
+        signal.signal(number, _stop)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # which a shell sets for what runs in the background
-        signal.signal(signal.SIGINT, stop)
-    return stop_again
+        signal.signal(signal.SIGINT, _stop)
+
+
+def stop_again() -> None:
+    """End the run once more where a signal of `stop_on_signals` came that did not end it; to be called between nodes.
+
+    Nipype takes whatever is raised while a node runs in this process for that node's failure.
+    """
+    if _received:
+        _stop(_received[0], None)
+
+
+def _stop(number: int, _frame: object) -> NoReturn:
+    _received.append(number)
+    raise KeyboardInterrupt if number == signal.SIGINT else Stopped(number)
+
+
+@contextmanager
+def workers_end_first() -> Iterator[None]:
+    """Where a signal ends what is done within, kill the workers before anything waits for them or clears after them."""
+    try:
+        yield
+    except (Stopped, KeyboardInterrupt):
+        kill_children()
+        raise
 
 
 def kill_children() -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from harmoniq.data.errors import InputError
 from harmoniq.data.files import write_json
-from harmoniq.jobs.signals import Stopped, end_with_parent, kill_children
+from harmoniq.jobs.signals import end_with_parent, workers_end_first
 from harmoniq.simulation.bids import FREESURFER_DIR, LESIONS_DIR, TRACTOGRAMS_DIR, write_dataset_files
 from harmoniq.simulation.cohort_participant import STAGING, ParticipantJob, simulate_participant
 from harmoniq.simulation.demographics import PATIENT_GROUP, simulate_participants
@@ -180,7 +180,10 @@ def _run(jobs: list[ParticipantJob], nprocs: int) -> Iterator[str]:
         return
     # Spawned, not forked: a fork of a process with threads can hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(nprocs, len(jobs)), mp_context=context, initializer=end_with_parent) as pool:
+    with (
+        ProcessPoolExecutor(min(nprocs, len(jobs)), mp_context=context, initializer=end_with_parent) as pool,
+        workers_end_first(),
+    ):
         futures = [pool.submit(simulate_participant, job) for job in jobs]
         try:
             for future in as_completed(futures):
@@ -190,9 +193,6 @@ def _run(jobs: list[ParticipantJob], nprocs: int) -> Iterator[str]:
                 "a process that simulated a participant was ended, probably for want of memory",
                 key="--nprocs", value=nprocs, remedy="use fewer; the same command goes on where it stopped",
             ) from error  # fmt: skip
-        except (KeyboardInterrupt, Stopped):
-            kill_children()  # the pool would wait for what they are at
-            raise
         finally:
             for future in futures:
                 future.cancel()

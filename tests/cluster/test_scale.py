@@ -39,7 +39,7 @@ def running_tasks(out):
 
 
 def ended(out):
-    """Return how many participants have a map, which is the last that a task writes here."""
+    """Return how many participants have their map of R1."""
     return len(list(out.glob("sub-*/anat/*_R1map.nii.gz")))
 
 

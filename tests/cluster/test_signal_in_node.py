@@ -9,10 +9,12 @@ import pytest
 
 RUN = """
 import signal, sys
+from contextlib import suppress
 from pathlib import Path
 from nipype.interfaces.utility import Function
 from nipype.pipeline.engine import Node, Workflow
 from harmoniq.jobs.signals import Stopped, stop_on_signals
+from harmoniq.workflows.plugins import make_plugin
 from harmoniq.workflows.study import configure_nipype, run_nodes
 
 SEND = "def send(name):\\n    import os, signal\\n    os.kill(os.getpid(), getattr(signal, name))\\n    return name\\n"
@@ -24,9 +26,14 @@ node = Node(Function(["name"], ["name"], function=SEND, imports=[]), name="send"
 workflow.add_nodes([node])
 workflow.get_node("send").inputs.name = name
 stop_on_signals()  # of an earlier stage of the same process
-stop_again = stop_on_signals()
+stop_on_signals()
 try:
-    done = run_nodes(workflow, nprocs=1, mem_gb=1, on_node=lambda *_: stop_again() if told == "told" else None)
+    if told == "told":
+        done = run_nodes(workflow, nprocs=1, mem_gb=1, on_node=lambda *_: None)
+    else:
+        done = make_plugin(nprocs=1, mem_gb=1, callback=lambda *_: None)
+        with suppress(RuntimeError, Stopped):  # Nipype raises the first node's error at the end
+            workflow.run(plugin=done)
 except (Stopped, KeyboardInterrupt) as end:
     print("ended:", type(end).__name__, end)
 else:
